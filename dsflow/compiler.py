@@ -1,0 +1,180 @@
+"""Workflow -> Definition: a pure function of the declaration and the parameters' values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any
+
+from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.errors import DeclarationError, ParameterError
+from dsflow.openmldb.encoding import breaks_node
+from dsflow.params import Scalar, parse_value, placeholders, property_type, substitute, to_text
+from dsflow.tasks.base import Task
+from dsflow.workflow import Schedule, Workflow
+
+# names that DolphinScheduler itself defines: ${system.biz.date} and the like
+_SYSTEM_PREFIX = "system."
+# task types whose text is a program of a language in which ${...} means something too
+_FREE_TEXT = frozenset({"SHELL", "PYTHON"})
+
+
+def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> Definition:
+    """Compile; see :meth:`dsflow.Workflow.definition` for what goes in and out."""
+    if not workflow.tasks:
+        raise DeclarationError(f"workflow {workflow.name!r} has no tasks", where=workflow.where)
+    chosen = parameter_values(workflow, values)
+    fixed: set[str] = set()
+
+    def resolve(text: str) -> str:
+        fixed.update(name for name in placeholders(text) if name in chosen)
+        return substitute(text, chosen)
+
+    relations = _relations(workflow)
+    tasks = tuple(task.define(resolve) for task in workflow.tasks.values())
+    for task in tasks:
+        _check_placeholders(workflow, task, chosen)
+    _check_sources(workflow, relations)
+    return Definition(
+        project=workflow.project,
+        name=workflow.name,
+        description=workflow.description,
+        global_params=tuple(
+            Property(name, "IN", property_type(type(param.default)), chosen[name])
+            for name, param in workflow.parameters.items()
+        ),
+        timeout=workflow.timeout or 0,
+        execution_type=workflow.execution_type,
+        release_state="ONLINE" if workflow.online else "OFFLINE",
+        warning_type=workflow.warning_type,
+        warning_group=workflow.warning_group,
+        worker_group=workflow.worker_group,
+        schedule=_schedule(workflow.schedule) if workflow.schedule else None,
+        tasks=tasks,
+        relations=tuple(Relation(pre, post) for pre, post in relations),
+        fixed_params=tuple(sorted(fixed)),
+    )
+
+
+def parameter_values(workflow: Workflow, values: Mapping[str, Scalar | str]) -> dict[str, str]:
+    """The text of every parameter: its default, or the given value once that has proven to be of its type.
+
+    Raises:
+        ParameterError: a value is for no parameter, or of another type.
+    """
+    chosen = {name: to_text(param.default) for name, param in workflow.parameters.items()}
+    for name, value in values.items():
+        if name not in workflow.parameters:
+            known = ", ".join(workflow.parameters) or "none"
+            raise ParameterError(
+                f"workflow {workflow.name!r} has no parameter {name!r}", hint=f"its parameters: {known}"
+            )
+        chosen[name] = to_text(parse_value(name, type(workflow.parameters[name].default), to_text(value)))
+    return chosen
+
+
+def _relations(workflow: Workflow) -> list[tuple[str, str]]:
+    """All edges, declared and implied, in a fixed order.
+
+    Raises:
+        DeclarationError: they make a cycle, or one leads to a task of another workflow.
+    """
+    edges = dict.fromkeys(workflow.edges)
+    for task in workflow.tasks.values():
+        for other in (*task.implied_downstream(), *task.implied_upstream()):
+            if other.workflow is not workflow:
+                raise task.error(f"it names the task {other.name!r} of another workflow ({other.workflow.name!r})")
+        edges.update(dict.fromkeys((task.name, t.name) for t in task.implied_downstream()))
+        edges.update(dict.fromkeys((t.name, task.name) for t in task.implied_upstream()))
+    _check_order(workflow, edges)
+    position = {name: i for i, name in enumerate(workflow.tasks)}
+    return sorted(edges, key=lambda edge: (position[edge[0]], position[edge[1]]))
+
+
+def _check_order(workflow: Workflow, edges: Mapping[tuple[str, str], Any]) -> None:
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for pre, post in edges:
+        sorter.add(post, pre)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        cycle = list(reversed(error.args[1]))
+        where = next((workflow.edges[e] for e in pairwise(cycle) if workflow.edges.get(e)), workflow.where)
+        raise DeclarationError("the tasks run in a circle: " + " >> ".join(cycle), where=where) from None
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in _texts(item)]
+    return []
+
+
+def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mapping[str, str]) -> None:
+    """Every ``${name}`` that can only mean a parameter must be one, and its value must fit where it goes."""
+    known = (
+        {p.prop for p in task.local_params} | chosen.keys() | {o for t in workflow.tasks.values() for o in t.outputs}
+    )
+    if task.task_type not in _FREE_TEXT:
+        for name in (n for text in _texts(task.task_params) for n in placeholders(text)):
+            if name not in known and not name.startswith(_SYSTEM_PREFIX):
+                raise DeclarationError(
+                    f"task {task.name!r}: ${{{name}}} is neither a parameter nor an output",
+                    where=task.where,
+                    hint="DolphinScheduler would leave it as it stands; declared: "
+                    + (", ".join(sorted(known)) or "nothing"),
+                )
+    if task.task_type == "OPENMLDB":
+        for name in placeholders(task.task_params["sql"]):
+            if breaks_node(chosen.get(name, "")):
+                raise ParameterError(
+                    f"the value of parameter {name!r} can not go into the SQL of task {task.name!r}: {chosen[name]!r}",
+                    where=task.where,
+                    hint="it is pasted into a script: leave out double quotes, backslashes, ';' and line ends",
+                )
+
+
+def _check_sources(workflow: Workflow, relations: list[tuple[str, str]]) -> None:
+    """An output is only there for tasks that run after the one that gives it."""
+    before: dict[str, set[str]] = {name: set() for name in workflow.tasks}
+    sorter: TopologicalSorter[str] = TopologicalSorter({name: set() for name in workflow.tasks})
+    for pre, post in relations:
+        sorter.add(post, pre)
+    direct: dict[str, list[str]] = {}
+    for pre, post in relations:
+        direct.setdefault(post, []).append(pre)
+    for name in sorter.static_order():
+        for pre in direct.get(name, ()):
+            before[name] |= before[pre] | {pre}
+    giver = {output: task for task in workflow.tasks.values() for output in task.outputs}
+    for task in workflow.tasks.values():
+        for name in dict.fromkeys(n for text in _texts(_read_texts(task)) for n in placeholders(text)):
+            source = giver.get(name)
+            if source is not None and source is not task and source.name not in before[task.name]:
+                raise task.error(
+                    f"it uses the output {name!r} of task {source.name!r}, but does not run after it",
+                    hint=f"add an edge: {source.name!r} >> ... >> {task.name!r}",
+                )
+
+
+def _read_texts(task: Task) -> JsonDict:
+    return task.task_params(lambda text: text) | {
+        "localParams": [p.value for p in task.local_params if p.direct == "IN"]
+    }
+
+
+def _schedule(schedule: Schedule) -> ScheduleDefinition:
+    def text(moment: Any, default: str) -> str:
+        return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else default
+
+    return ScheduleDefinition(
+        crontab=schedule.crontab,
+        start_time=text(schedule.start, "2000-01-01 00:00:00"),
+        end_time=text(schedule.end, "2099-12-31 23:59:59"),
+        timezone_id=schedule.timezone,
+        online=schedule.online,
+    )

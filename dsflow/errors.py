@@ -1,0 +1,84 @@
+"""Every error that dsflow raises on purpose.
+
+DsflowError
+├── DeclarationError      a pipeline file says something that cannot be: a name twice, a cycle, a wrong type
+├── ParameterError        a --set, a default or a ${placeholder} that does not fit its parameter
+├── ConfigError           a profile in dsflow.yaml or a DSFLOW_* variable that is missing or wrong
+├── MissingExtraError     a command needs packages of an extra that is not installed
+├── ServerError           a DolphinScheduler or OpenMLDB server refused a request
+│   └── UnreachableError  there is no such server, or it went away
+└── RunError              a run could not be started or followed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SourceLocation:
+    """Where in the user's code something was declared."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class DsflowError(Exception):
+    """Base of all errors; ``str()`` of one is fit to be shown to a user as it is.
+
+    Args:
+        message: what is wrong.
+        where: the place in the user's code or data, when there is one.
+        hint: what to do about it.
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, message: str, *, where: SourceLocation | str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class DeclarationError(DsflowError):
+    """A pipeline file declares something that cannot be."""
+
+
+class ParameterError(DsflowError):
+    """A parameter's value or a reference to a parameter is wrong."""
+
+
+class ConfigError(DsflowError):
+    """The configuration (dsflow.yaml, DSFLOW_* variables) is missing something or contradicts itself."""
+
+
+class MissingExtraError(DsflowError):
+    """A feature needs packages that are not installed."""
+
+    def __init__(self, feature: str, extra: str, missing: str) -> None:
+        super().__init__(
+            f"{feature} needs the package {missing!r}, which is not installed",
+            hint=f"install it with: pip install 'dsflow[{extra}]'",
+        )
+
+
+class ServerError(DsflowError):
+    """A server answered, and the answer is a refusal."""
+
+
+class UnreachableError(ServerError):
+    """A server does not answer."""
+
+    exit_code = 5
+
+
+class RunError(DsflowError):
+    """A run could not be started or followed."""

@@ -1,0 +1,85 @@
+"""How SQL travels through DolphinScheduler's OPENMLDB task.
+
+The task (``OpenmldbTask.buildPythonScriptsFromSql``) replaces ``${name}`` in the text, cuts it at every ``;`` whatever
+that stands in, and pastes each piece between double quotes into a Python script: ``con.execute("PIECE")``. So a quote
+ends the string, a backslash is an escape, and a ``;`` inside a literal or a comment cuts a statement in two.
+:func:`encode` writes statements so that they arrive as they were; :func:`decode` reads a node's text the way the task
+does.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+# what a statement is made of, as far as finding its end goes
+_TOKEN = re.compile(
+    r"""
+    (?P<quoted>'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*`)
+  | (?P<comment>--[^\n]* | \#(?!\{)[^\n]* | /\*.*?\*/)
+  | (?P<end>;)
+  | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def split_statements(text: str) -> list[str]:
+    """Cut a text at the ``;`` between its statements, not at those in literals, names or comments.
+
+    Pieces of nothing but blanks and comments are dropped.
+    """
+    pieces: list[str] = []
+    start = 0
+    has_code = False
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "end":
+            if has_code:
+                pieces.append(text[start : match.start()].strip())
+            start, has_code = match.end(), False
+        elif match.lastgroup == "quoted" or (match.lastgroup == "other" and not match[0].isspace()):
+            has_code = True
+    if has_code:
+        pieces.append(text[start:].strip())
+    return pieces
+
+
+def encode(statements: Iterable[str]) -> str:
+    """Join statements into the text of a node's ``sql`` field.
+
+    ``${name}`` and ``$[format]`` stay as they are: they are placeholders for DolphinScheduler to fill.
+    """
+    return ";\n".join(_encode_one(statement) for statement in statements)
+
+
+def literal(text: str) -> str:
+    """A text for use inside a statement in which ``${`` and ``$[`` are meant as they stand, not as placeholders.
+
+    OpenMLDB reads ``\\x24`` in a literal as it is, but the node's Python script has turned it into ``$`` before.
+    """
+    return text.replace("${", _DOLLAR + "{").replace("$[", _DOLLAR + "[")
+
+
+# a character that no statement holds, standing for a '$' that must not start a placeholder
+_DOLLAR = "\ue024"
+
+
+def _encode_one(statement: str) -> str:
+    text = statement.replace("\r\n", "\n").replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\x3b")
+    return text.replace(_DOLLAR, "\\x24")
+
+
+def decode(sql: str) -> list[str]:
+    """The statements that reach OpenMLDB from a node's text, after the placeholders in it have been filled.
+
+    Raises:
+        SyntaxError: a piece is no Python string between double quotes; the task's script would stop at it.
+    """
+    pieces = sql.replace("\r\n", "\n").split(";")
+    return [ast.literal_eval('"' + piece.replace("\n", "\\n") + '"') for piece in pieces if piece.strip()]
+
+
+def breaks_node(value: str) -> bool:
+    """Whether a parameter's value, pasted into a node's text, would break or change the script around it."""
+    return any(c in value for c in '"\\;\n\r')

@@ -1,0 +1,149 @@
+"""A table of OpenMLDB, declared once: its schema, and the steps that create and load it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dsflow._source import caller
+from dsflow.errors import DeclarationError
+from dsflow.openmldb.types import ColumnType
+from dsflow.params import Operand, Reference
+from dsflow.tasks.openmldb import OpenMLDB
+
+TtlType = Literal["absolute", "latest", "absorlat", "absandlat"]
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index of a table: how its online rows are found, and how long they are kept.
+
+    Args:
+        key: the column, or columns, of the key.
+        ts: the column that orders the rows of a key.
+        ttl: such as ``"30d"``, ``"100"`` (rows) or ``"(30d, 100)"``; None keeps everything.
+        ttl_type: ``absolute`` (time), ``latest`` (rows), ``absorlat`` or ``absandlat``.
+    """
+
+    key: str | Sequence[str]
+    ts: str | None = None
+    ttl: str | None = None
+    ttl_type: TtlType = "absolute"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key's columns."""
+        return (self.key,) if isinstance(self.key, str) else tuple(self.key)
+
+    def ddl(self) -> str:
+        """The index in OpenMLDB's DDL."""
+        key = self.keys[0] if len(self.keys) == 1 else f"({', '.join(self.keys)})"
+        parts = [f"KEY={key}"]
+        if self.ts:
+            parts.append(f"TS={self.ts}")
+        if self.ttl:
+            parts += [f"TTL={self.ttl}", f"TTL_TYPE={self.ttl_type}"]
+        return f"INDEX({', '.join(parts)})"
+
+
+class Table:
+    """A table's schema.
+
+    Args:
+        name: the table's name.
+        columns: name -> type, in the table's order (a mapping, for names that Python reserves).
+        database: its database: a name, or a reference to a parameter.
+        indexes: what its online rows are found by; OpenMLDB makes one of the first column when there is none, and
+            DEPLOY adds those that its windows need.
+        more: columns as keywords: ``Table("t", database="db", ip=t.Int, click_time=t.Timestamp)``.
+
+    Raises:
+        DeclarationError: a name or a type is none of OpenMLDB's, or an index names a column that is not there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: dict[str, ColumnType | str] | None = None,
+        *,
+        database: str | Reference,
+        indexes: Sequence[Index] = (),
+        **more: ColumnType | str,
+    ) -> None:
+        self.where = caller()
+        self.name = name
+        self.database = database
+        self.columns: dict[str, ColumnType] = {}
+        for column, word in {**(columns or {}), **more}.items():
+            try:
+                self.columns[column] = ColumnType.parse(word)
+            except ValueError as error:
+                raise self._error(f"column {column!r}: {error}") from None
+        if not self.columns:
+            raise self._error("there are no columns")
+        self.indexes = tuple(indexes)
+        for index in self.indexes:
+            for column in (*index.keys, *([index.ts] if index.ts else [])):
+                if column not in self.columns:
+                    raise self._error(f"an index names the column {column!r}, which is not there")
+
+    def __repr__(self) -> str:
+        return f"Table({self.name!r}, database={str(self.database)!r})"
+
+    @property
+    def use(self) -> str:
+        """The statement that makes the table's database the current one."""
+        return f"USE {self.database}"
+
+    def ddl(self) -> str:
+        """The CREATE TABLE statement."""
+        parts = [f"{name} {kind}" for name, kind in self.columns.items()] + [index.ddl() for index in self.indexes]
+        return f"CREATE TABLE IF NOT EXISTS {self.name} ({', '.join(parts)})"
+
+    def create(self, name: str | None = None, **fields: Any) -> OpenMLDB:
+        """A task that makes the database and the table where they are missing.
+
+        Args:
+            name: the task's name, by default ``create TABLE``.
+            fields: any field of :class:`~dsflow.OpenMLDB`.
+        """
+        statements = [f"CREATE DATABASE IF NOT EXISTS {self.database}", self.use, self.ddl()]
+        return OpenMLDB(name or f"create {self.name}", statements, "online", **fields)
+
+    def load_offline(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
+        """A task that makes the file's rows the table's offline rows, in place of those that were there.
+
+        Args:
+            path: a file, a folder or a pattern that the TaskManager can read.
+            name: the task's name, by default ``load TABLE offline``.
+            format: ``csv`` (with a header) or ``parquet``.
+        """
+        load = self._load(path, format, "overwrite")
+        return OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", **fields)
+
+    def load_online(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
+        """A task that makes the file's rows the table's online rows, in place of those that were there.
+
+        OpenMLDB can only append to online storage, so that a second load would double the rows: the table is truncated
+        first. The load is awaited (``@@sync_job``), which an online step otherwise is not.
+        """
+        statements = [
+            self.use,
+            "SET @@sync_job=true",
+            f"SET @@job_timeout={JOB_TIMEOUT_MS}",
+            f"TRUNCATE TABLE {self.name}",
+            self._load(path, format, "append"),
+        ]
+        return OpenMLDB(name or f"load {self.name} online", statements, "online", **fields)
+
+    def _load(self, path: Operand, format: str, mode: str) -> str:
+        options = f"format='{format}', mode='{mode}'" + (", header=true" if format == "csv" else "")
+        return f"LOAD DATA INFILE '{path}' INTO TABLE {self.name} OPTIONS({options})"
+
+    def _error(self, message: str) -> DeclarationError:
+        return DeclarationError(f"table {self.name!r}: {message}", where=self.where)
+
+
+JOB_TIMEOUT_MS = 1_800_000
+"""How long a synchronous job may take: what DolphinScheduler's OPENMLDB task sets for its offline jobs."""

@@ -1,0 +1,208 @@
+"""What every task has: DolphinScheduler's common fields, edges, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union
+
+from dsflow._source import caller
+from dsflow.context import current_workflow
+from dsflow.definition import JsonDict, Property, TaskDefinition
+from dsflow.errors import DeclarationError, SourceLocation
+from dsflow.params import Namespace, Reference, Scalar, check_name, property_type, to_text
+
+if TYPE_CHECKING:
+    from dsflow.workflow import Workflow
+
+Priority = Literal["HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST"]
+Strategy = Literal["WARN", "FAILED", "WARNFAILED"]
+Tasks = Union["Task", Sequence["Task"]]
+
+_Right = TypeVar("_Right", bound=Tasks)
+
+_PRIORITIES = ("HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST")
+_STRATEGIES = ("WARN", "FAILED", "WARNFAILED")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Task:
+    """One node of a workflow. Made inside ``with Workflow(...)``, it belongs to that workflow.
+
+    Args:
+        name: unique in its workflow.
+        description: for the reader of the web page.
+        enabled: False keeps the node but DolphinScheduler passes over it (its *run flag*).
+        priority: which of several waiting tasks a worker takes first.
+        worker_group: None takes the workflow's.
+        environment: name of a DolphinScheduler environment (variables that a worker sets before the task).
+        delay: minutes to wait before the task starts.
+        retries: how often a failed task is started again.
+        retry_interval: minutes between two attempts.
+        timeout: minutes after which ``timeout_strategy`` applies; None for never.
+        timeout_strategy: ``WARN`` notifies, ``FAILED`` fails the task, ``WARNFAILED`` does both.
+        task_group: name of a task group, which limits how many of its tasks run at once.
+        task_group_priority: higher goes first inside its task group.
+        cpu_quota: percent of one CPU, None for no limit.
+        memory_max: MB, None for no limit.
+        cache: DolphinScheduler 3.2 and later: reuse the outputs of an identical earlier run.
+        params: local IN parameters; a value may refer to a workflow parameter or an output.
+        outputs: local OUT parameters with their types; downstream tasks see them as ``${name}``.
+        resources: full names of files of the resource centre that the task needs in its folder.
+
+    Raises:
+        DeclarationError: a field has a value that DolphinScheduler does not know, or the name is taken.
+    """
+
+    name: str
+    _: KW_ONLY
+    description: str = ""
+    enabled: bool = True
+    priority: Priority = "MEDIUM"
+    worker_group: str | None = None
+    environment: str = ""
+    delay: int = 0
+    retries: int = 0
+    retry_interval: int = 1
+    timeout: int | None = None
+    timeout_strategy: Strategy = "FAILED"
+    task_group: str = ""
+    task_group_priority: int = 0
+    cpu_quota: int | None = None
+    memory_max: int | None = None
+    cache: bool = False
+    params: Mapping[str, Scalar | Reference] = field(default_factory=dict)
+    outputs: Any = field(default_factory=dict)
+    resources: Sequence[str] = ()
+
+    type: ClassVar[str] = ""
+
+    where: SourceLocation | None = field(init=False, default=None)
+    workflow: Workflow = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", caller())
+        self._check()
+        references = {}
+        for name, python_type in dict(self.outputs).items():
+            property_type(python_type)
+            references[check_name("output", name)] = Reference(name, python_type, self.name)
+        object.__setattr__(self, "outputs", Namespace(f"task {self.name!r}, among its outputs,", references))
+        workflow = current_workflow()
+        if workflow is None:
+            raise self.error("it is made outside of a workflow", hint="make tasks inside: with Workflow(...) as wf:")
+        object.__setattr__(self, "workflow", workflow)
+        self.workflow.add(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.type} task {self.name!r}>"
+
+    # -- edges -------------------------------------------------------------------------------------------------------
+
+    def __rshift__(self, other: _Right) -> _Right:
+        """``a >> b``: b runs after a; ``a >> [b, c]``: both do. Gives the right side back, so that chains work."""
+        self.workflow.connect([self], other)
+        return other
+
+    def __lshift__(self, other: _Right) -> _Right:
+        """``a << b``: a runs after b."""
+        self.workflow.connect(other, [self])
+        return other
+
+    def __rrshift__(self, other: Sequence[Task]) -> Task:
+        """``[a, b] >> c``."""
+        self.workflow.connect(other, [self])
+        return self
+
+    def __rlshift__(self, other: Sequence[Task]) -> Task:
+        """``[a, b] << c``."""
+        self.workflow.connect([self], other)
+        return self
+
+    # -- compiling ---------------------------------------------------------------------------------------------------
+
+    def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        """The type's own fields, as DolphinScheduler names them.
+
+        Args:
+            resolve: replaces ``${parameter}`` by its value, for the fields that DolphinScheduler does not substitute.
+        """
+        raise NotImplementedError
+
+    def implied_downstream(self) -> Iterable[Task]:
+        """Tasks that run after this one because of what it says, such as a switch's branches."""
+        return ()
+
+    def implied_upstream(self) -> Iterable[Task]:
+        """Tasks that run before this one because of what it says, such as those a CONDITIONS task looks at."""
+        return ()
+
+    @cached_property
+    def local_params(self) -> list[Property]:
+        """IN and OUT parameters in DolphinScheduler's form."""
+        into = [
+            Property(
+                check_name("parameter", name),
+                "IN",
+                property_type(value.type if isinstance(value, Reference) else type(value)),
+                str(value) if isinstance(value, Reference) else to_text(value),
+            )
+            for name, value in self.params.items()
+        ]
+        return into + [Property(name, "OUT", property_type(self.outputs[name].type)) for name in self.outputs]
+
+    def define(self, resolve: Callable[[str], str]) -> TaskDefinition:
+        """This task as DolphinScheduler stores it."""
+        params: JsonDict = {
+            "localParams": [p.to_dict() for p in self.local_params],
+            "resourceList": [{"resourceName": name} for name in self.resources],
+        }
+        return TaskDefinition(
+            name=self.name,
+            task_type=self.type,
+            task_params=params | self.task_params(resolve),
+            description=self.description,
+            flag="YES" if self.enabled else "NO",
+            task_priority=self.priority,
+            worker_group=self.worker_group or self.workflow.worker_group,
+            environment=self.environment,
+            delay_time=self.delay,
+            fail_retry_times=self.retries,
+            fail_retry_interval=self.retry_interval,
+            timeout=self.timeout or 0,
+            timeout_notify_strategy=self.timeout_strategy if self.timeout else "",
+            task_group=self.task_group,
+            task_group_priority=self.task_group_priority,
+            cpu_quota=-1 if self.cpu_quota is None else self.cpu_quota,
+            memory_max=-1 if self.memory_max is None else self.memory_max,
+            is_cache=self.cache,
+            where=self.where,
+        )
+
+    # -- checks ------------------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise self.error(f"a task's name must be a text, not {self.name!r}")
+        if len(self.name) > 200:
+            raise self.error("the task's name is longer than the 200 characters that DolphinScheduler stores")
+        self._one_of("priority", self.priority, _PRIORITIES)
+        self._one_of("timeout_strategy", self.timeout_strategy, _STRATEGIES)
+        for name, least in (("delay", 0), ("retries", 0), ("retry_interval", 0), ("task_group_priority", 0)):
+            self._whole(name, getattr(self, name), least)
+        for name in ("timeout", "cpu_quota", "memory_max"):
+            if getattr(self, name) is not None:
+                self._whole(name, getattr(self, name), 1)
+
+    def _one_of(self, name: str, value: object, allowed: Sequence[str]) -> None:
+        if value not in allowed:
+            raise self.error(f"{name}={value!r} is not one of {', '.join(allowed)}")
+
+    def _whole(self, name: str, value: object, least: int) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self.error(f"{name}={value!r} is not a whole number of at least {least}")
+
+    def error(self, message: str, hint: str | None = None) -> DeclarationError:
+        """An error that names this task and where it stands."""
+        return DeclarationError(f"task {self.name!r}: {message}", where=self.where, hint=hint)

@@ -1,0 +1,295 @@
+"""SWITCH, CONDITIONS, DEPENDENT, SUB_PROCESS: nodes that steer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from dsflow.definition import JsonDict
+from dsflow.params import Condition
+from dsflow.tasks.base import Task
+
+# ---------------------------------------------------------------------------------------------------------- SWITCH
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Switch(Task):
+    """Goes on with the first branch whose condition holds; the branches not taken are skipped.
+
+    Args:
+        branches: condition -> the task to go on with, asked in this order.
+        otherwise: the task when none holds.
+    """
+
+    branches: Mapping[Condition, Task] = field(default_factory=dict)
+    otherwise: Task | None = None
+
+    type: ClassVar[str] = "SWITCH"
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.branches:
+            raise self.error("a switch needs at least one branch")
+        for condition, task in self.branches.items():
+            if not isinstance(condition, Condition):
+                raise self.error(f"{condition!r} is not a condition", hint="write for example train.outputs.auc >= 0.7")
+            if not isinstance(task, Task):
+                raise self.error(f"the branch for {condition.expression!r} is {task!r}, not a task")
+        if self.otherwise is None:
+            raise self.error(
+                "a switch needs otherwise=",
+                hint="DolphinScheduler fails or ends green when no branch holds; name the task for that case",
+            )
+
+    def implied_downstream(self) -> Iterable[Task]:
+        assert self.otherwise is not None
+        return [*self.branches.values(), self.otherwise]
+
+    def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        assert self.otherwise is not None
+        return {
+            "switchResult": {
+                "dependTaskList": [{"condition": c.expression, "nextNode": t.name} for c, t in self.branches.items()],
+                "nextNode": self.otherwise.name,
+            }
+        }
+
+
+# ------------------------------------------------------------------------------------------------------ CONDITIONS
+
+
+@dataclass(frozen=True)
+class _Status:
+    task: Task
+    status: str
+
+
+def succeeded(task: Task) -> _Status:
+    """For :class:`Conditions`: the task ended well."""
+    return _Status(task, "SUCCESS")
+
+
+def failed(task: Task) -> _Status:
+    """For :class:`Conditions`: the task failed."""
+    return _Status(task, "FAILURE")
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Every one of these must hold."""
+
+    items: tuple[_Status | DependsOn, ...]
+    relation: ClassVar[str] = "AND"
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """One of these must hold."""
+
+    items: tuple[_Status | DependsOn, ...]
+    relation: ClassVar[str] = "OR"
+
+
+def all_of(*items: _Status | DependsOn) -> AllOf:
+    """A group in which every item must hold."""
+    return AllOf(items)
+
+
+def any_of(*items: _Status | DependsOn) -> AnyOf:
+    """A group in which one item must hold."""
+    return AnyOf(items)
+
+
+Group = AllOf | AnyOf
+
+
+def _groups(task: Task, when: object, kind: type) -> list[Group]:
+    """Always groups of items: both DolphinScheduler versions mishandle a condition of one level."""
+    listed = list(when) if isinstance(when, (list, tuple)) else [when]
+    groups: list[Group] = [g if isinstance(g, (AllOf, AnyOf)) else AllOf((g,)) for g in listed]  # type: ignore[arg-type]
+    for group in groups:
+        for item in group.items:
+            if not isinstance(item, kind):
+                raise task.error(f"{item!r} can not stand here")
+    if not groups or not all(g.items for g in groups):
+        raise task.error("there is no condition")
+    return groups
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conditions(Task):
+    """Goes on by how upstream tasks ended.
+
+    Args:
+        when: ``succeeded(task)``, ``failed(task)``, a group (:func:`all_of`, :func:`any_of`), or a list of groups.
+        relation: how several groups are joined: ``AND`` or ``OR``.
+        success: the task to go on with when it holds.
+        failure: the task when not.
+    """
+
+    when: object = None
+    success: Task | None = None
+    failure: Task | None = None
+    relation: Literal["AND", "OR"] = "AND"
+
+    type: ClassVar[str] = "CONDITIONS"
+
+    def _check(self) -> None:
+        super()._check()
+        self._one_of("relation", self.relation, ("AND", "OR"))
+        _groups(self, self.when, _Status)
+        if self.success is None or self.failure is None:
+            raise self.error("success= and failure= are needed")
+
+    def _groups(self) -> list[Group]:
+        return _groups(self, self.when, _Status)
+
+    def implied_upstream(self) -> Iterable[Task]:
+        return [item.task for group in self._groups() for item in group.items if isinstance(item, _Status)]
+
+    def implied_downstream(self) -> Iterable[Task]:
+        assert self.success is not None
+        assert self.failure is not None
+        return [self.success, self.failure]
+
+    def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        assert self.success is not None
+        assert self.failure is not None
+        return {
+            "dependence": {
+                "relation": self.relation,
+                "dependTaskList": [
+                    {
+                        "relation": group.relation,
+                        "dependItemList": [
+                            {"depTaskCode": item.task.name, "status": item.status}
+                            for item in group.items
+                            if isinstance(item, _Status)
+                        ],
+                    }
+                    for group in self._groups()
+                ],
+            },
+            "conditionResult": {"successNode": [self.success.name], "failedNode": [self.failure.name]},
+        }
+
+
+# ------------------------------------------------------------------------------------------------------- DEPENDENT
+
+_CYCLES = {
+    "hour": ("currentHour", "last1Hour", "last2Hours", "last3Hours", "last24Hours"),
+    "day": ("today", "last1Days", "last2Days", "last3Days", "last7Days"),
+    "week": (
+        "thisWeek",
+        "lastWeek",
+        "lastMonday",
+        "lastTuesday",
+        "lastWednesday",
+        "lastThursday",
+        "lastFriday",
+        "lastSaturday",
+        "lastSunday",
+    ),
+    "month": ("thisMonth", "thisMonthBegin", "lastMonth", "lastMonthBegin", "lastMonthEnd"),
+}
+_DATES = {date: cycle for cycle, dates in _CYCLES.items() for date in dates}
+
+
+@dataclass(frozen=True)
+class DependsOn:
+    """For :class:`Dependent`: a workflow, or one task of it, that must have ended well.
+
+    Args:
+        workflow: its name.
+        task: one of its tasks; '' means the whole workflow.
+        project: its project; None means the same project.
+        date: which run: DolphinScheduler's words, such as ``today``, ``last1Days``, ``currentHour``, ``thisMonth``.
+    """
+
+    workflow: str
+    task: str = ""
+    project: str | None = None
+    date: str = "today"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dependent(Task):
+    """Waits until other workflows have run.
+
+    Args:
+        on: ``DependsOn(...)``, a group of them, or a list of groups.
+        relation: how several groups are joined: ``AND`` or ``OR``.
+    """
+
+    on: object = None
+    relation: Literal["AND", "OR"] = "AND"
+
+    type: ClassVar[str] = "DEPENDENT"
+
+    def _check(self) -> None:
+        super()._check()
+        self._one_of("relation", self.relation, ("AND", "OR"))
+        for group in _groups(self, self.on, DependsOn):
+            for item in group.items:
+                if isinstance(item, DependsOn):
+                    self._one_of("date", item.date, tuple(_DATES))
+
+    def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        return {
+            "dependence": {
+                "relation": self.relation,
+                "dependTaskList": [
+                    {
+                        "relation": group.relation,
+                        "dependItemList": [
+                            {
+                                "projectCode": item.project or self.workflow.project,
+                                "definitionCode": item.workflow,
+                                "depTaskCode": item.task,
+                                "cycle": _DATES[item.date],
+                                "dateValue": item.date,
+                            }
+                            for item in group.items
+                            if isinstance(item, DependsOn)
+                        ],
+                    }
+                    for group in _groups(self, self.on, DependsOn)
+                ],
+            }
+        }
+
+
+# ----------------------------------------------------------------------------------------------------- SUB_PROCESS
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SubWorkflow(Task):
+    """Runs another workflow of the same project and ends as it ends.
+
+    Args:
+        runs: that workflow's name, or the :class:`~dsflow.Workflow` itself.
+    """
+
+    runs: object = ""
+
+    type: ClassVar[str] = "SUB_PROCESS"
+
+    @property
+    def workflow_name(self) -> str:
+        """The name of the workflow that is run."""
+        name = getattr(self.runs, "name", self.runs)
+        return name if isinstance(name, str) else ""
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.workflow_name:
+            raise self.error("which workflow to run is missing")
+
+    def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        project: Sequence[str] = (getattr(self.runs, "project", self.workflow.project), self.workflow.project)
+        if project[0] != project[1]:
+            raise self.error(
+                f"the workflow {self.workflow_name!r} belongs to the project {project[0]!r}, not {project[1]!r}"
+            )
+        return {"processDefinitionCode": self.workflow_name}

@@ -1,0 +1,76 @@
+"""SQL: a statement on a datasource that DolphinScheduler knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from dsflow.definition import JsonDict
+from dsflow.tasks.base import Task
+
+SqlType = Literal["SELECT", "NON_SELECT"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sql(Task):
+    """SQL on a datasource of DolphinScheduler (MySQL, PostgreSQL, Hive, ...). For OpenMLDB use :class:`OpenMLDB`.
+
+    Args:
+        datasource: the datasource's name.
+        datasource_type: its type, such as ``MYSQL``.
+        sql: the statement.
+        sql_type: ``SELECT`` shows rows, ``NON_SELECT`` changes some; None tells by the statement's first word.
+        pre: statements to run before.
+        post: statements to run after.
+        display_rows: how many rows of a query go to the log.
+        limit: how many rows of a query are read at most (DolphinScheduler's ``limit``).
+        send_email: mail the query's result.
+        title: the mail's subject.
+        group_id: the alert group's id that gets the mail.
+    """
+
+    datasource: str = ""
+    sql: str = ""
+    datasource_type: str = "MYSQL"
+    sql_type: SqlType | None = None
+    pre: Sequence[str] = ()
+    post: Sequence[str] = ()
+    display_rows: int = 10
+    limit: int | None = None
+    send_email: bool = False
+    title: str = ""
+    group_id: int | None = None
+
+    type: ClassVar[str] = "SQL"
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.datasource or not self.sql.strip():
+            raise self.error("datasource and sql are needed")
+        if self.sql_type is not None:
+            self._one_of("sql_type", self.sql_type, ("SELECT", "NON_SELECT"))
+        if self.send_email and not (self.title and self.group_id):
+            raise self.error("send_email needs a title and a group_id")
+
+    def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        first = self.sql.split(None, 1)[0].lower()
+        is_query = (
+            self.sql_type == "SELECT"
+            if self.sql_type
+            else first in ("select", "with", "show", "explain", "desc", "describe")
+        )
+        params: JsonDict = {
+            "type": self.datasource_type,
+            "datasource": self.datasource,
+            "sql": self.sql,
+            "sqlType": "0" if is_query else "1",
+            "preStatements": list(self.pre),
+            "postStatements": list(self.post),
+            "displayRows": self.display_rows,
+        }
+        if self.limit is not None:
+            params["limit"] = self.limit
+        if self.send_email:
+            params |= {"sendEmail": True, "title": self.title, "groupId": self.group_id}
+        return params

@@ -1,0 +1,292 @@
+"""Workflow: tasks, edges, parameters and a schedule, declared in Python. No I/O, no server, no clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from dsflow import context
+from dsflow._source import caller
+from dsflow.definition import Definition
+from dsflow.errors import DeclarationError, SourceLocation
+from dsflow.params import Namespace, Param, Reference, Scalar, check_name, property_type
+from dsflow.report import RunReport
+from dsflow.tasks.base import Task, Tasks
+
+ExecutionType = Literal["PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY"]
+WarningType = Literal["NONE", "SUCCESS", "FAILURE", "ALL"]
+
+_EXECUTION_TYPES = ("PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY")
+_WARNING_TYPES = ("NONE", "SUCCESS", "FAILURE", "ALL")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a workflow runs by itself.
+
+    Args:
+        cron: Quartz's fields: second, minute, hour, day of month, month, day of week, and a year (``*`` when left out).
+        timezone: an IANA name.
+        start: from when on; None means 2000-01-01.
+        end: until when; None means 2099-12-31.
+        online: whether the schedule is live.
+    """
+
+    cron: str
+    timezone: str = "UTC"
+    start: datetime | None = None
+    end: datetime | None = None
+    online: bool = True
+
+    def __post_init__(self) -> None:
+        fields = self.cron.split()
+        if len(fields) not in (6, 7):
+            raise DeclarationError(
+                f"the schedule {self.cron!r} has {len(fields)} fields; Quartz wants 6 or 7 (seconds first)",
+                where=caller(),
+                hint="every day at three: 0 0 3 * * ? *",
+            )
+        days = (fields[3], fields[5])
+        if ("?" in days) is False or days == ("?", "?"):
+            raise DeclarationError(
+                f"the schedule {self.cron!r} needs a '?' in exactly one of day-of-month and day-of-week", where=caller()
+            )
+        if self.start and self.end and self.end <= self.start:
+            raise DeclarationError("the schedule ends before it starts", where=caller())
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise DeclarationError(
+                f"{self.timezone!r} is not a time zone", where=caller(), hint="such as Asia/Shanghai"
+            ) from None
+
+    @property
+    def crontab(self) -> str:
+        """All seven fields."""
+        fields = self.cron.split()
+        return " ".join(fields if len(fields) == 7 else [*fields, "*"])
+
+
+@dataclass(frozen=True)
+class OpenMLDBCluster:
+    """Where the OPENMLDB tasks of a workflow find their cluster, unless a task says otherwise.
+
+    Args:
+        zookeeper: ``host:port``, or a reference to a parameter.
+        zookeeper_path: the cluster's root there.
+    """
+
+    zookeeper: str | Reference = "127.0.0.1:2181"
+    zookeeper_path: str | Reference = "/openmldb"
+
+
+class Workflow:
+    """A workflow. Tasks made inside its ``with`` block belong to it.
+
+    Args:
+        name: unique in its project.
+        project: the DolphinScheduler project.
+        description: for the reader of the web page.
+        params: name -> default value or :class:`~dsflow.Param`; they are DolphinScheduler's global parameters.
+        schedule: a :class:`Schedule`, or a cron text.
+        timeout: minutes, None for never.
+        execution_type: what happens when it is started while it runs.
+        warning_type: of which ends the warning group hears.
+        warning_group: name of an alert group.
+        worker_group: where its tasks run unless they say otherwise.
+        online: whether it can be started (released).
+        zookeeper: the OpenMLDB cluster of its OPENMLDB tasks.
+        zookeeper_path: that cluster's root in ZooKeeper.
+
+    Raises:
+        DeclarationError: a value that DolphinScheduler does not know.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        project: str,
+        description: str = "",
+        params: Mapping[str, Scalar | Param] | None = None,
+        schedule: Schedule | str | None = None,
+        timeout: int | None = None,
+        execution_type: ExecutionType = "PARALLEL",
+        warning_type: WarningType = "NONE",
+        warning_group: str = "",
+        worker_group: str = "default",
+        online: bool = True,
+        zookeeper: str = "${zookeeper}",
+        zookeeper_path: str = "${zookeeper_path}",
+    ) -> None:
+        self.where: SourceLocation | None = caller()
+        for what, text in (("workflow's name", name), ("project's name", project)):
+            if not isinstance(text, str) or not text.strip():
+                raise DeclarationError(f"a {what} must be a text, not {text!r}", where=self.where)
+        self.name = name
+        self.project = project
+        self.description = description
+        self.schedule = Schedule(schedule) if isinstance(schedule, str) else schedule
+        self.timeout = timeout
+        self.execution_type = execution_type
+        self.warning_type = warning_type
+        self.warning_group = warning_group
+        self.worker_group = worker_group
+        self.online = online
+        self._check()
+        self.parameters: dict[str, Param] = {
+            check_name("parameter", key): value if isinstance(value, Param) else Param(value)
+            for key, value in (params or {}).items()
+        }
+        for value in self.parameters.values():
+            property_type(type(value.default))
+        self.params: Namespace[Reference] = Namespace(
+            f"workflow {name!r}, among its parameters,",
+            {key: Reference(key, type(value.default)) for key, value in self.parameters.items()},
+        )
+        defaults = {"zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb"}
+        places = {"zookeeper": zookeeper, "zookeeper_path": zookeeper_path}
+        self.openmldb = OpenMLDBCluster(
+            **{
+                key: defaults[key] if text == f"${{{key}}}" and key not in self.parameters else text
+                for key, text in places.items()
+            }
+        )
+        self.tasks: dict[str, Task] = {}
+        self.edges: dict[tuple[str, str], SourceLocation | None] = {}
+        context.declare(self)
+
+    def _check(self) -> None:
+        for what, value, allowed in (
+            ("execution_type", self.execution_type, _EXECUTION_TYPES),
+            ("warning_type", self.warning_type, _WARNING_TYPES),
+        ):
+            if value not in allowed:
+                raise DeclarationError(f"{what}={value!r} is not one of {', '.join(allowed)}", where=self.where)
+        if self.timeout is not None and (not isinstance(self.timeout, int) or self.timeout < 1):
+            raise DeclarationError(f"timeout={self.timeout!r} is not a number of minutes", where=self.where)
+        if self.warning_group and self.warning_type == "NONE":
+            raise DeclarationError("warning_group without a warning_type would never hear anything", where=self.where)
+
+    def __repr__(self) -> str:
+        return f"<Workflow {self.project}/{self.name}: {len(self.tasks)} tasks>"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the pipeline file, from which the files that tasks name are found."""
+        return Path(self.where.file).resolve().parent if self.where else Path.cwd()
+
+    def __enter__(self) -> Workflow:
+        context.enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        context.leave()
+
+    # -- building ----------------------------------------------------------------------------------------------------
+
+    def add(self, task: Task) -> None:
+        """Take a task in; tasks call it when they are made.
+
+        Raises:
+            DeclarationError: the name is taken, or an output's name is.
+        """
+        earlier = self.tasks.get(task.name)
+        if earlier is not None:
+            raise task.error("there is a task of that name already", hint=f"declared at {earlier.where}")
+        for name in task.outputs:
+            if name in self.parameters:
+                raise task.error(f"the output {name!r} has the name of a parameter of the workflow")
+            for other in self.tasks.values():
+                if name in other.outputs:
+                    raise task.error(f"the output {name!r} is one of task {other.name!r} too: one would hide the other")
+        self.tasks[task.name] = task
+
+    def connect(self, before: Tasks, after: Tasks) -> None:
+        """Add the edges from every task of ``before`` to every task of ``after``.
+
+        Raises:
+            DeclarationError: one of them is no task, or belongs to another workflow.
+        """
+        where = caller()
+        for pre in _listed(before):
+            for post in _listed(after):
+                for task in (pre, post):
+                    if not isinstance(task, Task):
+                        raise DeclarationError(f"{task!r} is not a task", where=where)
+                    if task.workflow is not self:
+                        raise DeclarationError(
+                            f"task {task.name!r} belongs to the workflow {task.workflow.name!r}, not {self.name!r}",
+                            where=where,
+                        )
+                if pre is post:
+                    raise DeclarationError(f"task {pre.name!r} can not run after itself", where=where)
+                self.edges.setdefault((pre.name, post.name), where)
+
+    def parameter(self, name: str) -> str:
+        """``${name}`` of a declared parameter; for texts built by hand."""
+        return str(self.params[name])
+
+    # -- using -------------------------------------------------------------------------------------------------------
+
+    def definition(self, values: Mapping[str, Scalar | str] | None = None) -> Definition:
+        """This workflow as DolphinScheduler stores it.
+
+        Args:
+            values: parameters' values in place of their defaults.
+
+        Raises:
+            DeclarationError: the tasks do not make a workflow (a cycle, an undefined placeholder, ...).
+            ParameterError: a value is for no parameter, or of another type.
+        """
+        from dsflow.compiler import compile_workflow
+
+        return compile_workflow(self, values or {})
+
+    def run_local(
+        self, values: Mapping[str, Scalar] | None = None, *, state: Path | None = None, show: bool = True
+    ) -> RunReport:
+        """Run here, on an embedded OpenMLDB, without any server.
+
+        Args:
+            values: parameters' values, over their local and their plain defaults.
+            state: folder for data, models and logs; kept for the next run. By default ``.dsflow/PROJECT/WORKFLOW``.
+            show: show the progress.
+
+        Raises:
+            DsflowError: it could not be started. A task that fails is no exception: see the report's ``state``.
+        """
+        from dsflow.display.progress import RunDisplay
+        from dsflow.local.runner import run_local
+
+        display = RunDisplay(self.definition()) if show else None
+        return run_local(self, values=values, state=state, display=display)
+
+    def cli(self, arguments: Sequence[str] | None = None) -> None:
+        """Be a command: ``python pipelines/x.py submit``. Ends the process with the command's exit code."""
+        from dsflow.cli import workflow_command
+
+        workflow_command(self, arguments)
+
+    def _repr_svg_(self) -> str:
+        from dsflow.display.svg import workflow_svg
+
+        return workflow_svg(self.definition())
+
+
+def _listed(tasks: Tasks) -> list[Task]:
+    return list(tasks) if isinstance(tasks, Sequence) else [tasks]
+
+
+def slug(text: str) -> str:
+    """A text as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-") or "x"
