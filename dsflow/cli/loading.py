@@ -1,0 +1,75 @@
+"""Finds the workflows that a pipeline file declares."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+
+from dsflow.context import declared_workflows
+from dsflow.errors import DeclarationError, DsflowError, SourceLocation
+from dsflow.workflow import Workflow
+
+
+def load_workflows(path: Path) -> list[Workflow]:
+    """Run a pipeline file and give the workflows that it declared, in order.
+
+    Raises:
+        DeclarationError: there is no such file, or it does not run.
+    """
+    if not path.is_file():
+        raise DeclarationError(f"there is no pipeline file {path}")
+    if path.suffix != ".py":
+        raise DeclarationError(f"{path} is not a Python file")
+    name = f"dsflow_pipeline_{path.stem}_{abs(hash(path.resolve()))}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise DeclarationError(f"{path} can not be loaded")
+    before = len(declared_workflows())
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # a pipeline file may import what lies beside it
+    try:
+        spec.loader.exec_module(module)
+    except DsflowError:
+        raise
+    except SyntaxError as error:
+        raise DeclarationError(
+            f"{error.msg}", where=SourceLocation(error.filename or str(path), error.lineno or 0)
+        ) from error
+    except Exception as error:
+        frame = next(
+            (f for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path.resolve())), None
+        )
+        where = SourceLocation(str(path), (frame.lineno if frame else None) or 0)
+        raise DeclarationError(f"{type(error).__name__}: {error}", where=where) from error
+    finally:
+        sys.path.remove(folder)
+    return declared_workflows()[before:]
+
+
+def load_workflow(reference: str) -> Workflow:
+    """The workflow that ``FILE`` or ``FILE:NAME`` means.
+
+    Raises:
+        DeclarationError: the file declares none, several (and no NAME is given), or not that one.
+    """
+    file, colon, name = reference.rpartition(":")
+    if not colon or Path(reference).is_file():
+        file, name = reference, ""
+    workflows = load_workflows(Path(file))
+    names = ", ".join(w.name for w in workflows)
+    if not workflows:
+        raise DeclarationError(f"{file} declares no workflow")
+    if name:
+        found = [w for w in workflows if w.name == name]
+        if not found:
+            raise DeclarationError(f"{file} declares no workflow {name!r}", hint=f"it declares: {names}")
+        return found[0]
+    if len(workflows) > 1:
+        raise DeclarationError(
+            f"{file} declares several workflows: {names}", hint=f"name one: {file}:{workflows[0].name}"
+        )
+    return workflows[0]

@@ -1,0 +1,219 @@
+"""Profiles: where to. From ``dsflow.yaml``, overruled by ``DSFLOW_*`` variables; secrets only from variables or files.
+
+``dsflow.yaml`` is looked for beside the pipeline file and in the folders above it, then from the working directory
+upwards::
+
+    default: dev                  # the profile when neither --profile nor DSFLOW_PROFILE names one
+    profiles:
+      dev:
+        api_url: http://127.0.0.1:12345/dolphinscheduler
+        gateway: 127.0.0.1:25333
+        user: admin
+        password_file: ~/.dsflow/dev.password
+        tenant: root
+        params: {data: /data/clicks.csv}     # values for the workflows' parameters, below --set
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from dsflow.errors import ConfigError
+
+CONFIG_NAME = "dsflow.yaml"
+DEFAULT_GATEWAY_TOKEN = "jwUDzpLsNKEFER4*a8gruBH_GsAurNxU7A@Xc"
+
+_SECRETS = ("token", "password", "gateway_token")
+_VARIABLES = {
+    "api_url": "DSFLOW_API_URL",
+    "token": "DSFLOW_TOKEN",
+    "user": "DSFLOW_USER",
+    "password": "DSFLOW_PASSWORD",
+    "gateway": "DSFLOW_GATEWAY",
+    "gateway_token": "DSFLOW_GATEWAY_TOKEN",
+    "tenant": "DSFLOW_TENANT",
+    "web_url": "DSFLOW_WEB_URL",
+    "environment": "DSFLOW_ENVIRONMENT",
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One target.
+
+    Attributes:
+        name: the profile's name.
+        api_url: DolphinScheduler's REST API, up to ``/dolphinscheduler``.
+        token: an access token (preferred), or ``user`` with ``password``.
+        gateway: ``host:port`` of the Python gateway.
+        gateway_token: the gateway's own token; None means the one that every release ships with.
+        tenant: the tenant that runs the tasks; None leaves it to the user's binding.
+        environment: the DolphinScheduler environment of tasks that name none; None takes the server's default one.
+        web_url: where the web page is, when that is not beside the API.
+        params: values for workflow parameters, below ``--set``.
+    """
+
+    name: str = "default"
+    api_url: str | None = None
+    token: str | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    gateway: str | None = None
+    gateway_token: str | None = field(default=None, repr=False)
+    tenant: str | None = None
+    environment: str | None = None
+    web_url: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def require_api(self) -> str:
+        """The REST API's address, without a slash at its end.
+
+        Raises:
+            ConfigError: none is configured, or it is no http(s) address.
+        """
+        if not self.api_url:
+            raise ConfigError(
+                f"profile {self.name!r} has no DolphinScheduler address",
+                hint=f"set DSFLOW_API_URL (up to /dolphinscheduler), or api_url in {CONFIG_NAME}",
+            )
+        if not self.api_url.startswith(("http://", "https://")):
+            raise ConfigError(f"api_url {self.api_url!r} is not an http:// or https:// address")
+        return self.api_url.rstrip("/")
+
+    def require_gateway(self) -> tuple[str, int]:
+        """Host and port of the Python gateway; by default port 25333 on the API's host.
+
+        Raises:
+            ConfigError: it is not of the form ``host:port``.
+        """
+        if not self.gateway:
+            from urllib.parse import urlsplit
+
+            return urlsplit(self.require_api()).hostname or "127.0.0.1", 25333
+        host, _, port = self.gateway.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ConfigError(
+                f"gateway {self.gateway!r} is not of the form host:port", hint="for example 127.0.0.1:25333"
+            )
+        return host, int(port)
+
+    def require_credentials(self) -> None:
+        """Check that a token, or a user with a password, is there.
+
+        Raises:
+            ConfigError: neither is.
+        """
+        if self.token or (self.user and self.password):
+            return
+        missing = "the password of user " + repr(self.user) if self.user else "credentials"
+        raise ConfigError(
+            f"profile {self.name!r} lacks {missing}",
+            hint="set DSFLOW_TOKEN, or DSFLOW_USER and DSFLOW_PASSWORD",
+        )
+
+
+def find_config(start: Path | None = None) -> Path | None:
+    """The ``dsflow.yaml`` that governs ``start`` (a file or a folder), or None."""
+    places = [p for p in (start, Path.cwd()) if p is not None]
+    for place in places:
+        folder = place.resolve()
+        for candidate in (folder, *folder.parents):
+            if (candidate / CONFIG_NAME).is_file():
+                return candidate / CONFIG_NAME
+    return None
+
+
+def load_profile(
+    name: str | None = None, *, start: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Profile:
+    """Read one profile and lay the ``DSFLOW_*`` variables over it.
+
+    Args:
+        name: the profile; None takes DSFLOW_PROFILE, then the file's ``default``.
+        start: the pipeline file, from which ``dsflow.yaml`` is looked for.
+        environ: the variables, by default the process's.
+
+    Raises:
+        ConfigError: the file is not readable, has unknown keys, or has no such profile.
+    """
+    environ = os.environ if environ is None else environ
+    name = name or environ.get("DSFLOW_PROFILE") or None
+    path = find_config(start)
+    profile = _from_file(path, name) if path else None
+    if profile is None:
+        if name is not None:
+            place = f"{path} has" if path else f"there is no {CONFIG_NAME}, so there is"
+            raise ConfigError(f"{place} no profile {name!r}", hint=_known(path))
+        profile = Profile()
+    overrides = {key: environ[variable] for key, variable in _VARIABLES.items() if environ.get(variable)}
+    if {"user", "password"} <= overrides.keys() and "token" not in overrides:
+        overrides["token"] = None  # type: ignore[assignment]  # a variable's user overrules a file's token
+    return replace(profile, **overrides)  # type: ignore[arg-type]
+
+
+def _known(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    names = ", ".join(_read(path).get("profiles") or {}) or "none"
+    return f"profiles there: {names}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not valid YAML: {error}", where=str(path)) from error
+    if not isinstance(data, dict) or not isinstance(data.get("profiles") or {}, dict):
+        raise ConfigError("expected a mapping with the keys 'default' and 'profiles'", where=str(path))
+    unknown = set(data) - {"default", "profiles"}
+    if unknown:
+        raise ConfigError(
+            f"unknown key {sorted(map(str, unknown))[0]!r}", where=str(path), hint="known: default, profiles"
+        )
+    return data
+
+
+def _from_file(path: Path, name: str | None) -> Profile | None:
+    data = _read(path)
+    chosen = name or data.get("default")
+    profiles = data.get("profiles") or {}
+    if chosen is None or chosen not in profiles:
+        if chosen is not None and name is None:
+            raise ConfigError(
+                f"the default profile {chosen!r} is not among the profiles", where=str(path), hint=_known(path)
+            )
+        return None
+    entries = dict(profiles[chosen] or {})
+    for secret in _SECRETS:
+        if secret in entries:
+            raise ConfigError(
+                f"profile {chosen!r} holds a secret ({secret})",
+                where=str(path),
+                hint=f"keep it in {_VARIABLES[secret]}, or name a file: {secret}_file: PATH",
+            )
+        if f"{secret}_file" in entries:
+            entries[secret] = _secret_from(path, str(entries.pop(f"{secret}_file")))
+    known = {f.name for f in fields(Profile)} - {"name"}
+    for key in entries:
+        if key not in known:
+            raise ConfigError(
+                f"profile {chosen!r} has an unknown key {key!r}",
+                where=str(path),
+                hint="known: " + ", ".join(sorted(known)),
+            )
+    params = entries.pop("params", None) or {}
+    return Profile(name=str(chosen), params={str(k): str(v) for k, v in params.items()}, **entries)
+
+
+def _secret_from(config: Path, name: str) -> str:
+    file = config.parent / Path(name).expanduser()
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"can not read the secret file {file}: {error.strerror}", where=str(config)) from error
