@@ -1,0 +1,1 @@
+"""``run --local``: the same Definition that would be submitted, executed here."""

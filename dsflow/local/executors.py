@@ -1,0 +1,227 @@
+"""How each task type is executed here, the way a DolphinScheduler worker would."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from dsflow.definition import Property, TaskDefinition
+from dsflow.errors import DsflowError, RunError
+from dsflow.local.expressions import evaluate
+from dsflow.local.expressions import fill as fill_condition
+from dsflow.local.processes import run_process
+from dsflow.local.values import fill, read_outputs
+
+
+class TaskFailed(DsflowError):
+    """The task ran and did not succeed; its log says why."""
+
+
+@dataclass
+class Attempt:
+    """One attempt at a task.
+
+    Attributes:
+        folder: the attempt's working folder.
+        log: where its log goes.
+        values: all that it sees by name.
+        timeout: seconds, None for none.
+        stop: set when the run is interrupted.
+        openmldb_url: the embedded OpenMLDB, '' when the workflow has no use for it.
+    """
+
+    task: TaskDefinition
+    folder: Path
+    log: IO[str]
+    values: Mapping[str, Property]
+    now: datetime
+    timeout: float | None
+    stop: threading.Event
+    openmldb_url: str
+
+    def fill(self, text: str) -> str:
+        """Put the values into a text."""
+        return fill(text, self.values, self.now)
+
+    def say(self, text: str) -> None:
+        """Write a line to the log."""
+        self.log.write(text.rstrip("\n") + "\n")
+        self.log.flush()
+
+
+Outcome = dict[str, str]
+
+
+def run_shell(attempt: Attempt) -> Outcome:
+    """SHELL: the script, in bash where there is one, as on a worker."""
+    script = attempt.folder / "script.sh"
+    script.write_text(attempt.fill(attempt.task.task_params["rawScript"]), encoding="utf-8")
+    return _run_script(attempt, [shutil.which("bash") or "sh", str(script)])
+
+
+def run_python(attempt: Attempt) -> Outcome:
+    """PYTHON: the script, with the Python that runs dsflow."""
+    script = attempt.folder / "script.py"
+    script.write_text(attempt.fill(attempt.task.task_params["rawScript"]), encoding="utf-8")
+    return _run_script(attempt, [sys.executable, "-u", str(script)])
+
+
+def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
+    start = attempt.log.tell()
+    code = run_process(
+        command,
+        folder=attempt.folder,
+        log=attempt.log,
+        environment={"PYTHONIOENCODING": "utf-8"},
+        timeout=attempt.timeout,
+        stop=attempt.stop,
+    )
+    if code:
+        raise TaskFailed(f"the script ended with exit code {code}")
+    attempt.log.flush()
+    with open(attempt.log.name, encoding="utf-8", errors="replace") as written:
+        written.seek(start)
+        return read_outputs(attempt.task, written.read())
+
+
+def run_openmldb(attempt: Attempt) -> Outcome:
+    """OPENMLDB: what DolphinScheduler's task would send, sent to the embedded OpenMLDB."""
+    from dsflow.embedded.client import Session
+    from dsflow.openmldb.encoding import decode
+
+    params = attempt.task.task_params
+    session = Session(attempt.openmldb_url)
+    # the statements with which the task's script begins (OpenmldbTask.buildPythonScriptsFromSql)
+    session.execute(f"set @@execute_mode='{params['executeMode']}'")
+    if params["executeMode"] == "offline":
+        session.execute("set @@sync_job=true")
+        session.execute("set @@job_timeout=1800000")
+    try:
+        statements = decode(attempt.fill(params["sql"]))
+    except SyntaxError as error:
+        raise TaskFailed(f"the SQL does not survive the task's script: {error.msg}") from error
+    for statement in statements:
+        if attempt.stop.is_set():
+            raise TaskFailed("stopped")
+        attempt.say(f"openmldb> {statement};")
+        started = time.monotonic()
+        try:
+            result = session.execute(statement)
+        except Exception as error:  # the session's errors are of a package that must not know dsflow
+            attempt.say(str(error))
+            raise TaskFailed(str(error)) from error
+        attempt.say(_show(result) + f"({time.monotonic() - started:.2f} s)")
+    return {}
+
+
+def _show(result: Any, most: int = 20) -> str:
+    columns, rows = list(getattr(result, "columns", None) or []), list(getattr(result, "rows", None) or [])
+    if not columns:
+        return "OK "
+    lines = ["\t".join(map(str, columns))] + ["\t".join(map(str, row)) for row in rows[:most]]
+    more = f"... {len(rows) - most} more rows\n" if len(rows) > most else ""
+    return "\n".join(lines) + f"\n{more}{len(rows)} row{'s' * (len(rows) != 1)} "
+
+
+def run_http(attempt: Attempt) -> Outcome:
+    """HTTP: the request, and the check of its answer."""
+    import httpx
+
+    params = attempt.task.task_params
+    parts: dict[str, dict[str, str]] = {"BODY": {}, "PARAMETER": {}, "HEADERS": {}}
+    for item in params["httpParams"]:
+        parts[item["httpParametersType"]][attempt.fill(item["prop"])] = attempt.fill(item["value"])
+    url = attempt.fill(params["url"])
+    timeout = httpx.Timeout(params["socketTimeout"] / 1000, connect=params["connectTimeout"] / 1000)
+    attempt.say(f"{params['httpMethod']} {url} {parts['BODY'] or ''}")
+    try:
+        # loopback servers are the point here: no proxy of the environment may come between
+        with httpx.Client(timeout=timeout, trust_env=False) as client:
+            answer = client.request(
+                params["httpMethod"],
+                url,
+                json=parts["BODY"] or None,
+                params=parts["PARAMETER"] or None,
+                headers=parts["HEADERS"] or None,
+            )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        attempt.say(f"{url}: {error}")
+        raise TaskFailed(f"no answer from {url}: {error}") from error
+    attempt.say(f"{answer.status_code}\n{answer.text}")
+    check, wanted = params["httpCheckCondition"], attempt.fill(params.get("condition") or "")
+    held = {
+        "STATUS_CODE_DEFAULT": answer.status_code == 200,
+        "STATUS_CODE_CUSTOM": str(answer.status_code) == wanted,
+        "BODY_CONTAINS": wanted in answer.text,
+        "BODY_NOT_CONTAINS": wanted not in answer.text,
+    }[check]
+    if not held:
+        raise TaskFailed(f"{url} answered {answer.status_code}: {answer.text[:500]}")
+    return {}
+
+
+def choose_branch(task: TaskDefinition, values: Mapping[str, Property], say: Callable[[str], None]) -> str:
+    """SWITCH: the name of the task to go on with."""
+    result = task.task_params["switchResult"]
+    for branch in result["dependTaskList"]:
+        filled = fill_condition(branch["condition"], values)
+        holds = evaluate(filled)
+        say(f"{branch['condition']}  is  {filled}  is  {str(holds).lower()}")
+        if holds:
+            return str(branch["nextNode"])
+    return str(result["nextNode"])
+
+
+def choose_by_states(task: TaskDefinition, succeeded: Mapping[str, bool]) -> list[str]:
+    """CONDITIONS: the names of the tasks to go on with, by how the tasks before ended."""
+
+    def joined(relation: str, held: list[bool]) -> bool:
+        return all(held) if relation == "AND" else any(held)
+
+    dependence = task.task_params["dependence"]
+    groups = [
+        joined(
+            group["relation"],
+            [succeeded.get(item["depTaskCode"]) is (item["status"] == "SUCCESS") for item in group["dependItemList"]],
+        )
+        for group in dependence["dependTaskList"]
+    ]
+    result = task.task_params["conditionResult"]
+    return list(result["successNode"] if joined(dependence["relation"], groups) else result["failedNode"])
+
+
+EXECUTORS: dict[str, Callable[[Attempt], Outcome]] = {
+    "SHELL": run_shell,
+    "PYTHON": run_python,
+    "OPENMLDB": run_openmldb,
+    "HTTP": run_http,
+}
+
+STEERING = frozenset({"SWITCH", "CONDITIONS"})
+
+
+def check_runnable(task: TaskDefinition) -> None:
+    """Refuse what can not be executed without a server.
+
+    Raises:
+        RunError: naming the task and the reason.
+    """
+    reasons = {
+        "SQL": "its datasource is known to a DolphinScheduler server only",
+        "DEPENDENT": "it waits for other workflows of a DolphinScheduler server",
+        "SUB_PROCESS": "it runs another workflow of a DolphinScheduler server",
+    }
+    if task.task_type not in EXECUTORS and task.task_type not in STEERING:
+        reason = reasons.get(task.task_type, "its type is not known here")
+        raise RunError(f"task {task.name!r} ({task.task_type}) can not run locally: {reason}", where=task.where)
+    if task.task_params.get("resourceList"):
+        raise RunError(
+            f"task {task.name!r} can not run locally: its resources are in a server's resource centre", where=task.where
+        )

@@ -1,0 +1,207 @@
+"""The scheduler, with real processes: order, branches, outputs, failures, retries, timeouts."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from dsflow import Conditions, Python, Shell, Switch, Workflow, failed
+from dsflow.local.scheduler import Scheduler
+from dsflow.report import TaskReport
+from dsflow.tasks import Task
+
+
+def run(workflow: Workflow, folder: Path, **values: str) -> tuple[str, dict[str, TaskReport]]:
+    scheduler = Scheduler(workflow.definition(values), folder / "run", "", lambda report: None)
+    state = scheduler.run()
+    return state, {report.name: report for report in scheduler.reports}
+
+
+def states(reports: dict[str, TaskReport]) -> dict[str, str]:
+    return {name: report.state for name, report in reports.items()}
+
+
+def touch(name: str, **fields: object) -> Shell:
+    return Shell(name, f"date +%s%N; echo {name}", **fields)  # type: ignore[arg-type]
+
+
+def switch_workflow() -> Workflow:
+    with Workflow("w", project="p", params={"least": 0.7}) as wf:
+        train = Shell("train", "echo '${setValue(auc=0.8)}'", outputs={"auc": float})
+        good, after, bad = touch("good"), touch("after"), Shell("bad", "exit 3")
+        train >> Switch("choose", {train.outputs.auc >= wf.params.least: good}, otherwise=bad)
+        good >> after
+    return wf
+
+
+def test_the_branch_that_holds_is_taken_and_the_other_skipped(tmp_path: Path) -> None:
+    state, reports = run(switch_workflow(), tmp_path)
+    assert state == "SUCCESS"
+    assert states(reports) == {
+        "train": "SUCCESS",
+        "good": "SUCCESS",
+        "after": "SUCCESS",
+        "bad": "SKIPPED",
+        "choose": "SUCCESS",
+    }
+    assert reports["train"].outputs == {"auc": 0.8}
+    assert "0.8 >= 0.7" in reports["choose"].log
+
+
+def test_the_other_branch_skips_all_that_follows(tmp_path: Path) -> None:
+    state, reports = run(switch_workflow(), tmp_path, least="0.9")
+    assert state == "FAILURE"
+    assert states(reports) == {
+        "train": "SUCCESS",
+        "good": "SKIPPED",
+        "after": "SKIPPED",
+        "bad": "FAILURE",
+        "choose": "SUCCESS",
+    }
+    assert "exit code 3" in reports["bad"].log
+
+
+def test_a_task_behind_a_skipped_and_a_taken_one_runs(tmp_path: Path) -> None:
+    with Workflow("w", project="p", params={"n": 1}) as wf:
+        left, right, join = touch("left"), touch("right"), touch("join")
+        Switch("choose", {wf.params.n == 1: left}, otherwise=right)
+        [left, right] >> join
+    state, reports = run(wf, tmp_path)
+    assert (state, reports["join"].state, reports["right"].state) == ("SUCCESS", "SUCCESS", "SKIPPED")
+
+
+def test_independent_tasks_run_side_by_side(tmp_path: Path) -> None:
+    # each waits for the other's file, so one after the other they would never end
+    meet = "touch {0}; for i in $(seq 100); do [ -e {1} ] && exit 0; sleep 0.05; done; exit 1"
+    with Workflow("w", project="p") as wf:
+        Shell("a", meet.format(tmp_path / "a", tmp_path / "b"))
+        Shell("b", meet.format(tmp_path / "b", tmp_path / "a"))
+    assert run(wf, tmp_path)[0] == "SUCCESS"
+
+
+def test_a_failure_skips_what_follows_but_not_what_is_beside(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        broken, after, beside = Shell("broken", "echo why >&2; exit 1"), touch("after"), touch("beside")
+        broken >> after
+        assert isinstance(beside, Task)
+    state, reports = run(wf, tmp_path)
+    assert state == "FAILURE"
+    assert states(reports) == {"broken": "FAILURE", "after": "SKIPPED", "beside": "SUCCESS"}
+    assert "why" in reports["broken"].log
+
+
+def test_conditions_goes_on_after_a_failure_and_the_run_is_a_success(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        broken, rescue, celebrate = Shell("broken", "exit 1"), touch("rescue"), touch("celebrate")
+        Conditions("look", failed(broken), success=rescue, failure=celebrate)
+    state, reports = run(wf, tmp_path)
+    assert (state, reports["rescue"].state, reports["celebrate"].state) == ("SUCCESS", "SUCCESS", "SKIPPED")
+
+
+def test_a_task_is_tried_again(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    with Workflow("w", project="p") as wf:
+        Shell("flaky", f"echo x >> {count}; [ $(wc -l < {count}) -ge 3 ]", retries=3, retry_interval=0)
+    state, reports = run(wf, tmp_path)
+    assert (state, reports["flaky"].attempts) == ("SUCCESS", 3)
+
+
+def test_a_task_is_not_tried_more_often_than_declared(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("broken", "exit 1", retries=2, retry_interval=0)
+    state, reports = run(wf, tmp_path)
+    assert (state, reports["broken"].attempts) == ("FAILURE", 3)
+
+
+def test_a_timeout_ends_the_task_and_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("slow", f"sleep 60 & echo $! > {tmp_path}/pid; wait", timeout=1)
+    # a minute is DolphinScheduler's smallest unit: let it be short here
+    monkeypatch.setattr("dsflow.local.scheduler.MINUTE", 0.5)
+    started = time.monotonic()
+    state, reports = run(wf, tmp_path)
+    assert time.monotonic() - started < 10
+    assert (state, reports["slow"].state) == ("FAILURE", "TIMEOUT")
+    assert "timed out" in reports["slow"].log
+    child = int((tmp_path / "pid").read_text())
+    assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
+
+
+def test_stop_ends_the_running_tasks(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("slow", "sleep 60") >> touch("after")
+    scheduler = Scheduler(wf.definition(), tmp_path / "run", "", lambda report: None)
+    threading.Timer(0.3, scheduler.stop.set).start()
+    started = time.monotonic()
+    assert scheduler.run() == "STOPPED"
+    assert time.monotonic() - started < 10
+    assert {r.name: r.state for r in scheduler.reports} == {"slow": "STOPPED", "after": "SKIPPED"}
+
+
+def test_a_disabled_task_is_passed_over(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("off", "exit 1", enabled=False) >> touch("after")
+    state, reports = run(wf, tmp_path)
+    assert (state, reports["after"].state) == ("SUCCESS", "SUCCESS")
+
+
+def test_outputs_and_local_parameters_reach_the_tasks_after(tmp_path: Path) -> None:
+    with Workflow("w", project="p", params={"who": "world"}) as wf:
+        first = Python("first", "print('$' + '{setValue(path=/a b/c)}')", outputs={"path": str})
+        second = Shell("second", "echo ${greeting} from ${path}", params={"greeting": wf.params.who})
+        first >> touch("between") >> second
+    _, reports = run(wf, tmp_path)
+    assert "world from /a b/c" in reports["second"].log
+
+
+def test_an_output_that_never_came_fails_the_task(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("train", "echo done", outputs={"auc": float})
+    state, reports = run(wf, tmp_path)
+    assert state == "FAILURE"
+    assert "without giving its output 'auc'" in reports["train"].log
+
+
+def test_an_output_of_another_type_fails_the_task(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("train", "echo '${setValue(auc=high)}'", outputs={"auc": float})
+    state, reports = run(wf, tmp_path)
+    assert state == "FAILURE"
+    assert "'high' is not" in reports["train"].log
+
+
+def average(numbers: str, scale: float, loud: bool) -> dict[str, object]:
+    import json
+
+    values = json.loads(numbers)
+    return {"mean": scale * sum(values) / len(values), "loud": str(loud).lower()}
+
+
+def test_a_function_is_sent_as_its_source(tmp_path: Path) -> None:
+    with Workflow("w", project="p", params={"numbers": json.dumps([1, 2, 6]), "loud": True}) as wf:
+        task = Python(
+            "average",
+            average,
+            args={"numbers": wf.params.numbers, "scale": 2.0, "loud": wf.params.loud},
+            outputs={"mean": float, "loud_": bool},
+        )
+        assert "def average" in task.raw_script
+    state, reports = run(wf, tmp_path)
+    assert state == "FAILURE"  # it returns no loud_
+    assert "loud_" in reports["average"].log
+
+
+def test_a_functions_outputs_are_typed(tmp_path: Path) -> None:
+    with Workflow("w", project="p", params={"numbers": json.dumps([1, 2, 6])}) as wf:
+        Python(
+            "average",
+            average,
+            args={"numbers": wf.params.numbers, "scale": 2.0, "loud": False},
+            outputs={"mean": float, "loud": bool},
+        )
+    _, reports = run(wf, tmp_path)
+    assert reports["average"].outputs == {"mean": 6.0, "loud": False}
