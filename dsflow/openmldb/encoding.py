@@ -13,11 +13,15 @@ import ast
 import re
 from collections.abc import Iterable
 
+from dsflow._source import caller
+from dsflow.errors import DeclarationError
+
 # what a statement is made of, as far as finding its end goes
 _TOKEN = re.compile(
     r"""
     (?P<quoted>'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*`)
   | (?P<comment>--[^\n]* | \#(?!\{)[^\n]* | /\*.*?\*/)
+  | (?P<open>['"`]|/\*)
   | (?P<end>;)
   | (?P<other>.)
     """,
@@ -29,11 +33,17 @@ def split_statements(text: str) -> list[str]:
     """Cut a text at the ``;`` between its statements, not at those in literals, names or comments.
 
     Pieces of nothing but blanks and comments are dropped.
+
+    Raises:
+        DeclarationError: a literal, a name or a comment is not closed.
     """
     pieces: list[str] = []
     start = 0
     has_code = False
     for match in _TOKEN.finditer(text):
+        if match.lastgroup == "open":
+            line = text.count("\n", 0, match.start()) + 1
+            raise DeclarationError(f"the SQL opens a {match[0]} in line {line} that nothing closes", where=caller())
         if match.lastgroup == "end":
             if has_code:
                 pieces.append(text[start : match.start()].strip())
@@ -67,7 +77,13 @@ _DOLLAR = "\ue024"
 
 def _encode_one(statement: str) -> str:
     text = statement.replace("\r\n", "\n").replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\x3b")
+    # a line end or an end of text to the reader of the script
+    text = text.replace("\r", "\\r").replace("\0", "\\x00")
     return text.replace(_DOLLAR, "\\x24")
+
+
+# what Java's \S finds
+_NOT_BLANK = re.compile(r"[^ \t\n\x0b\f\r]")
 
 
 def decode(sql: str) -> list[str]:
@@ -77,9 +93,9 @@ def decode(sql: str) -> list[str]:
         SyntaxError: a piece is no Python string between double quotes; the task's script would stop at it.
     """
     pieces = sql.replace("\r\n", "\n").split(";")
-    return [ast.literal_eval('"' + piece.replace("\n", "\\n") + '"') for piece in pieces if piece.strip()]
+    return [ast.literal_eval('"' + piece.replace("\n", "\\n") + '"') for piece in pieces if _NOT_BLANK.search(piece)]
 
 
 def breaks_node(value: str) -> bool:
     """Whether a parameter's value, pasted into a node's text, would break or change the script around it."""
-    return any(c in value for c in '"\\;\n\r')
+    return any(c in value for c in '"\\;\n\r\0')

@@ -9,8 +9,9 @@ from typing import Any
 
 from dsflow._source import caller
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.table import Table
-from dsflow.params import Operand
+from dsflow.openmldb.encoding import split_statements
+from dsflow.openmldb.table import Table, check_file, is_name
+from dsflow.params import Operand, Reference
 from dsflow.tasks.openmldb import OpenMLDB
 
 
@@ -33,6 +34,14 @@ class FeatureView:
         self.source = source
         self.sql = textwrap.dedent(sql).strip().rstrip(";").rstrip()
         self.label = label
+        if not isinstance(source, Table):
+            raise DeclarationError(f"feature view {name!r}: source={source!r} is not a Table", where=self.where)
+        if not is_name(name):
+            raise DeclarationError(
+                f"feature view {name!r}: not a name", where=self.where, hint="use letters, digits and _"
+            )
+        if len(split_statements(self.sql)) != 1:
+            raise DeclarationError(f"feature view {name!r}: its sql is not one statement", where=self.where)
 
     def __repr__(self) -> str:
         return f"FeatureView({self.name!r})"
@@ -72,8 +81,10 @@ class FeatureView:
             name: the task's name, by default ``extract VIEW``.
             format: ``csv`` (with a header) or ``parquet``.
         """
+        check_file(path, format)
         into = f"INTO OUTFILE '{path}' OPTIONS(format='{format}', mode='overwrite')"
-        return OpenMLDB(name or f"extract {self.name}", [self.source.use, f"{self.sql}\n{into}"], "offline", **fields)
+        statements = [self.source.use, f"{self.sql}\n{into}"]
+        return OpenMLDB(name or f"extract {self.name}", statements, "offline", origin=self, **fields)
 
     def deployment(self, name: Operand | None = None) -> str:
         """The name that :meth:`deploy` deploys this version of the query under: ``NAME_VERSION``.
@@ -81,6 +92,10 @@ class FeatureView:
         OpenMLDB can not change a deployment, so another query is deployed beside the old one, which keeps on serving
         until the prediction server has been pointed to the new one.
         """
+        if not (name is None or isinstance(name, Reference) or is_name(name)):
+            raise DeclarationError(
+                f"the deployment {name!r} is not a name", where=caller(), hint="use letters, digits and _"
+            )
         return f"{self.name if name is None else name}_{self.version}"
 
     def deploy(
@@ -104,4 +119,4 @@ class FeatureView:
         given = [f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in biases.items() if v is not None]
         options = f"OPTIONS({', '.join(given)}) " if given else ""
         statement = f"DEPLOY IF NOT EXISTS {self.deployment(name)} {options}{self.sql}"
-        return OpenMLDB(task or f"deploy {self.name}", [self.source.use, statement], "online", **fields)
+        return OpenMLDB(task or f"deploy {self.name}", [self.source.use, statement], "online", origin=self, **fields)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from dsflow._source import caller
+from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import Operand, Reference
@@ -74,6 +76,16 @@ class Table:
         self.where = caller()
         self.name = name
         self.database = database
+        for what, word in (
+            ("table", name),
+            ("database", database),
+            *(("column", c) for c in {**(columns or {}), **more}),
+        ):
+            if not isinstance(word, Reference) and not is_name(word):
+                raise self._error(f"{what} {word!r} is not a name", hint="use letters, digits and _")
+        twice = set(columns or {}) & set(more)
+        if twice:
+            raise self._error(f"column {min(twice)!r} is there twice")
         self.columns: dict[str, ColumnType] = {}
         for column, word in {**(columns or {}), **more}.items():
             try:
@@ -82,11 +94,17 @@ class Table:
                 raise self._error(f"column {column!r}: {error}") from None
         if not self.columns:
             raise self._error("there are no columns")
+        if not isinstance(indexes, (list, tuple)) or not all(isinstance(index, Index) for index in indexes):
+            raise self._error(f"indexes={indexes!r} is not a list of Index(...)")
         self.indexes = tuple(indexes)
         for index in self.indexes:
             for column in (*index.keys, *([index.ts] if index.ts else [])):
                 if column not in self.columns:
                     raise self._error(f"an index names the column {column!r}, which is not there")
+            if index.ts and self.columns[index.ts] not in (ColumnType.TIMESTAMP, ColumnType.BIGINT):
+                raise self._error(f"an index is ordered by {index.ts!r}, which is no timestamp (or bigint)")
+            self._check_ttl(index)
+        declare_table(self)
 
     def __repr__(self) -> str:
         return f"Table({self.name!r}, database={str(self.database)!r})"
@@ -109,7 +127,7 @@ class Table:
             fields: any field of :class:`~dsflow.OpenMLDB`.
         """
         statements = [f"CREATE DATABASE IF NOT EXISTS {self.database}", self.use, self.ddl()]
-        return OpenMLDB(name or f"create {self.name}", statements, "online", **fields)
+        return OpenMLDB(name or f"create {self.name}", statements, "online", origin=self, **fields)
 
     def load_offline(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
         """A task that makes the file's rows the table's offline rows, in place of those that were there.
@@ -120,7 +138,7 @@ class Table:
             format: ``csv`` (with a header) or ``parquet``.
         """
         load = self._load(path, format, "overwrite")
-        return OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", **fields)
+        return OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
 
     def load_online(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
         """A task that makes the file's rows the table's online rows, in place of those that were there.
@@ -135,14 +153,50 @@ class Table:
             f"TRUNCATE TABLE {self.name}",
             self._load(path, format, "append"),
         ]
-        return OpenMLDB(name or f"load {self.name} online", statements, "online", **fields)
+        return OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
+
+    def _check_ttl(self, index: Index) -> None:
+        if index.ttl_type not in _TTLS:
+            raise self._error(f"an index has ttl_type={index.ttl_type!r}, not one of {', '.join(_TTLS)}")
+        form, example = _TTLS[index.ttl_type]
+        if index.ttl is not None and not re.fullmatch(form, str(index.ttl)):
+            raise self._error(
+                f"an index has ttl={index.ttl!r}, which is no {index.ttl_type} TTL", hint=f"such as {example!r}"
+            )
 
     def _load(self, path: Operand, format: str, mode: str) -> str:
+        check_file(path, format)
         options = f"format='{format}', mode='{mode}'" + (", header=true" if format == "csv" else "")
         return f"LOAD DATA INFILE '{path}' INTO TABLE {self.name} OPTIONS({options})"
 
-    def _error(self, message: str) -> DeclarationError:
-        return DeclarationError(f"table {self.name!r}: {message}", where=self.where)
+    def _error(self, message: str, hint: str | None = None) -> DeclarationError:
+        return DeclarationError(f"table {self.name!r}: {message}", where=self.where, hint=hint)
+
+
+_TIME, _ROWS = r"\d+[dhm]|0", r"\d+"
+_TTLS = {
+    "absolute": (_TIME, "30d"),
+    "latest": (_ROWS, "100"),
+    "absorlat": (rf"\(\s*(?:{_TIME})\s*,\s*{_ROWS}\s*\)", "(30d, 100)"),
+    "absandlat": (rf"\(\s*(?:{_TIME})\s*,\s*{_ROWS}\s*\)", "(30d, 100)"),
+}
+
+
+def is_name(word: object) -> bool:
+    """Whether a word can stand in a statement as a name without quotes (a keyword is not told from a name here)."""
+    return isinstance(word, str) and re.fullmatch(r"[A-Za-z_]\w*", word, re.ASCII) is not None
+
+
+def check_file(path: Operand, format: str) -> None:
+    """A path and a format as LOAD DATA and SELECT INTO take them.
+
+    Raises:
+        DeclarationError: a quote or a line end in the path, an unknown format.
+    """
+    if not str(path) or any(c in str(path) for c in "'\"\\\n\r;"):
+        raise DeclarationError(f"the path {str(path)!r} can not stand in a statement", where=caller())
+    if format not in ("csv", "parquet"):
+        raise DeclarationError(f"format={format!r} is neither csv nor parquet", where=caller())
 
 
 JOB_TIMEOUT_MS = 1_800_000

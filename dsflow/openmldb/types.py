@@ -39,7 +39,7 @@ class ColumnType(str, Enum):
         """
         try:
             return _WORDS[word.strip().lower()]
-        except KeyError:
+        except (KeyError, AttributeError):
             known = ", ".join(t.value for t in cls)
             raise ValueError(f"{word!r} is not a column type of OpenMLDB; use one of {known}") from None
 

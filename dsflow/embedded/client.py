@@ -1,0 +1,7 @@
+"""The client's side of the embedded OpenMLDB, for dsflow's own use: statements over HTTP, nothing heavy imported."""
+
+from __future__ import annotations
+
+from dsflow.embedded.worker_path.openmldb.session import Job, JobFailed, OpenMLDBError, Result, Session, Unreachable
+
+__all__ = ["Job", "JobFailed", "OpenMLDBError", "Result", "Session", "Unreachable"]

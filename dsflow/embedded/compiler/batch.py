@@ -1,0 +1,33 @@
+"""Batch (offline) mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from dsflow.embedded.compiler.parse import parse_query
+from dsflow.embedded.compiler.select import Context, SelectCompiler, final_sql, output_columns
+from dsflow.embedded.compiler.types import Catalog, CompiledQuery
+from dsflow.openmldb.types import ColumnType
+
+
+def number_parameters(query: exp.Expr) -> exp.Expr:
+    """Give each ``?`` its number, in the order of the text."""
+    query = query.copy()
+    for index, node in enumerate(query.find_all(exp.Placeholder, bfs=False)):
+        node.meta["index"] = index
+    return query
+
+
+def compile_batch(
+    query: str | exp.Expr,
+    catalog: Catalog,
+    db: str | None,
+    parameters: Sequence[tuple[ColumnType, object]] = (),
+) -> CompiledQuery:
+    """See `dsflow.embedded.compiler.compile_batch`."""
+    tree = parse_query(query) if isinstance(query, str) else query
+    tree = number_parameters(tree)
+    relation = SelectCompiler(Context(catalog, db, parameters)).query(tree)
+    return CompiledQuery(final_sql(relation), output_columns(relation))

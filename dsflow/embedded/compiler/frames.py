@@ -1,0 +1,286 @@
+"""Window frames in batch mode, over a relation of rows.
+
+Plain frames become DuckDB window functions. Frames with UNION, MAXSIZE, EXCLUDE CURRENT_TIME or
+INSTANCE_NOT_IN_WINDOW, which DuckDB does not have, become a join of each row with the rows of its frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.expressions import Expressions, Frame
+from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.values import BIGINT, DATE, FLOATS, TIMESTAMP, Value
+from dsflow.embedded.compiler.windows import Window, window_of
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb import nodes
+
+# the order of arrival takes the low bits of a composed key, a flag "not NULL" the one above
+_ROW_BITS = 1 << 41
+_NOT_NULL = 1 << 40
+
+
+def column_of(node: exp.Expr, fields: tuple[Field, ...], clause: str) -> Value:
+    """A column of PARTITION BY or ORDER BY.
+
+    Raises:
+        SqlError: it is no column.
+    """
+    if not isinstance(node, exp.Column):
+        raise SqlError(f"{clause} of a window takes columns only", **nodes.position(node))
+    return Expressions(fields).compile(node)
+
+
+def partition_columns(window: Window, fields: tuple[Field, ...]) -> list[Value]:
+    """The columns of PARTITION BY."""
+    found = [column_of(node, fields, "PARTITION BY") for node in window.partition]
+    for value in found:
+        if value.type in FLOATS:
+            raise SqlError(f"PARTITION BY does not take {value.type}")
+    return found
+
+
+def order_column(window: Window, fields: tuple[Field, ...]) -> Value:
+    """The column of ORDER BY: a timestamp or a bigint, read as milliseconds."""
+    assert window.order is not None
+    value = column_of(window.order, fields, "ORDER BY")
+    if value.type not in (TIMESTAMP, BIGINT):
+        raise SqlError(f"ORDER BY of a window takes a timestamp or a bigint, not {value.type}")
+    return value
+
+
+@dataclass
+class NativeFrame(Frame):
+    """A frame that a DuckDB window function has as well."""
+
+    name: str
+    relation: Relation
+    window: Window
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self.relation.fields
+
+    def add(self, call: Aggregate) -> str:
+        parts = [f"{part.replace('{order}', '')} OVER {self.name}" for part in call.parts]
+        return f"({call.result.format(*parts)})"
+
+    @property
+    def definition(self) -> str:
+        """The window's definition for the WINDOW clause."""
+        keys = ", ".join(v.sql for v in partition_columns(self.window, self.fields))
+        time = order_column(self.window, self.fields).sql
+        exclude = " EXCLUDE CURRENT ROW" if self.window.exclude_current_row else ""
+        return f"{self.name} AS (PARTITION BY {keys} {self._frame(time)}{exclude})"
+
+    def _frame(self, time: str) -> str:
+        window, row = self.window, self.relation.row
+        if window.by_time and window.start is not None:
+            if window.end > 0:
+                return (
+                    f"ORDER BY coalesce({time}, 0) RANGE BETWEEN {window.start} PRECEDING AND {window.end} PRECEDING"
+                )
+            # one key of time and arrival, so that peers have an order and none of them is a peer of another
+            arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
+            key = f"CAST(coalesce({time}, 0) AS HUGEINT) * {_ROW_BITS} + {arrival}"
+            back = f"CAST({window.start} AS HUGEINT) * {_ROW_BITS} + {arrival}"
+            return f"ORDER BY {key} RANGE BETWEEN {back} PRECEDING AND CURRENT ROW"
+        start = "UNBOUNDED" if window.start is None else window.start
+        if window.by_time and window.end > 0:
+            return f"ORDER BY coalesce({time}, 0) RANGE BETWEEN UNBOUNDED PRECEDING AND {window.end} PRECEDING"
+        end = f"{window.end} PRECEDING" if window.end else "CURRENT ROW"
+        return f"ORDER BY {time} NULLS FIRST, {row} ROWS BETWEEN {start} PRECEDING AND {end}"
+
+
+@dataclass
+class JoinedFrame(Frame):
+    """A frame whose rows are joined to each row of the relation."""
+
+    alias: str
+    relation: Relation
+    window: Window
+    unions: list[Relation]
+    row_fields: tuple[Field, ...] = ()
+    aggregates: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.row_fields = tuple(replace(f, sql=f"r.f{i}") for i, f in enumerate(self.relation.fields))
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self.row_fields
+
+    def add(self, call: Aggregate) -> str:
+        names = []
+        for part in call.parts:
+            sql = part.replace("{order}", " ORDER BY r.ord")
+            if sql not in self.aggregates:
+                self.aggregates.append(sql)
+            names.append(f"{self.alias}.a{self.aggregates.index(sql)}")
+        return f"({call.result.format(*names)})"
+
+    def join(self, row: str) -> str:
+        """The LEFT JOIN that brings the aggregates to a row whose number is ``row``."""
+        outputs = "".join(f", {sql} AS a{i}" for i, sql in enumerate(self.aggregates))
+        pairs = f"(SELECT r.rid{outputs} FROM {self._pairs()} GROUP BY r.rid)"
+        return f"LEFT JOIN {pairs} AS {self.alias} ON {self.alias}.rid = {row}"
+
+    def _pairs(self) -> str:
+        window = self.window
+        width = range(len(self.relation.fields))
+        keys = [f"k{i}" for i in range(len(window.partition))]
+        stacked = [self._rows(self.relation, main=True), *(self._rows(u, main=False) for u in self.unions)]
+        by = ", ".join(keys)
+        ordered = (
+            f"(SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY ts, known, main, seq) AS ord"
+            f" FROM ({' UNION ALL '.join(stacked)}))"
+        )
+        same = " AND ".join(f"r.{k} IS NOT DISTINCT FROM b.{k}" for k in keys)
+        where = ["b.main = 1", "r.ord <= b.ord", *self._conditions()]
+        columns = ", ".join([*(f"r.f{i} AS f{i}" for i in width), "r.ord AS ord", "b.rid AS rid"])
+        current = "r.ord = b.ord AS here"
+        rank = "row_number() OVER (PARTITION BY b.rid ORDER BY r.ord DESC) AS place"
+        pairs = (
+            f"(SELECT {columns}, {current}, {rank} FROM rows_of_window AS b JOIN rows_of_window AS r ON {same}"
+            f" WHERE {' AND '.join(where)})"
+        )
+        kept = " AND ".join(self._places()) or "true"
+        source = f"(WITH rows_of_window AS {ordered} SELECT * FROM {pairs} WHERE {kept})"
+        return f"{source} AS r"
+
+    def _rows(self, relation: Relation, *, main: bool) -> str:
+        fields = relation.fields
+        keys = partition_columns(self.window, self._as_main(relation))
+        time = order_column(self.window, self._as_main(relation)).sql
+        columns = [f"{f.sql} AS f{i}" for i, f in enumerate(fields)]
+        columns += [f"{k.sql} AS k{i}" for i, k in enumerate(keys)]
+        columns += [
+            f"coalesce({time}, 0) AS ts",
+            f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known",
+            f"{1 if main else 0} AS main",
+            f"{relation.row} AS seq",
+            f"{relation.alias}.rid AS rid" if main else "NULL AS rid",
+        ]
+        return f"SELECT {', '.join(columns)} FROM {relation.from_sql}"
+
+    def _as_main(self, relation: Relation) -> tuple[Field, ...]:
+        """A union's columns under the names of the main relation's."""
+        return tuple(
+            replace(f, sql=other.sql) for f, other in zip(self.relation.fields, relation.fields, strict=True)
+        )
+
+    def _conditions(self) -> list[str]:
+        window = self.window
+        found = []
+        if window.by_time and window.start is not None:
+            found.append(f"r.ts >= b.ts - {window.start}")
+        if window.by_time and window.end > 0:
+            found.append(f"r.ts <= b.ts - {window.end}")
+        if window.exclude_current_time:
+            found.append("(r.ts < b.ts OR r.ord = b.ord)")
+        if window.instance_not_in_window:
+            found.append("(r.main = 0 OR r.ord = b.ord)")
+        return found
+
+    def _places(self) -> list[str]:
+        window = self.window
+        found = []
+        if not window.by_time:
+            found.append(f"place > {window.end}")
+            if window.start is not None:
+                found.append(f"place <= {window.start + 1}")
+        if window.maxsize:
+            # the current row does not count when it is left out
+            extra = 1 if window.exclude_current_row and window.end == 0 else 0
+            found.append(f"place <= {window.maxsize + extra}")
+        if window.exclude_current_row:
+            found.append("NOT here")
+        return found
+
+
+@dataclass
+class BatchWindows:
+    """The windows of one SELECT in batch mode: `Aggregates` for its expressions.
+
+    ``union_relation`` compiles a table of a window's UNION.
+    """
+
+    relation: Relation
+    named: dict[str, nodes.WindowDefinition]
+    names: Names
+    union_relation: Callable[[exp.Expr], Relation]
+    native: dict[str, NativeFrame] = field(default_factory=dict)
+    joined: dict[str, JoinedFrame] = field(default_factory=dict)
+    current: Window | None = None
+    order_sql: set[str] = field(default_factory=set)
+
+    def begin(self, item: exp.Expr) -> None:
+        """Take up a column of SELECT.
+
+        Raises:
+            SqlError: it uses more than one window.
+        """
+        self.current = single_window(item, self.named)
+
+    def frame(self, window: exp.Expr | None, call: exp.Expr, top: bool) -> Frame:
+        """See `Aggregates`."""
+        del window
+        found = self.current
+        if found is None:
+            raise SqlError("an aggregate over the whole table is not supported", hint="use OVER or GROUP BY")
+        if top:
+            found = lag_window(found, call)
+        self.order_sql.add(order_column(found, self.relation.fields).sql)
+        return self._native(found) if found.native else self._joined(found)
+
+    def _native(self, window: Window) -> Frame:
+        key = window.key()
+        if key not in self.native:
+            self.native[key] = NativeFrame(self.names("w"), self.relation, window)
+        return self.native[key]
+
+    def _joined(self, window: Window) -> Frame:
+        key = window.key()
+        if key not in self.joined:
+            unions = [self.union_relation(node) for node in window.union]
+            for node, other in zip(window.union, unions, strict=True):
+                check_union(self.relation.fields, other.fields, node)
+            self.joined[key] = JoinedFrame(self.names("w"), self.relation, window, unions)
+        return self.joined[key]
+
+
+def check_union(main: tuple[Field, ...], other: tuple[Field, ...], node: exp.Expr) -> None:
+    """A window's UNION takes tables with the same columns.
+
+    Raises:
+        SqlError: they differ.
+    """
+    if [f.type for f in main] != [f.type for f in other]:
+        raise SqlError("the tables of a window's UNION must have the same columns", **nodes.position(node))
+
+
+def single_window(item: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> Window | None:
+    """The one window that a column of SELECT uses, or None."""
+    found: dict[str, Window] = {}
+    for over in item.find_all(nodes.Over):
+        window = window_of(over.args["window"], named)
+        found.setdefault(window.key(), window)
+    if len(found) > 1:
+        raise SqlError("one column of SELECT cannot use two windows", **nodes.position(item))
+    return next(iter(found.values()), None)
+
+
+def lag_window(window: Window, call: exp.Expr) -> Window:
+    """The window of an aggregate that is a whole column: ``lag(x, n) OVER w`` looks n rows back, whatever w's frame."""
+    if not isinstance(call, exp.Anonymous) or str(call.this).lower() not in ("lag", "at"):
+        return window
+    if len(call.expressions) < 2:
+        raise SqlError(f"{call.this} takes two arguments")
+    offset = call.expressions[1]
+    if not (isinstance(offset, exp.Literal) and str(offset.this).isdigit()):
+        raise UnsupportedError(f"{call.this} with an offset that is not a whole number")
+    return window.rows_back(int(offset.this))

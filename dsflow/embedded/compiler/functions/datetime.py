@@ -1,0 +1,97 @@
+"""Parts of timestamps and dates. A timestamp's parts are taken at UTC+8, whatever the machine's zone."""
+
+from __future__ import annotations
+
+from dsflow.embedded.compiler.functions.registry import Overload
+from dsflow.embedded.compiler.values import BIGINT, DATE, INT, INTEGERS, STRING, TIMESTAMP, Type, Value
+from dsflow.embedded.errors import SqlError, UnsupportedError
+
+_FORMATS = frozenset("YmdHMSyjFTeDRpIBbAaMZ%")
+
+
+def _part(template: str, *, dates: bool = True) -> list[Overload]:
+    moment = f"CAST({template.format('oml_local({0})')} AS INTEGER)"
+    found = [Overload((BIGINT,), INT, moment), Overload((TIMESTAMP,), INT, moment)]
+    if dates:
+        found.append(Overload((DATE,), INT, f"CAST({template.format('{0}')} AS INTEGER)"))
+    return found
+
+
+def _not_before_1970(template: str, returns: Type) -> list[Overload]:
+    """Functions that give NULL for a moment before 1970."""
+    moment = f"CASE WHEN {{0}} >= 0 THEN {template.format('oml_local({0})')} END"
+    return [
+        Overload((BIGINT,), returns, moment),
+        Overload((TIMESTAMP,), returns, moment),
+        Overload((DATE,), returns, template.format("{0}")),
+    ]
+
+
+def _date_format(values: list[Value]) -> Value:
+    pattern = values[1]
+    if not pattern.is_literal:
+        raise UnsupportedError("date_format with a format that is not a literal")
+    text = str(pattern.literal)
+    codes = {text[i + 1] for i, c in enumerate(text[:-1]) if c == "%"}
+    unknown = codes - set("YmdHMSyjp%IBbAa")
+    if unknown or text.endswith("%") and not text.endswith("%%"):
+        raise UnsupportedError(f"date_format with the format {text!r}")
+    moment = f"oml_local({values[0].sql})" if values[0].type is TIMESTAMP else values[0].sql
+    return Value(f"strftime({moment}, {pattern.sql})", STRING, constant=values[0].constant)
+
+
+_TEXT_DAY = {
+    STRING: "oml_text_to_day({})",
+    DATE: "{}",
+}
+
+
+def _date_diff(values: list[Value]) -> Value:
+    days = [_TEXT_DAY[v.type].format(v.sql) for v in values]  # type: ignore[index]
+    sql = f"CAST(date_diff('day', {days[1]}, {days[0]}) AS INTEGER)"
+    return Value(sql, INT, constant=all(v.constant for v in values))
+
+
+def _unix_timestamp(values: list[Value]) -> Value:
+    if values[0].type is DATE:
+        return Value(f"(oml_date_to_timestamp({values[0].sql}) // 1000)", BIGINT, constant=values[0].constant)
+    text = values[0].sql
+    now = "error('unix_timestamp of an empty text is the present time, which is not supported')"
+    sql = f"CASE WHEN {text} = '' THEN {now} ELSE oml_text_to_timestamp({text}) // 1000 END"
+    return Value(sql, BIGINT, constant=values[0].constant)
+
+
+def _add_months(values: list[Value]) -> Value:
+    sql = f"CAST(oml_add_months({values[0].sql}, {values[1].sql}) AS DATE)"
+    return Value(sql, DATE, constant=all(v.constant for v in values))
+
+
+def _now(values: list[Value]) -> Value:
+    raise SqlError("unix_timestamp without an argument is not supported")
+
+
+MACROS = {
+    "oml_text_to_day(s)": (
+        "CASE WHEN strlen(s) IN (8, 10, 19) THEN oml_text_to_date(s)"
+        " WHEN s IS NOT NULL AND regexp_matches(s, '^[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}[Tt]') THEN"
+        " error('datediff of an RFC 3339 text is not supported') END"
+    ),
+    "oml_add_months(d, n)": "d + to_months(CAST(n AS INTEGER))",
+}
+
+FUNCTIONS = {
+    "year": _part("year({})"),
+    "month": _part("month({})"),
+    **dict.fromkeys(("dayofmonth", "day"), _part("day({})")),
+    "dayofweek": _part("(dayofweek({}) + 1)"),
+    **dict.fromkeys(("weekofyear", "week"), _part("week({})")),
+    "dayofyear": _not_before_1970("CAST(dayofyear({}) AS INTEGER)", INT),
+    "last_day": _not_before_1970("last_day({})", DATE),
+    "hour": _part("hour({})", dates=False),
+    "minute": _part("minute({})", dates=False),
+    "second": _part("second({})", dates=False),
+    "date_format": [Overload((t, STRING), None, _date_format) for t in (TIMESTAMP, DATE)],
+    "datediff": [Overload((a, b), None, _date_diff) for a in (DATE, STRING) for b in (DATE, STRING)],
+    "unix_timestamp": [Overload((t,), None, _unix_timestamp) for t in (DATE, STRING)],
+    "add_months": [Overload((DATE, t), None, _add_months) for t in INTEGERS],
+}

@@ -1,0 +1,167 @@
+"""Numbers."""
+
+from __future__ import annotations
+
+from dsflow.embedded.compiler.functions.cast import cast
+from dsflow.embedded.compiler.functions.registry import Overload, each
+from dsflow.embedded.compiler.values import (
+    BIGINT,
+    BOOL,
+    DATE,
+    DOUBLE,
+    FLOAT,
+    FLOATS,
+    INT,
+    INTEGERS,
+    NULL,
+    NUMBERS,
+    SMALLINT,
+    STRING,
+    TIMESTAMP,
+    Value,
+)
+from dsflow.embedded.errors import SqlError, UnsupportedError
+
+_FLOAT_MAX = "3.4028234663852886e38"
+
+# C's functions give NaN or infinity where DuckDB raises an error.
+MACROS = {
+    "oml_log(x)": (
+        "CASE WHEN x > 0 THEN ln(x) WHEN x = 0 THEN '-inf'::DOUBLE WHEN x IS NOT NULL THEN 'nan'::DOUBLE END"
+    ),
+    "oml_sqrt(x)": "CASE WHEN x >= 0 THEN sqrt(x) WHEN x IS NOT NULL THEN 'nan'::DOUBLE END",
+    "oml_asin(x)": "CASE WHEN abs(x) <= 1 THEN asin(x) WHEN x IS NOT NULL THEN 'nan'::DOUBLE END",
+    "oml_acos(x)": "CASE WHEN abs(x) <= 1 THEN acos(x) WHEN x IS NOT NULL THEN 'nan'::DOUBLE END",
+    "oml_sin(x)": "CASE WHEN isinf(x) OR isnan(x) THEN 'nan'::DOUBLE ELSE sin(x) END",
+    "oml_cos(x)": "CASE WHEN isinf(x) OR isnan(x) THEN 'nan'::DOUBLE ELSE cos(x) END",
+    "oml_tan(x)": "CASE WHEN isinf(x) OR isnan(x) THEN 'nan'::DOUBLE ELSE tan(x) END",
+    "oml_cot(x)": (
+        "CASE WHEN isinf(x) OR isnan(x) THEN 'nan'::DOUBLE WHEN sin(x) = 0 THEN"
+        " (CASE WHEN cos(x) > 0 THEN 'inf'::DOUBLE ELSE '-inf'::DOUBLE END) ELSE cos(x) / sin(x) END"
+    ),
+    "oml_fmod_float(a, b)": "CASE WHEN b <> 0 THEN a % b END",
+    "oml_fmod_double(a, b)": "CASE WHEN b <> 0 THEN a % b END",
+    # half away from zero, as C's round
+    "oml_round(x)": "CASE WHEN isinf(x) OR isnan(x) THEN x ELSE round(x) END",
+    "oml_llround(x)": "CAST(round(x) AS BIGINT)",
+}
+
+
+def _doubles(name: str, *, floats: bool = True) -> list[Overload]:
+    """A function of one number that gives double, and float for float."""
+    found: list[Overload] = each((*INTEGERS, DOUBLE), 1, DOUBLE, f"{name}(CAST({{0}} AS DOUBLE))")
+    if floats:
+        found.append(Overload((FLOAT,), FLOAT, f"oml_to_float({name}(CAST({{0}} AS DOUBLE)))"))
+    return found
+
+
+def _logarithm(name: str) -> list[Overload]:
+    return [
+        Overload((DOUBLE,), DOUBLE, name.format("{0}")),
+        Overload((FLOAT,), FLOAT, f"oml_to_float({name.format('CAST({0} AS DOUBLE)')})"),
+        *each((BOOL, *INTEGERS), 1, DOUBLE, name.format("CAST({0} AS DOUBLE)")),
+        Overload((STRING,), DOUBLE, name.format("oml_text_to_double({0})")),
+    ]
+
+
+def _log_of_base(values: list[Value]) -> Value:
+    if values[0].type not in NUMBERS:
+        raise SqlError(f"log does not take {values[0].type}")
+    x, y = (cast(v, DOUBLE).sql for v in values)
+    return Value(f"(oml_log({y}) / nullif(oml_log({x}), 0))", DOUBLE, constant=all(v.constant for v in values))
+
+
+def _power(values: list[Value]) -> Value:
+    if any(v.type not in NUMBERS for v in values):
+        raise SqlError("pow takes numbers only")
+    x, y = (cast(v, DOUBLE).sql for v in values)
+    constant = all(v.constant for v in values)
+    if values[0].type is FLOAT and values[1].type is FLOAT:
+        return Value(f"oml_to_float(pow({x}, {y}))", FLOAT, constant=constant)
+    return Value(f"pow({x}, {y})", DOUBLE, constant=constant)
+
+
+def _arc_tangent_of_two(values: list[Value]) -> Value:
+    if any(v.type not in NUMBERS for v in values):
+        raise SqlError("atan2 takes numbers only")
+    x, y = (cast(v, DOUBLE).sql for v in values)
+    constant = all(v.constant for v in values)
+    if values[0].type is FLOAT and values[1].type is FLOAT:
+        return Value(f"oml_to_float(atan2({x}, {y}))", FLOAT, constant=constant)
+    return Value(f"atan2({x}, {y})", DOUBLE, constant=constant)
+
+
+def _round(values: list[Value]) -> Value:
+    value = values[0]
+    if value.type not in NUMBERS or value.type is BOOL:
+        raise SqlError(f"round does not take {value.type}")
+    if len(values) > 2:
+        raise SqlError("round takes one or two arguments")
+    places = values[1] if len(values) == 2 else Value("0", INT, literal=0, is_literal=True, constant=True)
+    if not places.is_literal or not isinstance(places.literal, int):
+        raise UnsupportedError("round to a number of places that is not a literal")
+    digits = places.literal
+    constant = value.constant
+    if value.type in INTEGERS:
+        if digits >= 0:
+            return Value(value.sql, value.type, constant=constant)
+        factor = 10 ** -digits
+        sql = f"CAST(round(CAST({value.sql} AS DOUBLE) / {factor}) * {factor} AS BIGINT)"
+        return Value(sql if value.type is BIGINT else f"oml_wrap_{value.type}({sql})", value.type, constant=constant)
+    scale = f"pow(10::DOUBLE, {digits})"
+    sql = f"(oml_round(CAST({value.sql} AS DOUBLE) * {scale}) / {scale})"
+    return Value(sql if value.type is DOUBLE else f"oml_to_float({sql})", value.type, constant=constant)
+
+
+def _whole(function: str) -> list[Overload]:
+    """ceil and floor: bigint of integers, else double."""
+    return [
+        *each(INTEGERS, 1, BIGINT, "CAST({0} AS BIGINT)"),
+        *each((DOUBLE, FLOAT, BOOL), 1, DOUBLE, f"{function}(CAST({{0}} AS DOUBLE))"),
+    ]
+
+
+def _hash64(values: list[Value]) -> Value:
+    raise UnsupportedError("function hash64")
+
+
+_ANY_TWO = (None, None)
+
+FUNCTIONS: dict[str, list[Overload]] = {
+    "ln": _logarithm("oml_log({})"),
+    "log": [*_logarithm("oml_log({})"), Overload(_ANY_TWO, None, _log_of_base)],
+    "log2": _logarithm("(oml_log({}) / 0.6931471805599453::DOUBLE)"),
+    "log10": _logarithm("(oml_log({}) / 2.302585092994046::DOUBLE)"),
+    "abs": [
+        *each((SMALLINT, INT), 1, INT, "oml_wrap_int(abs(CAST({0} AS BIGINT)))"),
+        Overload((BIGINT,), BIGINT, "oml_wrap_bigint(abs(CAST({0} AS HUGEINT)))"),
+        *each((FLOAT, DOUBLE, BOOL), 1, DOUBLE, "abs(CAST({0} AS DOUBLE))"),
+    ],
+    **dict.fromkeys(("ceil", "ceiling"), _whole("ceil")),
+    "floor": _whole("floor"),
+    "exp": _doubles("exp"),
+    **dict.fromkeys(("pow", "power"), [Overload(_ANY_TWO, None, _power)]),
+    "round": [Overload((None,), None, _round, variadic=True)],
+    "sqrt": _doubles("oml_sqrt"),
+    "truncate": [
+        *each((SMALLINT, INT), 1, INT, "CAST({0} AS INTEGER)"),
+        Overload((BIGINT,), BIGINT, "{0}"),
+        *each((FLOAT, DOUBLE, BOOL), 1, DOUBLE, "trunc(CAST({0} AS DOUBLE))"),
+    ],
+    "degrees": [Overload((DOUBLE,), DOUBLE, "({0} * (180 / 3.141592653589793::DOUBLE))")],
+    "radians": each((*INTEGERS, *FLOATS), 1, DOUBLE, "(CAST({0} AS DOUBLE) * (3.141592653589793::DOUBLE / 180))"),
+    "acos": _doubles("oml_acos"),
+    "asin": _doubles("oml_asin"),
+    "atan": [*_doubles("atan"), Overload(_ANY_TWO, None, _arc_tangent_of_two)],
+    "atan2": [Overload(_ANY_TWO, None, _arc_tangent_of_two)],
+    "cos": _doubles("oml_cos"),
+    "cot": _doubles("oml_cot"),
+    "sin": _doubles("oml_sin"),
+    "tan": _doubles("oml_tan"),
+    **dict.fromkeys(
+        ("hash64", "farm_fingerprint"),
+        [Overload((t,), None, _hash64) for t in (*NUMBERS, STRING, TIMESTAMP, DATE)],
+    ),
+}
+
+__all__ = ["FUNCTIONS", "MACROS", "NULL"]

@@ -1,0 +1,178 @@
+"""LAST JOIN and LEFT JOIN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from dsflow.embedded.compiler.expressions import Expressions
+from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
+from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.values import BIGINT, DATE, INTEGERS, TIMESTAMP, Value
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb import nodes
+
+
+@dataclass(frozen=True)
+class JoinCondition:
+    """The condition of ON in parts.
+
+    Attributes:
+        left_keys, right_keys: the two sides of ``left = right``, one of each for every such part.
+        others: the parts that are no such equality, as DuckDB SQL.
+    """
+
+    left_keys: tuple[str, ...]
+    right_keys: tuple[str, ...]
+    right_columns: tuple[str, ...]
+    others: tuple[str, ...]
+    right_only: bool
+
+
+def conjuncts(node: exp.Expr) -> list[exp.Expr]:
+    """The parts of a condition that AND joins."""
+    if isinstance(node, exp.And):
+        return [*conjuncts(node.this), *conjuncts(node.args["expression"])]
+    if isinstance(node, exp.Paren):
+        return conjuncts(node.this)
+    return [node]
+
+
+def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> JoinCondition:
+    """Take the equalities between the two sides out of ON."""
+    left_keys, right_keys, right_columns, others = [], [], [], []
+    right_only = True
+    for part in conjuncts(on):
+        if isinstance(part, exp.EQ):
+            a, b = part.this, part.args["expression"]
+            va, vb = expressions.compile(a), expressions.compile(b)
+            if not comparable(va, vb):
+                raise SqlError(f"= does not take {va.type} and {vb.type}", **nodes.position(part))
+            sides = _side(a, left, right), _side(b, left, right)
+            sql_a, sql_b, _ = operands_for_comparison(va, vb)
+            if sides == ("left", "right"):
+                left_keys.append(sql_a)
+                right_keys.append(sql_b)
+                right_columns.append(_column_name(b))
+                continue
+            if sides == ("right", "left"):
+                left_keys.append(sql_b)
+                right_keys.append(sql_a)
+                right_columns.append(_column_name(a))
+                continue
+        others.append(truth(expressions.compile(part)))
+        right_only = right_only and _side(part, left, right) in ("right", None)
+    return JoinCondition(tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(others), right_only)
+
+
+def _column_name(node: exp.Expr) -> str:
+    return node.name if isinstance(node, exp.Column) else ""
+
+
+def _side(node: exp.Expr, left: Relation, right: Relation) -> str | None:
+    """Which side's columns an expression uses; None for neither, "both" for both."""
+    found = set()
+    for column in node.find_all(exp.Column):
+        table = column.text("table")
+        for name, relation in (("left", left), ("right", right)):
+            if any(f.name == column.name and (not table or f.table == table) for f in relation.fields):
+                found.add(name)
+    if len(found) == 2:
+        return "both"
+    return next(iter(found), None)
+
+
+def last_join(
+    left: Relation, right: Relation, join: nodes.LastJoin, expressions: Expressions, names: Names, *, null_keys: bool
+) -> Relation:
+    """For each row of the left side the last matching row of the right side, by ORDER BY or else by arrival.
+
+    Args:
+        null_keys: whether NULL keys match each other.
+    """
+    condition = split_condition(join.args["on"], left, right, expressions)
+    newest = newest_first(join, right)
+    operator = "IS NOT DISTINCT FROM" if null_keys else "="
+    keys = [f"{a} {operator} {b}" for a, b in zip(condition.left_keys, condition.right_keys, strict=True)]
+    if condition.left_keys and condition.right_only:
+        return _join_newest(left, right, condition, newest, names, operator)
+    return _join_lateral(left, right, [*keys, *condition.others], newest, names)
+
+
+def newest_first(join: nodes.LastJoin, right: Relation) -> str:
+    """ORDER BY that puts the last row first."""
+    order = join.args.get("order")
+    parts: list[str] = []
+    if order is not None:
+        if len(order.expressions) != 1:
+            raise UnsupportedError("LAST JOIN ordered by more than one column", **nodes.position(join))
+        ordered = order.expressions[0]
+        value = order_value(ordered, right)
+        parts.append(f"{value.sql} {'ASC NULLS LAST' if ordered.args.get('desc') else 'DESC NULLS LAST'}")
+    parts.append(f"{right.row} DESC")
+    return ", ".join(parts)
+
+
+def order_value(ordered: exp.Ordered, right: Relation) -> Value:
+    """The column of LAST JOIN's ORDER BY."""
+    if not isinstance(ordered.this, exp.Column):
+        raise SqlError("ORDER BY of LAST JOIN takes a column", **nodes.position(ordered))
+    value = Expressions(right.fields).compile(ordered.this)
+    if value.type not in (*INTEGERS, TIMESTAMP, DATE, BIGINT):
+        raise SqlError(f"ORDER BY of LAST JOIN does not take {value.type}", **nodes.position(ordered))
+    return value
+
+
+def _join_newest(
+    left: Relation, right: Relation, condition: JoinCondition, newest: str, names: Names, operator: str
+) -> Relation:
+    alias = names("j")
+    keys = ", ".join(condition.right_keys)
+    columns = [f"{f.sql} AS c{i}" for i, f in enumerate(right.fields)]
+    columns += [f"{key} AS k{i}" for i, key in enumerate(condition.right_keys)]
+    where = f" WHERE {' AND '.join(condition.others)}" if condition.others else ""
+    rank = f"row_number() OVER (PARTITION BY {keys} ORDER BY {newest}) = 1"
+    inner = f"(SELECT {', '.join(columns)} FROM {right.from_sql}{where} QUALIFY {rank})"
+    on = " AND ".join(f"{key} {operator} {alias}.k{i}" for i, key in enumerate(condition.left_keys))
+    return _joined(left, f"LEFT JOIN {inner} AS {alias} ON {on}", right, alias)
+
+
+def _join_lateral(left: Relation, right: Relation, on: list[str], newest: str, names: Names) -> Relation:
+    alias = names("j")
+    columns = ", ".join(f"{f.sql} AS c{i}" for i, f in enumerate(right.fields))
+    inner = f"(SELECT {columns} FROM {right.from_sql} WHERE {' AND '.join(on)} ORDER BY {newest} LIMIT 1)"
+    return _joined(left, f"LEFT JOIN LATERAL {inner} AS {alias} ON true", right, alias)
+
+
+def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: Names) -> Relation:
+    """LEFT JOIN."""
+    if not join.args.get("on"):
+        raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
+    condition = expressions.condition(join.args["on"])
+    return _joined(left, f"LEFT JOIN {right.from_sql} ON {condition}", right, right.alias, keep=True)
+
+
+def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: bool = False) -> Relation:
+    added: tuple[Field, ...] = (
+        right.fields if keep else tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(right.fields))
+    )
+    return JoinedRelation(
+        left.sql, left.alias, (*left.fields, *added), left.row, left.one_row, tail=f"{tail_of(left)} {join}"
+    )
+
+
+@dataclass(frozen=True)
+class JoinedRelation(Relation):
+    """A relation with joins behind it."""
+
+    tail: str = ""
+
+    @property
+    def from_sql(self) -> str:
+        return f"{self.sql} AS {self.alias}{self.tail}"
+
+
+def tail_of(relation: Relation) -> str:
+    """The joins behind a relation."""
+    return relation.tail if isinstance(relation, JoinedRelation) else ""

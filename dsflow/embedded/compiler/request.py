@@ -1,0 +1,364 @@
+"""Request mode (deployments): one request row in, one row out.
+
+The first table of a query is the request table: wherever the query names it, the request row stands; only a window
+over it sees its stored rows, and the request row as the newest one. The values of the request row are parameters
+(``$1``, ``$2``) inside the statement, so that DuckDB finds stored rows by their key in an index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.expressions import Expressions, Frame
+from dsflow.embedded.compiler.frames import (
+    check_union,
+    lag_window,
+    order_column,
+    partition_columns,
+    single_window,
+)
+from dsflow.embedded.compiler.joins import JoinedRelation, last_join, split_condition, tail_of
+from dsflow.embedded.compiler.parse import parse_query
+from dsflow.embedded.compiler.scope import Field, Relation
+from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, final_sql, output_columns
+from dsflow.embedded.compiler.types import (
+    ROW_COLUMN,
+    Catalog,
+    CompiledRequest,
+    IndexKey,
+    TableSchema,
+    duckdb_type,
+)
+from dsflow.embedded.compiler.windows import Window, named_windows
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb import nodes
+
+
+@dataclass
+class Lookups:
+    """The stored rows that a request looks up by a key, each key once."""
+
+    names: Callable[[str], str]
+    found: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    keys: dict[tuple[str, tuple[str, ...], str | None], IndexKey] = field(default_factory=dict)
+
+    def rows(self, relation: Relation, column: str, value: str) -> Relation:
+        """The rows of a stored table whose column has a value."""
+        key = (relation.sql, column, value)
+        if key not in self.found:
+            self.found[key] = self.names("k")
+        return replace(relation, sql=self.found[key], stored=False)
+
+    @property
+    def sql(self) -> str:
+        """The lookups as subqueries of WITH. Nothing but the key's condition stands there: DuckDB then uses an index."""
+        subqueries = [
+            f"{name} AS MATERIALIZED (SELECT * FROM {relation} WHERE {column} IS NOT DISTINCT FROM {value})"
+            for (relation, column, value), name in self.found.items()
+        ]
+        return f"WITH {', '.join(subqueries)} " if subqueries else ""
+
+
+@dataclass
+class RequestState:
+    """What all parts of a request's query share."""
+
+    lookups: Lookups
+    schemas: dict[str, TableSchema] = field(default_factory=dict)
+    table: TableSchema | None = None
+
+
+def is_constant(sql: str) -> bool:
+    """Whether SQL names no column of the statement, only parameters."""
+    return re.search(r"\b[a-z]+\d+\.", sql) is None
+
+
+class RequestCompiler(SelectCompiler):
+    """Compiles queries over the request row."""
+
+    def __init__(
+        self, context: Context, ctes: dict[str, Subquery] | None = None, state: RequestState | None = None
+    ) -> None:
+        super().__init__(context, ctes)
+        self.state = state or RequestState(Lookups(context.names))
+
+    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
+        return RequestCompiler(self.context, ctes, self.state)
+
+    # ---- FROM
+
+    def table(self, node: exp.Table) -> Relation:
+        schema = self.schema(node)
+        state = self.state
+        state.schemas[schema.relation] = schema
+        if state.table is None:
+            state.table = schema
+        if state.table != schema:
+            return super().table(node)
+        alias = self.context.names("q")
+        called = node.alias or schema.name
+        parameters = [f"CAST(${i + 1} AS {duckdb_type(c.type)})" for i, c in enumerate(schema.columns)]
+        fields = tuple(
+            Field(c.name, c.type, sql, called, None if node.alias else schema.db)
+            for c, sql in zip(schema.columns, parameters, strict=True)
+        )
+        columns = "".join(f", {sql} AS p{i}" for i, sql in enumerate(parameters))
+        return Relation(f"(SELECT 0 AS {ROW_COLUMN}{columns})", alias, fields, f"{alias}.{ROW_COLUMN}", one_row=True)
+
+    def join(self, left: Relation, join: exp.Join) -> Relation:
+        if not isinstance(join, nodes.LastJoin):
+            return super().join(left, join)
+        right = self.source(join.this)
+        expressions = self.expressions((*left.fields, *right.fields))
+        if left.one_row and right.stored:
+            right = self._looked_up(left, right, join, expressions)
+            expressions = self.expressions((*left.fields, *right.fields))
+        return last_join(left, right, join, expressions, self.context.names, null_keys=True)
+
+    def _looked_up(self, left: Relation, right: Relation, join: nodes.LastJoin, expressions: Expressions) -> Relation:
+        condition = split_condition(join.args["on"], left, right, expressions)
+        schema = self.state.schemas[right.sql]
+        sides = list(zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True))
+        order = join.args.get("order")
+        ts = order.expressions[0].this.name if order is not None else None
+        names = tuple(column for _, key, column in sides if key.startswith(f"{right.alias}."))
+        if names:
+            self.state.lookups.keys[schema.relation, names, ts] = IndexKey(schema, names, ts)
+        for value, key, _ in sides:
+            if key.startswith(f"{right.alias}.") and is_constant(value):
+                return self.state.lookups.rows(right, key.removeprefix(f"{right.alias}."), value)
+        return right
+
+    # ---- SELECT
+
+    def _limited(self, relation: Relation, node: exp.Expr) -> Relation:
+        limit = node.args.get("limit")
+        if relation.one_row and limit is not None:
+            count = limit.args["expression"]
+            if isinstance(count, exp.Literal) and str(count.this).isdigit() and int(str(count.this)) > 0:
+                return relation
+            raise UnsupportedError("LIMIT 0 in request mode", **nodes.position(node))
+        return super()._limited(relation, node)
+
+    def _union(self, node: exp.Union) -> Relation:
+        relation = super()._union(node)
+        return relation
+
+    def _grouped(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        if relation.one_row:
+            raise SqlError("GROUP BY of the request table is not possible in request mode", **nodes.position(node))
+        return super()._grouped(node, relation, items)
+
+    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        if not relation.one_row:
+            return super()._projected(node, relation, items)
+        if node.args.get("where"):
+            raise UnsupportedError("WHERE on the request row", **nodes.position(node))
+        named = named_windows(node.args.get("windows") or [])
+        for definition in named.values():
+            single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
+        aggregates = RequestWindows(self, node, relation, named)
+        expressions = Expressions(relation.fields, self.context.parameters, aggregates)
+        fields = []
+        for item in items:
+            aggregates.begin(item.node)
+            value = expressions.compile(item.node)
+            if value.is_null:
+                raise SqlError("a column of SELECT cannot be NULL without a type", **nodes.position(item.node))
+            fields.append(Field(item.name, value.type, value.sql))
+        joins = "".join(f" CROSS JOIN LATERAL {frame.sql}" for frame in aggregates.frames.values())
+        tail = tail_of(relation) + joins
+        return JoinedRelation(relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, tail=tail)
+
+    def stored_from(self, node: exp.Select) -> Relation:
+        """FROM of a SELECT over the stored rows instead of the request row."""
+        return StoredCompiler(self.context, self.ctes, self.state).from_clause(node)
+
+
+class StoredCompiler(SelectCompiler):
+    """Compiles over stored rows, and remembers the tables' schemas."""
+
+    def __init__(self, context: Context, ctes: dict[str, Subquery], state: RequestState) -> None:
+        super().__init__(context, ctes)
+        self.state = state
+
+    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
+        return StoredCompiler(self.context, ctes, self.state)
+
+    def table(self, node: exp.Table) -> Relation:
+        schema = self.schema(node)
+        self.state.schemas[schema.relation] = schema
+        return super().table(node)
+
+
+@dataclass
+class RequestFrame(Frame):
+    """The rows of a window's frame for the request row: stored rows, rows of UNION, and the request row itself."""
+
+    alias: str
+    request: Relation
+    window: Window
+    sources: list[tuple[Relation, int]]
+    aggregates: list[str] = field(default_factory=list)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(replace(f, sql=f"r.f{i}") for i, f in enumerate(self.request.fields))
+
+    def add(self, call: Aggregate) -> str:
+        names = []
+        for part in call.parts:
+            sql = part.replace("{order}", " ORDER BY r.ts, r.known, r.main, r.seq")
+            if sql not in self.aggregates:
+                self.aggregates.append(sql)
+            names.append(f"{self.alias}.a{self.aggregates.index(sql)}")
+        return f"({call.result.format(*names)})"
+
+    @property
+    def sql(self) -> str:
+        """The one row of aggregates."""
+        outputs = ", ".join(f"{sql} AS a{i}" for i, sql in enumerate(self.aggregates)) or "1"
+        return f"(SELECT {outputs} FROM {self._rows()} AS r) AS {self.alias}"
+
+    def _rows(self) -> str:
+        window, request = self.window, self.request
+        time = order_column(window, request.fields).sql
+        now = f"coalesce({time}, 0)"
+        parts = [self._stored(source, rank, now) for source, rank in self.sources]
+        if not window.exclude_current_row or not window.by_time or window.maxsize:
+            values = ", ".join(f"{f.sql} AS f{i}" for i, f in enumerate(request.fields))
+            known = f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known"
+            parts.append(f"SELECT {values}, {now} AS ts, {known}, 2 AS main, 0 AS seq, true AS here")
+        if not parts:
+            width = ", ".join(f"NULL AS f{i}" for i in range(len(request.fields)))
+            return f"(SELECT {width}, 0 AS ts, 0 AS known, 0 AS main, 0 AS seq, false AS here WHERE false)"
+        rows = " UNION ALL ".join(parts)
+        places = self._places()
+        if not places:
+            return f"({rows})"
+        place = "row_number() OVER (ORDER BY ts DESC, known DESC, main DESC, seq DESC) AS place"
+        return f"(SELECT * FROM (SELECT *, {place} FROM ({rows})) WHERE {' AND '.join(places)})"
+
+    def _stored(self, source: Relation, rank: int, now: str) -> str:
+        window = self.window
+        as_main = tuple(
+            replace(f, sql=other.sql) for f, other in zip(self.request.fields, source.fields, strict=True)
+        )
+        keys = zip(partition_columns(window, as_main), partition_columns(window, self.request.fields), strict=True)
+        raw = order_column(window, as_main).sql
+        time = f"coalesce({raw}, 0)"
+        where = [f"{key.sql} IS NOT DISTINCT FROM {value.sql}" for key, value in keys]
+        if window.by_time and window.end > 0:
+            where.append(f"{time} <= {now} - {window.end}")
+        else:
+            where.append(f"{time} {'<' if window.exclude_current_time else '<='} {now}")
+        if window.by_time and window.start is not None:
+            where.append(f"{time} >= {now} - {window.start}")
+        columns = ", ".join(f"{f.sql} AS f{i}" for i, f in enumerate(source.fields))
+        known = f"CASE WHEN {raw} IS NULL THEN 0 ELSE 1 END AS known"
+        return (
+            f"SELECT {columns}, {time} AS ts, {known}, {rank} AS main, {source.row} AS seq, false AS here"
+            f" FROM {source.from_sql} WHERE {' AND '.join(where)}"
+        )
+
+    def _places(self) -> list[str]:
+        window = self.window
+        found = []
+        if not window.by_time:
+            found.append(f"place > {window.end}")
+            if window.start is not None:
+                found.append(f"place <= {window.start + 1}")
+        if window.maxsize:
+            extra = 1 if window.exclude_current_row and window.end == 0 else 0
+            found.append(f"place <= {window.maxsize + extra}")
+        if window.exclude_current_row or (window.by_time and window.end > 0):
+            found.append("NOT here")
+        return found
+
+
+@dataclass
+class RequestWindows:
+    """The windows of one SELECT over the request row: `Aggregates` for its expressions."""
+
+    compiler: RequestCompiler
+    node: exp.Select
+    relation: Relation
+    named: dict[str, nodes.WindowDefinition]
+    frames: dict[str, RequestFrame] = field(default_factory=dict)
+    current: Window | None = None
+    stored: Relation | None = None
+
+    def begin(self, item: exp.Expr) -> None:
+        """Take up a column of SELECT."""
+        self.current = single_window(item, self.named)
+
+    def frame(self, window: exp.Expr | None, call: exp.Expr, top: bool) -> Frame:
+        """See `Aggregates`."""
+        del window
+        found = self.current
+        if found is None:
+            raise SqlError("an aggregate over a table is not possible in request mode", hint="use OVER")
+        if top:
+            found = lag_window(found, call)
+        key = found.key()
+        if key not in self.frames:
+            self.frames[key] = RequestFrame(
+                self.compiler.context.names("w"), self.relation, found, self._sources(found)
+            )
+        return self.frames[key]
+
+    def _sources(self, window: Window) -> list[tuple[Relation, int]]:
+        partition_columns(window, self.relation.fields)
+        order_column(window, self.relation.fields)
+        found: list[tuple[Relation, int]] = []
+        if not window.instance_not_in_window:
+            if self.stored is None:
+                self.stored = self.compiler.stored_from(self.node)
+            found.append((self._by_key(self.stored, window), 1))
+        for place, node in enumerate(window.union):
+            union = self.compiler.source(node)
+            if union.one_row:
+                raise UnsupportedError("a window's UNION with the request table", **nodes.position(node))
+            check_union(self.relation.fields, union.fields, node)
+            found.append((self._by_key(union, window), -place))
+        return found
+
+    def _by_key(self, source: Relation, window: Window) -> Relation:
+        """A stored table's rows of the request row's key; other sources as they are."""
+        if not source.stored:
+            return source
+        request = self.relation.fields
+        as_main = tuple(replace(f, sql=other.sql) for f, other in zip(request, source.fields, strict=True))
+        keys = [v.sql.removeprefix(f"{source.alias}.") for v in partition_columns(window, as_main)]
+        values = [v.sql for v in partition_columns(window, request)]
+        state = self.compiler.state
+        schema = state.schemas[source.sql]
+        order = order_column(window, as_main).sql.removeprefix(f"{source.alias}.")
+        names = tuple(key.strip('"') for key in keys)
+        index = IndexKey(schema, names, order.strip('"'))
+        state.lookups.keys[schema.relation, names, index.ts] = index
+        if not is_constant(values[0]):
+            return source
+        return state.lookups.rows(source, keys[0], values[0])
+
+
+def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> CompiledRequest:
+    """See `dsflow.embedded.compiler.compile_request`."""
+    tree = parse_query(query) if isinstance(query, str) else query
+    if tree.find(exp.Placeholder):
+        raise SqlError("a deployment's query cannot have parameters")
+    compiler = RequestCompiler(Context(catalog, db, null_keys=True))
+    relation = compiler.query(tree)
+    request = compiler.state.table
+    if request is None:
+        raise SqlError("a deployment's query needs a table")
+    if not relation.one_row:
+        raise SqlError("the query gives a table, not one row for a request")
+    lookups = compiler.state.lookups
+    columns = output_columns(relation)
+    return CompiledRequest(lookups.sql + final_sql(relation), columns, request, tuple(lookups.keys.values()))

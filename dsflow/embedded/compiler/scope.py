@@ -1,0 +1,107 @@
+"""Where the columns of a query come from, and how a name finds its column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dsflow.embedded.compiler.values import Type, Value, quote
+from dsflow.embedded.errors import SqlError
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column that expressions may use.
+
+    Attributes:
+        name: its name in OpenMLDB.
+        type: its type.
+        sql: how DuckDB SQL names it where the expression stands.
+        table: the name or alias of the table that it belongs to; None for a subquery without an alias.
+        db: that table's database; None when it is an alias.
+    """
+
+    name: str
+    type: Type
+    sql: str
+    table: str | None = None
+    db: str | None = None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Rows with an order of arrival.
+
+    Attributes:
+        sql: what stands after FROM, without an alias.
+        alias: the alias to give it.
+        fields: its columns; their ``sql`` names them through the alias.
+        row: SQL for a row's place in the order of arrival.
+        one_row: it is the request row, or made of it; its fields are expressions over parameters and joins.
+        stored: the relation is a table of that name in DuckDB and nothing else.
+    """
+
+    sql: str
+    alias: str
+    fields: tuple[Field, ...]
+    row: str
+    one_row: bool = False
+    stored: bool = False
+
+    @property
+    def from_sql(self) -> str:
+        return f"{self.sql} AS {self.alias}"
+
+    def renamed(self, alias: str) -> Relation:
+        """The same relation under another SQL alias."""
+        old, new = f"{self.alias}.", f"{alias}."
+        fields = tuple(replace(f, sql=new + f.sql.removeprefix(old)) for f in self.fields)
+        return replace(self, alias=alias, fields=fields, row=new + self.row.removeprefix(old))
+
+    def called(self, table: str | None) -> Relation:
+        """The same relation under another OpenMLDB name."""
+        return replace(self, fields=tuple(replace(f, table=table, db=None) for f in self.fields))
+
+
+@dataclass
+class Names:
+    """Fresh SQL names, one sequence for one statement."""
+
+    count: int = 0
+
+    def __call__(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+
+def same(left: str | None, right: str | None) -> bool:
+    """Whether two names are the same one; OpenMLDB's column names are case-sensitive, tables too."""
+    return left == right
+
+
+def resolve(fields: tuple[Field, ...], name: str, table: str | None, db: str | None, where: dict[str, int]) -> Field:
+    """The field that a name means.
+
+    Raises:
+        SqlError: there is none, or more than one.
+    """
+    found = [
+        f
+        for f in fields
+        if same(f.name, name) and (table is None or same(f.table, table)) and (db is None or same(f.db, db))
+    ]
+    full = ".".join(part for part in (db, table, name) if part)
+    if not found:
+        known = ", ".join(sorted({f.name for f in fields})) or "none"
+        raise SqlError(f"there is no column {full}", hint=f"the columns here are: {known}", **where)
+    if len({f.sql for f in found}) > 1:
+        tables = ", ".join(str(f.table) for f in found)
+        raise SqlError(f"the column {full} is ambiguous: it is in {tables}", **where)
+    return found[0]
+
+
+def column_value(field: Field) -> Value:
+    """A field as an expression."""
+    return Value(field.sql, field.type, column=True)
+
+
+__all__ = ["Field", "Names", "Relation", "column_value", "quote", "resolve"]

@@ -1,0 +1,372 @@
+"""SELECT over stored tables: how a query becomes a relation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate
+from dsflow.embedded.compiler.expressions import Expressions, Frame
+from dsflow.embedded.compiler.frames import BatchWindows, single_window
+from dsflow.embedded.compiler.joins import last_join, left_join
+from dsflow.embedded.compiler.naming import column_name
+from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, Column, TableSchema
+from dsflow.embedded.compiler.values import Value, quote
+from dsflow.embedded.compiler.windows import named_windows
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb import nodes
+from dsflow.openmldb.types import ColumnType
+
+
+@dataclass
+class Context:
+    """What all parts of one statement share."""
+
+    catalog: Catalog
+    db: str | None
+    parameters: Sequence[tuple[ColumnType, object]] = ()
+    names: Names = field(default_factory=Names)
+    null_keys: bool = False
+
+
+@dataclass
+class GroupFrame(Frame):
+    """The rows of a group of GROUP BY."""
+
+    relation: Relation
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self.relation.fields
+
+    def add(self, call: Aggregate) -> str:
+        parts = [part.replace("{order}", f" ORDER BY {self.relation.row}") for part in call.parts]
+        return f"({call.result.format(*parts)})"
+
+
+@dataclass
+class GroupAggregates:
+    """`Aggregates` of a SELECT with GROUP BY."""
+
+    group: GroupFrame
+
+    def frame(self, window: exp.Expr | None, call: exp.Expr, top: bool) -> Frame:
+        del call, top
+        if window is not None:
+            raise SqlError("GROUP BY and windows cannot stand together", **nodes.position(window))
+        return self.group
+
+
+@dataclass(frozen=True)
+class Item:
+    """A column of SELECT."""
+
+    name: str
+    node: exp.Expr
+
+
+class SelectCompiler:
+    """Compiles queries to relations; ``ctes`` are the subqueries of WITH that can be named."""
+
+    def __init__(self, context: Context, ctes: dict[str, Subquery] | None = None) -> None:
+        self.context = context
+        self.ctes = ctes or {}
+
+    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
+        """A compiler of the same kind with other subqueries of WITH."""
+        return SelectCompiler(self.context, ctes)
+
+    # ---- queries
+
+    def query(self, node: exp.Expr) -> Relation:
+        """The relation of a query; its fields belong to no table.
+
+        Raises:
+            SqlError: the query is wrong.
+        """
+        if with_ := node.args.get("with_"):
+            ctes = dict(self.ctes)
+            for cte in with_.expressions:
+                ctes[cte.alias] = Subquery(cte.this, dict(ctes))
+            return self.child(ctes).query(_without(node, "with_"))
+        if isinstance(node, exp.Subquery):
+            return self._limited(self.query(node.this), node)
+        if isinstance(node, exp.Union):
+            return self._limited(self._union(node), node)
+        if isinstance(node, exp.Select):
+            return self._limited(self.select(node), node)
+        raise UnsupportedError(type(node).__name__, **nodes.position(node))
+
+    def _limited(self, relation: Relation, node: exp.Expr) -> Relation:
+        if node.args.get("order"):
+            raise UnsupportedError("ORDER BY of a query", **nodes.position(node.args["order"]))
+        if node.args.get("offset"):
+            raise UnsupportedError("OFFSET", **nodes.position(node))
+        limit = node.args.get("limit")
+        if limit is None:
+            return relation
+        count = limit.args["expression"]
+        if not (isinstance(count, exp.Literal) and str(count.this).isdigit()):
+            raise UnsupportedError("LIMIT that is not a literal", **nodes.position(node))
+        alias = self.context.names("t")
+        sql = f"(SELECT * FROM {relation.from_sql} LIMIT {count.this})"
+        return replace(relation.renamed(alias), sql=sql)
+
+    def _union(self, node: exp.Union) -> Relation:
+        left, right = self.query(node.this), self.query(node.args["expression"])
+        if [f.type for f in left.fields] != [f.type for f in right.fields]:
+            raise SqlError("the two sides of UNION must have the same columns", **nodes.position(node))
+        alias = self.context.names("t")
+        columns = [f"c{i}" for i in range(len(left.fields))]
+
+        def side(relation: Relation, place: int) -> str:
+            outputs = ", ".join(f"{f.sql} AS {c}" for f, c in zip(relation.fields, columns, strict=True))
+            return f"SELECT {outputs}, {place} AS side, {relation.row} AS {ROW_COLUMN} FROM {relation.from_sql}"
+
+        stacked = f"{side(left, 0)} UNION ALL {side(right, 1)}"
+        listed = ", ".join(columns)
+        row = f"row_number() OVER (ORDER BY side, {ROW_COLUMN}) AS {ROW_COLUMN}"
+        if node.args.get("distinct"):
+            first = f"min(side) AS side, min({ROW_COLUMN}) AS {ROW_COLUMN}"
+            stacked = f"SELECT {listed}, {first} FROM ({stacked}) GROUP BY ALL"
+        sql = f"(SELECT {listed}, {row} FROM ({stacked}))"
+        fields = tuple(
+            Field(f.name, f.type, f"{alias}.{c}") for f, c in zip(left.fields, columns, strict=True)
+        )
+        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}")
+
+    # ---- FROM
+
+    def source(self, node: exp.Expr) -> Relation:
+        """A table, subquery or name of WITH that stands in FROM."""
+        if isinstance(node, exp.Subquery):
+            return self.query(node.this).called(node.alias or None)
+        assert isinstance(node, exp.Table)
+        name, db = node.name, node.db or None
+        if db is None and name in self.ctes:
+            closure = self.ctes[name]
+            relation = self.child(closure.ctes).query(closure.node)
+            return relation.called(node.alias or name)
+        return self.table(node)
+
+    def schema(self, node: exp.Table) -> TableSchema:
+        """A stored table's schema.
+
+        Raises:
+            SqlError: there is no such table.
+        """
+        try:
+            return self.context.catalog.table(node.db or self.context.db, node.name)
+        except SqlError as error:
+            if error.line is None and (where := nodes.position(node)):
+                raise SqlError(error.message, hint=error.hint, **where) from error
+            raise
+
+    def table(self, node: exp.Table) -> Relation:
+        """A stored table."""
+        schema = self.schema(node)
+        alias = self.context.names("t")
+        called = node.alias or schema.name
+        fields = tuple(
+            Field(c.name, c.type, f"{alias}.{quote(c.name)}", called, None if node.alias else schema.db)
+            for c in schema.columns
+        )
+        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", stored=True)
+
+    def from_clause(self, select: exp.Select) -> Relation:
+        """FROM with its joins."""
+        from_ = select.args.get("from_")
+        if from_ is None:
+            alias = self.context.names("t")
+            return Relation(f"(SELECT 0 AS {ROW_COLUMN})", alias, (), f"{alias}.{ROW_COLUMN}")
+        relation = self.source(from_.this)
+        for join in select.args.get("joins") or []:
+            relation = self.join(relation, join)
+        return relation
+
+    def join(self, left: Relation, join: exp.Join) -> Relation:
+        """A join of the relation so far with one more."""
+        right = self.source(join.this)
+        expressions = self.expressions((*left.fields, *right.fields))
+        if isinstance(join, nodes.LastJoin):
+            return last_join(
+                left, right, join, expressions, self.context.names, null_keys=self.context.null_keys
+            )
+        if join.args.get("side") == "LEFT":
+            return left_join(left, right, join, expressions, self.context.names)
+        kind = join.args.get("side") or join.args.get("kind") or "INNER"
+        raise SqlError(f"{kind} JOIN is not supported by OpenMLDB", **nodes.position(join))
+
+    def expressions(self, fields: tuple[Field, ...]) -> Expressions:
+        """A compiler of expressions over these columns, without aggregates."""
+        return Expressions(fields, self.context.parameters)
+
+    # ---- SELECT
+
+    def select(self, node: exp.Select) -> Relation:
+        """One SELECT, without its LIMIT."""
+        if node.args.get("distinct"):
+            raise UnsupportedError("SELECT DISTINCT", **nodes.position(node))
+        relation = self.from_clause(node)
+        items = expand(node.expressions, relation)
+        if node.args.get("group"):
+            return self._grouped(node, relation, items)
+        if node.args.get("having"):
+            raise SqlError("HAVING needs GROUP BY", **nodes.position(node))
+        return self._projected(node, relation, items)
+
+    def _where(self, node: exp.Select, relation: Relation) -> str:
+        where = node.args.get("where")
+        return f" WHERE {self.expressions(relation.fields).condition(where.this)}" if where else ""
+
+    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        named = named_windows(node.args.get("windows") or [])
+        for definition in named.values():
+            single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
+        where = self._where(node, relation)
+        prefix = ""
+        windows = [w for item in items if (w := single_window(item.node, named)) is not None]
+        if any(not w.native for w in windows):
+            prefix, relation = self._numbered(relation, where)
+            where = ""
+        aggregates = BatchWindows(relation, named, self.context.names, self.source)
+        expressions = Expressions(relation.fields, self.context.parameters, aggregates)
+        values = []
+        for item in items:
+            aggregates.begin(item.node)
+            values.append(expressions.compile(item.node))
+        joins = "".join(f" {frame.join(f'{relation.alias}.rid')}" for frame in aggregates.joined.values())
+        for time in sorted(aggregates.order_sql):
+            # OpenMLDB drops the rows whose time is before 1970
+            where += f"{' AND' if where else ' WHERE'} ({time} >= 0 OR {time} IS NULL)"
+        definitions = ", ".join(frame.definition for frame in aggregates.native.values())
+        window = f" WINDOW {definitions}" if definitions else ""
+        return self._output(items, values, relation, f"{joins}{where}{window}", prefix)
+
+    def _numbered(self, relation: Relation, where: str) -> tuple[str, Relation]:
+        """The rows with a number each, computed once: they are read as rows and again as the rows of frames."""
+        name, alias = self.context.names("src"), self.context.names("t")
+        columns = "".join(f"{f.sql} AS c{i}, " for i, f in enumerate(relation.fields))
+        numbers = f"{relation.row} AS {ROW_COLUMN}, row_number() OVER (ORDER BY {relation.row}) AS rid"
+        prefix = f"WITH {name} AS MATERIALIZED (SELECT {columns}{numbers} FROM {relation.from_sql}{where}) "
+        fields = tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(relation.fields))
+        return prefix, Relation(name, alias, fields, f"{alias}.{ROW_COLUMN}")
+
+    def _grouped(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        if node.args.get("windows") or any(i.node.find(nodes.Over) for i in items):
+            raise SqlError("GROUP BY and windows cannot stand together", **nodes.position(node))
+        keys = []
+        for key in node.args["group"].expressions:
+            if not isinstance(key, exp.Column):
+                raise SqlError("GROUP BY takes columns only", **nodes.position(key))
+            keys.append(self.expressions(relation.fields).compile(key))
+        aggregates = GroupAggregates(GroupFrame(relation))
+        expressions = Expressions(relation.fields, self.context.parameters, aggregates)
+        values = [self._group_value(item, expressions, keys, relation) for item in items]
+        tail = self._where(node, relation) + f" GROUP BY {', '.join(k.sql for k in keys)}"
+        if having := node.args.get("having"):
+            tail += f" HAVING {expressions.condition(having.this)}"
+        return self._output(items, values, relation, tail, "", row=f"min({relation.row})")
+
+    def _group_value(self, item: Item, expressions: Expressions, keys: list[Value], relation: Relation) -> Value:
+        value = expressions.compile(item.node)
+        known = {k.sql for k in keys}
+        plain = self.expressions(relation.fields)
+        for column in item.node.find_all(exp.Column):
+            call = column.find_ancestor(exp.Anonymous)
+            inside = False
+            while call is not None:
+                inside = inside or is_aggregate(str(call.this))
+                call = call.find_ancestor(exp.Anonymous)
+            if not inside and plain.compile(column).sql not in known:
+                raise UnsupportedError(
+                    f"the column {column.name} outside an aggregate and outside GROUP BY", **nodes.position(column)
+                )
+        return value
+
+    def _output(
+        self,
+        items: list[Item],
+        values: list[Value],
+        relation: Relation,
+        tail: str,
+        prefix: str,
+        row: str | None = None,
+    ) -> Relation:
+        alias = self.context.names("t")
+        fields, outputs = [], []
+        for i, (item, value) in enumerate(zip(items, values, strict=True)):
+            if value.is_null:
+                raise SqlError("a column of SELECT cannot be NULL without a type", **nodes.position(item.node))
+            fields.append(Field(item.name, value.type, f"{alias}.c{i}"))
+            outputs.append(f"{value.sql} AS c{i}")
+        outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
+        sql = f"({prefix}SELECT {', '.join(outputs)} FROM {relation.from_sql}{tail})"
+        return Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}")
+
+
+@dataclass(frozen=True)
+class Subquery:
+    """A subquery of WITH and the subqueries that it may name itself."""
+
+    node: exp.Expr
+    ctes: dict[str, Subquery]
+
+
+def _without(node: exp.Expr, key: str) -> exp.Expr:
+    copy = node.copy()
+    copy.set(key, None)
+    return copy
+
+
+def expand(items: list[exp.Expr], relation: Relation) -> list[Item]:
+    """The columns of SELECT, with ``*`` and ``t.*`` written out.
+
+    Raises:
+        SqlError: ``t.*`` of a table that is not there.
+    """
+    found: list[Item] = []
+    for item in items:
+        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+            found += _star(item, relation)
+        elif isinstance(item, exp.Alias):
+            found.append(Item(item.alias, item.this))
+        else:
+            found.append(Item(column_name(item), item))
+    return found
+
+
+def _star(item: exp.Expr, relation: Relation) -> list[Item]:
+    table = item.text("table") or None
+    columns = []
+    for f in relation.fields:
+        if table is None or f.table == table:
+            column = exp.Column(this=exp.to_identifier(f.name))
+            column.meta["field"] = f
+            columns.append(Item(f.name, column))
+    if not columns:
+        raise SqlError(f"there are no columns of {table or 'a table'} here", **nodes.position(item))
+    return columns
+
+
+def output_columns(relation: Relation) -> tuple[Column, ...]:
+    """The columns of a query's result.
+
+    Raises:
+        UnsupportedError: one of them is an array or a map.
+    """
+    columns = []
+    for f in relation.fields:
+        if not isinstance(f.type, ColumnType):
+            raise UnsupportedError(f"a result of the type {f.type} (column {f.name})")
+        columns.append(Column(f.name, f.type))
+    return tuple(columns)
+
+
+def final_sql(relation: Relation) -> str:
+    """The statement that gives a relation's columns."""
+    outputs = ", ".join(f"{f.sql} AS {quote(f.name)}" for f in relation.fields)
+    return f"SELECT {outputs} FROM {relation.from_sql}"

@@ -1,0 +1,106 @@
+"""What goes into the compiler and what comes out of it, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dsflow.openmldb.types import ColumnType
+
+ROW_COLUMN = "__row"
+"""The last column of every stored relation: BIGINT, the order of insertion. Ties in time follow it."""
+
+_DUCKDB_TYPES = {
+    ColumnType.BOOL: "BOOLEAN",
+    ColumnType.SMALLINT: "SMALLINT",
+    ColumnType.INT: "INTEGER",
+    ColumnType.BIGINT: "BIGINT",
+    ColumnType.FLOAT: "FLOAT",
+    ColumnType.DOUBLE: "DOUBLE",
+    ColumnType.STRING: "VARCHAR",
+    ColumnType.TIMESTAMP: "BIGINT",
+    ColumnType.DATE: "DATE",
+}
+
+
+def duckdb_type(column_type: ColumnType) -> str:
+    """The DuckDB type that stores a column; a timestamp is BIGINT, milliseconds since 1970-01-01 UTC."""
+    return _DUCKDB_TYPES[column_type]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table or of a result."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A stored table.
+
+    Attributes:
+        db: the database it belongs to.
+        name: its name.
+        columns: its columns, without ``__row``.
+        relation: the quoted DuckDB relation that holds its rows: these columns and, last, ``__row``.
+    """
+
+    db: str
+    name: str
+    columns: tuple[Column, ...]
+    relation: str
+
+
+class Catalog(Protocol):
+    """Where the compiler looks tables up."""
+
+    def table(self, db: str | None, name: str) -> TableSchema:
+        """The table of that name; db None means the query named none and there is no current database.
+
+        Raises:
+            SqlError: there is no such table.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class CompiledQuery:
+    """A query as one DuckDB statement.
+
+    Attributes:
+        sql: DuckDB SQL. Its result has exactly ``columns``, in their order, stored types as `duckdb_type` says.
+        columns: names and OpenMLDB types of the result.
+    """
+
+    sql: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class IndexKey:
+    """An index that a request looks rows up by: equality on ``keys``, then a range of ``ts`` (None: no order)."""
+
+    table: TableSchema
+    keys: tuple[str, ...]
+    ts: str | None
+
+
+@dataclass(frozen=True)
+class CompiledRequest:
+    """A deployment's query as one prepared DuckDB statement.
+
+    Attributes:
+        sql: DuckDB SQL whose positional parameters are the request row's values, in the order of ``request.columns``
+            (a timestamp as int milliseconds, a date as ``datetime.date``). It gives exactly one row.
+        columns: names and OpenMLDB types of that row.
+        request: the table whose row is the request.
+        keys: the indexes that the query looks rows up by.
+    """
+
+    sql: str
+    columns: tuple[Column, ...]
+    request: TableSchema
+    keys: tuple[IndexKey, ...]

@@ -1,0 +1,326 @@
+"""Deployments and procedures: queries in request mode under a name, compiled once and kept ready.
+
+A request row meets the stored rows of its keys, gives one row, and is not stored.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from dsflow.embedded.catalog import CatalogState, Procedure, Table
+from dsflow.embedded.compiler import Column, CompiledRequest, compile_request
+from dsflow.embedded.compiler.parse import parse_query
+from dsflow.embedded.errors import SqlError
+from dsflow.embedded.storage import Storage
+from dsflow.embedded.ttl import Bias, Ttl, minutes_of
+from dsflow.embedded.views import IndexNeed, RequestCatalog, merged_needs, table_with_needs
+from dsflow.openmldb import nodes
+from dsflow.openmldb.types import ColumnType
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from dsflow.openmldb.nodes import Deploy, OptionValue
+
+
+def deploy(storage: Storage, statement: Deploy, db: str) -> None:
+    """Run a DEPLOY: compile the query, add the indexes that it needs, lengthen their TTL, store it.
+
+    Raises:
+        SqlError: the name is taken (and it does not say IF NOT EXISTS), or the query or an option is wrong.
+    """
+    state = storage.catalog.state
+    state.database(db)
+    if state.procedure(db, statement.name) is not None:
+        if statement.exists:
+            return
+        raise SqlError(
+            f"deployment {statement.name} already exists in database {db}",
+            hint=f"DROP DEPLOYMENT {statement.name} first, or write DEPLOY IF NOT EXISTS",
+        )
+    bias, lengthen = _deploy_options(statement)
+    compiled, catalog = _compile(state, statement.query_text, db)
+    needs = [replace(need, ttl=need.ttl.with_bias(bias)) for need in merged_needs(catalog.needs)]
+    procedure = Procedure(
+        db=db,
+        name=statement.name,
+        kind="deployment",
+        text=_procedure_text(statement.name, compiled, statement.query_text),
+        query=statement.query_text,
+        inputs=compiled.request.columns,
+        outputs=compiled.columns,
+        tables=_tables(compiled, catalog),
+        options={name: value for name, value in statement.options.items() if value is not None},
+    )
+    with storage.writing() as transaction:
+        current = transaction.state
+        if current.procedure(db, statement.name) is not None:
+            raise SqlError(f"deployment {statement.name} already exists in database {db}")
+        current = _with_needs(current, needs, lengthen=lengthen)
+        transaction.state = current.with_procedure(procedure)
+
+
+def _with_needs(state: CatalogState, needs: Sequence[IndexNeed], *, lengthen: bool) -> CatalogState:
+    for db, name in dict.fromkeys((need.db, need.table) for need in needs):
+        table = state.table(db, name)
+        own = [need for need in needs if (need.db, need.table) == (db, name)]
+        changed = table_with_needs(table, own, lengthen=lengthen)
+        if changed != table:
+            state = state.with_table(changed)
+    return state
+
+
+def _compile(state: CatalogState, query: str, db: str) -> tuple[CompiledRequest, RequestCatalog]:
+    catalog = RequestCatalog(state, db)
+    compiled = compile_request(query, catalog, db)
+    noted = {(need.db, need.table, *need.id) for need in catalog.needs}
+    for key in compiled.keys:
+        need = IndexNeed(key.table.db, key.table.name, key.keys, key.ts, Ttl())
+        if (need.db, need.table, *need.id) not in noted:
+            catalog.with_needs([need])
+    return compiled, catalog
+
+
+def _tables(compiled: CompiledRequest, catalog: RequestCatalog) -> tuple[tuple[str, str], ...]:
+    request = (compiled.request.db, compiled.request.name)
+    return tuple(sorted({request, *catalog.tables}))
+
+
+def _deploy_options(statement: Deploy) -> tuple[Bias, bool]:
+    known = {"range_bias", "rows_bias", "skip_index_check", "sync", "long_windows"}
+    options = statement.options
+    for name in options:
+        if name not in known:
+            raise SqlError(f"DEPLOY has no option {name!r}", hint=f"it knows {', '.join(sorted(known))}")
+    if options.get("long_windows"):
+        # results are the same with and without; the embedded engine does not aggregate beforehand
+        if not isinstance(options["long_windows"], str):
+            raise SqlError(f"option long_windows is {options['long_windows']!r}, but must be a text")
+        _check_long_windows(options["long_windows"], statement.query)
+    range_bias = _range_bias(options.get("range_bias", 0))
+    rows_bias = _rows_bias(options.get("rows_bias", 0))
+    lengthen = str(options.get("skip_index_check", "false")).lower() != "true"
+    return Bias(range_bias, rows_bias), lengthen
+
+
+def _check_long_windows(text: str, query: exp.Expr) -> None:
+    windows = {window.name for window in query.find_all(nodes.WindowDefinition) if window.name}
+    for part in text.split(","):
+        name = part.split(":")[0].strip()
+        if name not in windows:
+            raise SqlError(f"long_windows option does not match a window of the query: {name!r}")
+
+
+def _range_bias(value: OptionValue) -> int | None:
+    if isinstance(value, bool):
+        raise SqlError(f"range bias {value!r} is illegal")
+    if isinstance(value, int):
+        return minutes_of(value)
+    text = str(value).strip().lower()
+    if text == "inf":
+        return None
+    match = re.fullmatch(r"([0-9]+)([smhd])", text)
+    if match is None:
+        raise SqlError(f"range bias {value!r} is illegal", hint="write a time like 10d, milliseconds, or 'inf'")
+    unit = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2]]
+    return minutes_of(int(match[1]) * unit)
+
+
+def _rows_bias(value: OptionValue) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if str(value).strip().lower() == "inf":
+        return None
+    raise SqlError(f"rows bias {value!r} is illegal", hint="write a number of rows, or 'inf'")
+
+
+def _procedure_text(name: str, compiled: CompiledRequest, query: str) -> str:
+    columns = ", ".join(f"`{column.name}` {column.type}" for column in compiled.request.columns)
+    return f"CREATE PROCEDURE {name} ({columns}) BEGIN {query.rstrip().rstrip(';')}; END;"
+
+
+# ---- CREATE PROCEDURE, which the dialect does not parse
+
+_CREATE_PROCEDURE = re.compile(
+    r"\s*create\s+procedure\s+(?P<name>`[^`]+`|\w+)\s*\((?P<columns>[^)]*)\)\s*begin\s+(?P<query>.*?);?\s*end\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+_DROP_PROCEDURE = re.compile(r"\s*drop\s+procedure\s+(?P<name>`[^`]+`|\w+)\s*;?\s*", re.IGNORECASE)
+
+
+def run_procedure_statement(storage: Storage, sql: str, db: str | None) -> bool:
+    """Run a CREATE PROCEDURE or DROP PROCEDURE; False when the text is something else.
+
+    Raises:
+        SqlError: it is wrong.
+    """
+    match = _CREATE_PROCEDURE.fullmatch(sql)
+    if match is not None:
+        _create_procedure(storage, match, sql, storage.catalog.state.database(db))
+        return True
+    match = _DROP_PROCEDURE.fullmatch(sql)
+    if match is not None:
+        drop(storage, storage.catalog.state.database(db), match["name"].strip("`"), "procedure")
+        return True
+    return False
+
+
+def _create_procedure(storage: Storage, match: re.Match[str], sql: str, db: str) -> None:
+    name = match["name"].strip("`")
+    inputs, constants = [], []
+    for part in match["columns"].split(","):
+        words = part.split()
+        if words and words[0].lower() == "const":
+            words = words[1:]
+            constants.append(words[0].strip("`") if words else "")
+        if len(words) != 2:
+            raise SqlError(f"CREATE PROCEDURE: {part.strip()!r} is no column: write name and type")
+        try:
+            inputs.append(Column(words[0].strip("`"), ColumnType.parse(words[1])))
+        except ValueError as error:
+            raise SqlError(f"CREATE PROCEDURE: {error}") from None
+    query = match["query"].strip()
+    state = storage.catalog.state
+    compiled, catalog = _compile(state, query, db)
+    wanted = [(column.name, column.type) for column in compiled.request.columns]
+    if [(column.name, column.type) for column in inputs] != wanted:
+        raise SqlError(
+            f"the parameters of procedure {name} do not match table {compiled.request.name}:"
+            f" {', '.join(f'{n} {t}' for n, t in wanted)}"
+        )
+    procedure = Procedure(
+        db=db,
+        name=name,
+        kind="procedure",
+        text=sql,
+        query=query,
+        inputs=compiled.request.columns,
+        outputs=compiled.columns,
+        constants=tuple(constants),
+        constant_outputs=_constant_outputs(query, compiled, constants),
+        tables=_tables(compiled, catalog),
+    )
+    with storage.writing() as transaction:
+        if transaction.state.procedure(db, name) is not None:
+            raise SqlError(f"procedure {name} already exists in database {db}")
+        transaction.state = transaction.state.with_procedure(procedure)
+
+
+def _constant_outputs(query: str, compiled: CompiledRequest, constants: Sequence[str]) -> tuple[str, ...]:
+    """The outputs that are computed from constant inputs alone; none when another table comes in."""
+    tree = parse_query(query)
+    if not constants or not isinstance(tree, exp.Select) or tree.args.get("joins") or tree.find(exp.Subquery):
+        return ()
+    if len(tree.selects) != len(compiled.columns):
+        return ()
+    found = []
+    for column, item in zip(compiled.columns, tree.selects, strict=True):
+        used = {part.name for part in item.find_all(exp.Column)}
+        if used and used <= set(constants) and item.find(nodes.Over) is None:
+            found.append(column.name)
+    return tuple(found)
+
+
+def drop(storage: Storage, db: str, name: str, kind: str, *, if_exists: bool = False) -> None:
+    """Remove a deployment or a procedure.
+
+    Raises:
+        SqlError: there is none of that name, or it is of the other kind.
+    """
+    with storage.writing() as transaction:
+        procedure = transaction.state.procedure(db, name)
+        if procedure is None:
+            if if_exists:
+                return
+            raise SqlError(f"{kind} not found: there is no {name} in database {db}")
+        if procedure.kind != kind:
+            raise SqlError(f"{name} in database {db} is not a {kind}, but a {procedure.kind}")
+        transaction.state = transaction.state.without_procedure(db, name)
+
+
+# ---- requests
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A deployment ready to answer.
+
+    Attributes:
+        procedure: the deployment or procedure.
+        tables: its tables as they were when it was compiled.
+        sql: DuckDB SQL with the request row's values as parameters.
+    """
+
+    procedure: Procedure
+    tables: tuple[Table, ...]
+    sql: str
+
+
+class Plans:
+    """The compiled deployments, made anew when a deployment or one of its tables changed."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._plans: dict[tuple[str, str], Plan] = {}
+
+    def get(self, db: str, name: str) -> Plan:
+        """The plan of a deployment or procedure.
+
+        Raises:
+            SqlError: there is none of that name.
+        """
+        state = self._storage.catalog.state
+        procedure = state.procedure(db, name)
+        if procedure is None:
+            raise SqlError(f"{name} does not exist in {db}")
+        plan = self._plans.get((db, name))
+        current = tuple(map(state.tables.get, procedure.tables))
+        if plan is not None and plan.procedure is procedure and plan.tables == current:
+            return plan
+        with self._lock:
+            tables = tuple(state.table(*table) for table in procedure.tables)
+            compiled, _ = _compile(state, procedure.query, db)
+            plan = Plan(procedure, tables, compiled.sql)
+            self._plans[db, name] = plan
+        return plan
+
+    def warm_up(self) -> None:
+        """Compile all deployments."""
+        for procedure in self._storage.catalog.state.procedures.values():
+            self.get(procedure.db, procedure.name)
+
+    def run(self, plan: Plan, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        """One result row for each request row.
+
+        Args:
+            plan: from `get`.
+            rows: stored values in the order of the request's columns.
+
+        Raises:
+            SqlError: the query fails on these values.
+        """
+        import duckdb
+
+        connection = self._storage.connection()
+        results = []
+        for row in rows:
+            try:
+                found = _fetch(connection, plan.sql, row)
+            except duckdb.Error as error:
+                raise SqlError(f"{plan.procedure.name}: {str(error).strip().splitlines()[0]}") from error
+            if len(found) != 1:
+                raise SqlError(f"{plan.procedure.name}: the query gave {len(found)} rows for one request row")
+            results.append(found[0])
+        return results
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, row: Sequence[Any]) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = connection.execute(sql, list(row)).fetchall()
+    return rows

@@ -1,0 +1,279 @@
+"""Jobs: imports, exports and offline queries that run on their own and leave a row with their state.
+
+The columns and the words of the states are those that OpenMLDB's ``SHOW JOBS`` gives.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dsflow.embedded.compiler import Column
+from dsflow.errors import DsflowError
+from dsflow.openmldb.types import ColumnType
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from dsflow.embedded.storage import Storage, Transaction
+
+FAIL_JOB_VARIABLE = "DSFLOW_EMBEDDED_FAIL_JOB"
+"""Environment variable: a regular expression; a job whose statement it matches fails. For tests."""
+
+JOB_COLUMNS = (
+    Column("job_id", ColumnType.INT),
+    Column("job_type", ColumnType.STRING),
+    Column("state", ColumnType.STRING),
+    Column("start_time", ColumnType.TIMESTAMP),
+    Column("end_time", ColumnType.TIMESTAMP),
+    Column("parameter", ColumnType.STRING),
+    Column("cluster", ColumnType.STRING),
+    Column("application_id", ColumnType.STRING),
+    Column("error", ColumnType.STRING),
+    Column("db", ColumnType.STRING),
+    Column("name", ColumnType.STRING),
+    Column("pid", ColumnType.INT),
+    Column("cur_task", ColumnType.STRING),
+    Column("component", ColumnType.STRING),
+)
+
+FINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as SHOW JOB tells it.
+
+    Attributes:
+        id: its number, from 1.
+        type: ``ImportOfflineData``, ``ImportOnlineData``, ``ExportOfflineData``, ``InsertOfflineData`` or
+            ``SparkBatchSql``.
+        state: SUBMITTED, RUNNING, FINISHED, FAILED or KILLED.
+        start_time, end_time: milliseconds since 1970-01-01 UTC.
+        parameter: the statement.
+        error: why it failed, "" otherwise.
+        log: what SHOW JOBLOG tells.
+    """
+
+    id: int
+    type: str
+    state: str
+    start_time: int
+    end_time: int | None
+    parameter: str
+    error: str = ""
+    log: str = ""
+
+    def row(self) -> tuple[object, ...]:
+        """The values of `JOB_COLUMNS`."""
+        head = (self.id, self.type, self.state, self.start_time, self.end_time, self.parameter)
+        return (*head, "local", "", self.error, None, None, None, None, "TaskManager")
+
+
+class JobFailure(DsflowError):
+    """A job was told to fail."""
+
+
+class Jobs:
+    """Runs jobs on threads of their own and remembers all of them in the database.
+
+    Args:
+        storage: where the jobs are remembered. Jobs that were running when the engine's process ended are FAILED.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="openmldb-job")
+        self._futures: dict[int, Future[None]] = {}
+        self._connections: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._killed: set[int] = set()
+        self._faults: list[Fault] = []
+        connection = storage.connection()
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS dsflow.jobs (id INTEGER, type VARCHAR, state VARCHAR, start_time BIGINT,"
+            " end_time BIGINT, parameter VARCHAR, error VARCHAR, log VARCHAR)"
+        )
+        connection.execute(
+            "UPDATE dsflow.jobs SET state = 'FAILED', end_time = ?, error = ? WHERE state NOT IN (?, ?, ?)",
+            [now_ms(), "the embedded OpenMLDB stopped while this job ran", *sorted(FINAL_STATES)],
+        )
+        rows = connection.execute("SELECT * FROM dsflow.jobs").fetchall()
+        self._jobs = {row[0]: Job(*row) for row in rows}
+
+    def list(self) -> list[Job]:
+        """All jobs, oldest first."""
+        with self._lock:
+            return [self._jobs[number] for number in sorted(self._jobs)]
+
+    def get(self, number: int) -> Job | None:
+        """The job of that number, None when there is none."""
+        with self._lock:
+            return self._jobs.get(number)
+
+    def submit(self, kind: str, statement: str, work: Callable[[JobRun], str]) -> Job:
+        """Start a job.
+
+        Args:
+            kind: its type.
+            statement: the SQL text that asked for it.
+            work: what it does; it returns a line for the job's log.
+        """
+        with self._lock:
+            number = max(self._jobs, default=0) + 1
+            job = Job(number, kind, "SUBMITTED", now_ms(), None, statement)
+            self._jobs[number] = job
+        self._save(job, new=True)
+        self._futures[number] = self._executor.submit(self._run, job, work)
+        return job
+
+    def wait(self, number: int, timeout_ms: int | None) -> Job | None:
+        """The job once it has ended, or None when it has not after the time."""
+        future = self._futures.get(number)
+        if future is not None:
+            try:
+                future.result(None if timeout_ms is None else timeout_ms / 1000)
+            except TimeoutError:
+                return None
+        return self.get(number)
+
+    def stop(self, number: int) -> None:
+        """Interrupt a running job; it becomes KILLED and leaves no trace in its table."""
+        with self._lock:
+            job = self._jobs.get(number)
+            if job is None or job.state in FINAL_STATES:
+                return
+            self._killed.add(number)
+            connection = self._connections.get(number)
+        if connection is not None:
+            connection.interrupt()
+
+    def add_fault(self, pattern: str, message: str | None = None, times: int | None = None) -> None:
+        """Make the next jobs whose statement a regular expression matches fail; see `Fault`."""
+        with self._lock:
+            self._faults.append(Fault(re.compile(pattern, re.IGNORECASE | re.DOTALL), message, times))
+
+    def clear_faults(self) -> None:
+        """Let all jobs run again."""
+        with self._lock:
+            self._faults.clear()
+
+    def close(self) -> None:
+        """Interrupt what runs and wait for its end."""
+        for job in self.list():
+            self.stop(job.id)
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    # ---- inside
+
+    def _run(self, job: Job, work: Callable[[JobRun], str]) -> None:
+        job = replace(job, state="RUNNING")
+        self._save(job)
+        connection = self._storage.new_connection()
+        run = JobRun(job, connection)
+        with self._lock:
+            self._connections[job.id] = connection
+        try:
+            self._check_killed(job)
+            self._check_faults(job)
+            log = work(run)
+            if run.finished is not None:
+                job = run.finished
+            else:
+                self._check_killed(job)
+                job = replace(job, state="FINISHED", end_time=now_ms(), log=log)
+        except Exception as error:
+            killed = job.id in self._killed
+            log = str(error) if isinstance(error, DsflowError) else traceback.format_exc()
+            text = "stopped by STOP JOB" if killed else str(error) or type(error).__name__
+            job = replace(job, state="KILLED" if killed else "FAILED", end_time=now_ms(), error=text, log=log)
+        finally:
+            with self._lock:
+                del self._connections[job.id]
+            self._storage.release(connection)
+        self._save(job)
+
+    def _check_killed(self, job: Job) -> None:
+        if job.id in self._killed:
+            raise JobFailure("stopped by STOP JOB")
+
+    def _check_faults(self, job: Job) -> None:
+        pattern = os.environ.get(FAIL_JOB_VARIABLE)
+        if pattern and re.search(pattern, job.parameter, re.IGNORECASE | re.DOTALL):
+            raise JobFailure(f"this job was told to fail by {FAIL_JOB_VARIABLE}={pattern}")
+        with self._lock:
+            for fault in self._faults:
+                if fault.pattern.search(job.parameter) and fault.times != 0:
+                    if fault.times is not None:
+                        fault.times -= 1
+                    raise JobFailure(
+                        fault.message or f"this job was told to fail by the fault {fault.pattern.pattern!r}"
+                    )
+
+    def _save(self, job: Job, *, new: bool = False) -> None:
+        with self._storage.writing() as transaction:
+            if not new:
+                _update(transaction, job)
+            else:
+                transaction.connection.execute(
+                    "INSERT INTO dsflow.jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        job.id,
+                        job.type,
+                        job.state,
+                        job.start_time,
+                        job.end_time,
+                        job.parameter,
+                        job.error,
+                        job.log,
+                    ],
+                )
+        with self._lock:
+            self._jobs[job.id] = job
+
+
+class JobRun:
+    """A job while it runs.
+
+    Attributes:
+        job: the job.
+        connection: a connection of its own; STOP JOB interrupts what runs on it.
+    """
+
+    def __init__(self, job: Job, connection: duckdb.DuckDBPyConnection) -> None:
+        self.job = job
+        self.connection = connection
+        self.finished: Job | None = None
+
+    def finish_in(self, transaction: Transaction, log: str) -> None:
+        """Make FINISHED a part of the transaction that holds the job's effect: both happen, or neither does."""
+        self.finished = replace(self.job, state="FINISHED", end_time=now_ms(), log=log)
+        _update(transaction, self.finished)
+
+
+def _update(transaction: Transaction, job: Job) -> None:
+    transaction.connection.execute(
+        "UPDATE dsflow.jobs SET state = ?, end_time = ?, error = ?, log = ? WHERE id = ?",
+        [job.state, job.end_time, job.error, job.log, job.id],
+    )
+
+
+@dataclass
+class Fault:
+    """A job whose statement ``pattern`` matches fails with ``message``; ``times`` counts down, None is for ever."""
+
+    pattern: re.Pattern[str]
+    message: str | None
+    times: int | None
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000

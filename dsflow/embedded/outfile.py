@@ -1,0 +1,280 @@
+"""SELECT ... INTO OUTFILE: a result as a folder of part files, as OpenMLDB's Spark writes it, or as one file (online).
+
+The offline form gives a folder with ``part-00000-<id>-c000.csv`` (or ``.snappy.parquet``) and an empty ``_SUCCESS``.
+A timestamp is written ``2017-11-08T06:30:54.000+08:00``, a date ``2017-11-08``, NULL as ``null``, an empty text as
+``""``. Everything is written beside the target first and moved there by renaming.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsflow.embedded.failures import LoadError, OutfileError
+from dsflow.embedded.loading import local_path
+from dsflow.embedded.options import check_option
+from dsflow.embedded.storage import quote, text_literal
+from dsflow.openmldb.types import ColumnType
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from dsflow.embedded.compiler import Column
+
+MODES = ("error_if_exists", "overwrite", "append")
+
+_RESULT = "outfile_rows"
+
+
+@dataclass(frozen=True)
+class OutfileOptions:
+    """OPTIONS of INTO OUTFILE, with OpenMLDB's names and defaults.
+
+    Attributes:
+        format: ``csv`` or ``parquet``.
+        header: whether a CSV file begins with the columns' names.
+        delimiter: between values.
+        quote: around texts that need it; None: ``"`` offline, none online; "" for none.
+        null_value: the text for NULL.
+        mode: ``error_if_exists``, ``overwrite`` or ``append``.
+    """
+
+    format: str = "csv"
+    header: bool = True
+    delimiter: str = ","
+    quote: str | None = None
+    null_value: str = "null"
+    mode: str = "error_if_exists"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> OutfileOptions:
+        """The options as the statement gives them.
+
+        Raises:
+            OutfileError: an option or its value is unknown, or not supported here.
+        """
+        known = {"format", "header", "delimiter", "quote", "null_value", "mode"}
+        for name in given:
+            if name not in known | {"coalesce"}:
+                raise OutfileError(f"INTO OUTFILE has no option {name!r}", hint=f"it knows {', '.join(sorted(known))}")
+        try:
+            options = cls(**{name: check_option(name, value) for name, value in given.items() if name in known})
+        except LoadError as error:
+            raise OutfileError(error.message, hint=error.hint) from error
+        if options.mode not in MODES:
+            raise OutfileError(f"mode={options.mode!r} is not known", hint=f"use one of {', '.join(MODES)}")
+        return options
+
+
+def write_folder(
+    connection: duckdb.DuckDBPyConnection, query: str, columns: Sequence[Column], path: str, options: OutfileOptions
+) -> int:
+    """Write a query's result as a folder of part files, in the order of the result.
+
+    Args:
+        connection: a connection of the caller's own.
+        query: DuckDB SQL.
+        columns: names and types of its result.
+        path: the folder to make; ``file://`` before it is allowed.
+        options: the statement's options.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        OutfileError: the path is taken (and mode is error_if_exists), or cannot be written.
+    """
+    target = _target(path)
+    if target.exists():
+        if options.mode == "error_if_exists":
+            raise OutfileError(
+                f"path {target} already exists, and mode is error_if_exists",
+                hint="write OPTIONS(mode='overwrite') or OPTIONS(mode='append')",
+            )
+        if options.mode == "append" and not target.is_dir():
+            raise OutfileError(f"cannot append to {target}: it is a file, not a folder of part files")
+    work = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    part = f"part-00000-{uuid.uuid4()}-c000." + ("csv" if options.format == "csv" else "snappy.parquet")
+    try:
+        work.mkdir(parents=True)
+        count = _copy(connection, query, columns, work / part, options)
+        (work / "_SUCCESS").touch()
+        if options.mode == "append" and target.is_dir():
+            os.replace(work / part, target / part)
+            os.replace(work / "_SUCCESS", target / "_SUCCESS")
+        else:
+            _swap(work, target)
+    except OSError as error:
+        raise OutfileError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return count
+
+
+def write_file(
+    connection: duckdb.DuckDBPyConnection, query: str, columns: Sequence[Column], path: str, options: OutfileOptions
+) -> int:
+    """Write a query's result as one CSV file, as OpenMLDB's clients do in online mode: timestamps are milliseconds.
+
+    Raises:
+        OutfileError: as for `write_folder`; or the format is not CSV, which OpenMLDB refuses here, too.
+    """
+    if options.format != "csv":
+        raise OutfileError(f"in online mode INTO OUTFILE writes CSV only, not {options.format}")
+    target = _target(path)
+    if target.is_dir():
+        raise OutfileError(f"cannot write {target}: it is a folder")
+    if target.exists() and options.mode == "error_if_exists":
+        raise OutfileError(
+            f"file {target} already exists, and mode is error_if_exists",
+            hint="write OPTIONS(mode='overwrite') or OPTIONS(mode='append')",
+        )
+    work = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        work.parent.mkdir(parents=True, exist_ok=True)
+        count = _copy(connection, query, columns, work, options, text_times=False)
+        if options.mode == "append" and target.exists():
+            with open(target, "ab") as out, open(work, "rb") as rows:
+                shutil.copyfileobj(rows, out)
+        else:
+            os.replace(work, target)
+    except OSError as error:
+        raise OutfileError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        work.unlink(missing_ok=True)
+    return count
+
+
+def _target(path: str) -> Path:
+    try:
+        local = local_path(path)
+    except LoadError as error:
+        raise OutfileError(error.message) from error
+    if not local:
+        raise OutfileError("INTO OUTFILE names no path: it is empty")
+    return Path(local).absolute()
+
+
+def _swap(work: Path, target: Path) -> None:
+    """Put a finished folder in the place of what is there; the old one is gone only after the new one is in place."""
+    if not target.exists():
+        os.replace(work, target)
+        return
+    old = target.parent / f".{target.name}.{uuid.uuid4().hex}.old"
+    os.replace(target, old)
+    try:
+        os.replace(work, target)
+    except OSError:
+        os.replace(old, target)
+        raise
+    if old.is_dir():
+        shutil.rmtree(old)
+    else:
+        old.unlink()
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    columns: Sequence[Column],
+    file: Path,
+    options: OutfileOptions,
+    *,
+    text_times: bool = True,
+) -> int:
+    # a query may give two columns the same name: number them while they are in DuckDB's hands
+    inner = ", ".join(f"c{number}" for number in range(len(columns)))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RESULT} AS SELECT * FROM ({query}) AS result({inner})")
+    try:
+        row = connection.execute(f"SELECT count(*) FROM {_RESULT}").fetchone()
+        if options.format == "parquet":
+            _copy_parquet(connection, columns, file)
+        else:
+            _copy_csv(connection, columns, file, options, text_times=text_times)
+        return int(row[0]) if row else 0
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS {_RESULT}")
+
+
+def _copy_parquet(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], file: Path) -> None:
+    names = [column.name.lower() for column in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise OutfileError(f"two columns of the result are named {twice!r}: Parquet cannot hold that")
+    stored = [
+        f"make_timestamptz(c{n} * 1000)" if column.type is ColumnType.TIMESTAMP else f"c{n}"
+        for n, column in enumerate(columns)
+    ]
+    values = ", ".join(f"{value} AS {quote(column.name)}" for value, column in zip(stored, columns, strict=True))
+    connection.execute(
+        f"COPY (SELECT {values} FROM {_RESULT}) TO {text_literal(str(file))} (FORMAT parquet, COMPRESSION snappy)"
+    )
+
+
+def _copy_csv(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[Column],
+    file: Path,
+    options: OutfileOptions,
+    *,
+    text_times: bool,
+) -> None:
+    values = ", ".join(f"{_csv_value(f'c{n}', c.type, text_times)} AS c{n}" for n, c in enumerate(columns))
+    quoting = '"' if options.quote is None and text_times else options.quote or ""
+    forced = _texts_to_quote(connection, columns) if quoting else []
+    settings = [
+        "FORMAT csv",
+        "HEADER false",
+        f"DELIMITER {text_literal(options.delimiter)}",
+        f"NULLSTR {text_literal(options.null_value)}",
+        f"QUOTE {text_literal(quoting)}",
+        f"ESCAPE {text_literal(quoting)}",
+        *([f"FORCE_QUOTE ({', '.join(forced)})"] if forced else []),
+    ]
+    connection.execute(f"COPY (SELECT {values} FROM {_RESULT}) TO {text_literal(str(file))} ({', '.join(settings)})")
+    if options.header:
+        _prepend_header(file, columns, options.delimiter, quoting)
+
+
+def _csv_value(name: str, kind: ColumnType, text_times: bool) -> str:
+    if kind is ColumnType.TIMESTAMP and text_times:
+        local = f"epoch_ms({name} + {8 * 3600 * 1000})"
+        return f"strftime({local}, '%Y-%m-%dT%H:%M:%S.%g+08:00')"
+    if kind in (ColumnType.FLOAT, ColumnType.DOUBLE):
+        return (
+            f"CASE WHEN isnan({name}) THEN 'NaN' WHEN isinf({name}) THEN if({name} > 0, 'Infinity', '-Infinity')"
+            f" ELSE CAST({name} AS VARCHAR) END"
+        )
+    return name
+
+
+def _texts_to_quote(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[str]:
+    """The text columns in which an empty text must be told from NULL, which reads as an empty value without quotes."""
+    texts = [f"c{number}" for number, column in enumerate(columns) if column.type is ColumnType.STRING]
+    if not texts:
+        return []
+    checks = ", ".join(f"coalesce(bool_or({name} = ''), false)" for name in texts)
+    row = connection.execute(f"SELECT {checks} FROM {_RESULT}").fetchone()
+    return [name for name, empty in zip(texts, row or (), strict=True) if empty]
+
+
+def _prepend_header(file: Path, columns: Sequence[Column], delimiter: str, quoting: str) -> None:
+    def one(name: str) -> str:
+        special = (delimiter, quoting, "\n", "\r")
+        if quoting and any(mark and mark in name for mark in special):
+            return quoting + name.replace(quoting, quoting * 2) + quoting
+        return name
+
+    body = file.with_name(file.name + ".body")
+    os.replace(file, body)
+    try:
+        with open(file, "wb") as out, open(body, "rb") as rows:
+            out.write((delimiter.join(one(column.name) for column in columns) + "\n").encode())
+            shutil.copyfileobj(rows, out, 1 << 20)
+    finally:
+        body.unlink()

@@ -1,0 +1,245 @@
+"""The embedded OpenMLDB as a server: APIServer's protocol over HTTP, on 127.0.0.1.
+
+    POST http://127.0.0.1:9080/dbs/demo_db/deployments/demo     {"input": [[1, 2, 3]]}
+
+See `dsflow.embedded.api` for the routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsflow.embedded.failures import StorageError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from dsflow.embedded.engine import Engine
+
+READY = "embedded OpenMLDB ready at "
+"""What `serve` prints before its URL once requests can come."""
+
+WORKERS = 16
+
+
+def create_app(engine: Engine) -> Starlette:
+    """An ASGI application that answers for an engine; the engine stays the caller's to close.
+
+    Statements that wait (a synchronous import) run on threads of their own, so that they do not hold up requests.
+    """
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+    from starlette.types import Receive, Scope, Send
+
+    from dsflow.embedded.api import Api
+
+    api = Api(engine)
+    requests = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="openmldb-request")
+    statements = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="openmldb-statement")
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        body = await request.body()
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        path = raw.split(b"?")[0].decode("latin-1")
+        pool = statements if path.strip("/").count("/") == 1 else requests
+        loop = asyncio.get_running_loop()
+        content = await loop.run_in_executor(pool, api.handle, request.method, path, body)
+        await Response(content, media_type="application/json")(scope, receive, send)
+
+    class Everything:
+        """One route for all paths and methods: APIServer answers unknown ones itself."""
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await answer(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> Any:
+        yield
+        requests.shutdown(wait=False, cancel_futures=True)
+        statements.shutdown(wait=False, cancel_futures=True)
+
+    return Starlette(routes=[Route("/{path:path}", Everything())], lifespan=lifespan)
+
+
+def serve(dir: Path, host: str = "127.0.0.1", port: int = 9080) -> None:
+    """Serve the engine in a folder until SIGTERM or SIGINT; prints one line with its URL when it is ready.
+
+    Args:
+        dir: the engine's folder, made when missing.
+        host: the address to listen at.
+        port: the port; 0 takes a free one.
+
+    Raises:
+        StorageError: the folder or the port cannot be used.
+    """
+    import uvicorn
+
+    from dsflow.embedded.engine import Engine
+
+    listener = _listen(host, port)
+    try:
+        engine = Engine(dir)
+    except BaseException:
+        listener.close()
+        raise
+    try:
+        address, number = listener.getsockname()[:2]
+        engine.set_endpoint(f"{address}:{number}")
+        engine.warm_up()
+        config = uvicorn.Config(create_app(engine), log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+        server = uvicorn.Server(config)
+        _announce(server, f"http://{address}:{number}")
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # uvicorn raises it again after it has shut down on SIGINT
+    finally:
+        engine.close()
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StorageError(
+            f"cannot listen at {host}:{port}: {error.strerror or error}",
+            hint="choose another port, or 0 for a free one",
+        ) from error
+    return listener
+
+
+def _announce(server: Any, url: str) -> None:
+    startup = server.startup
+
+    async def announced(*args: Any, **kwargs: Any) -> None:
+        await startup(*args, **kwargs)
+        if server.started:
+            print(f"{READY}{url}", flush=True)
+
+    server.startup = announced
+
+
+class EmbeddedServer:
+    """A server in a process of its own, for as long as a ``with`` block lasts.
+
+    Args:
+        dir: the engine's folder.
+        port: the port; 0 takes a free one.
+        env: further environment variables for the process.
+        timeout: seconds to wait until it is ready.
+
+    Attributes:
+        url: ``http://127.0.0.1:port``; "" before `start`.
+        process: the process; None before `start`.
+    """
+
+    def __init__(
+        self, dir: Path | str, *, port: int = 0, env: dict[str, str] | None = None, timeout: float = 60.0
+    ) -> None:
+        self.dir = Path(dir)
+        self.url = ""
+        self.process: subprocess.Popen[str] | None = None
+        self._port = port
+        self._env = env or {}
+        self._timeout = timeout
+
+    def start(self) -> EmbeddedServer:
+        """Start the process and wait until it answers.
+
+        Raises:
+            StorageError: it did not start; the message has what it wrote.
+        """
+        self.dir.mkdir(parents=True, exist_ok=True)
+        log = self.dir / "server.log"
+        with open(log, "wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dsflow.embedded.server", str(self.dir), "127.0.0.1", str(self._port)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **self._env},
+            )
+        line = self._first_line()
+        if not line.startswith(READY):
+            self.stop()
+            written = log.read_text(errors="replace").strip()
+            raise StorageError(f"the embedded OpenMLDB did not start in {self.dir}:\n{written or line or 'no output'}")
+        self.url = line[len(READY) :].strip()
+        return self
+
+    def _first_line(self) -> str:
+        import selectors
+
+        assert self.process is not None
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + self._timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while time.monotonic() < deadline:
+                if selector.select(0.2):
+                    return self.process.stdout.readline()
+                if self.process.poll() is not None:
+                    return ""
+        return ""
+
+    def stop(self) -> None:
+        """End the process and wait for it; does nothing when it is not running."""
+        process = self.process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+        self.process = None
+
+    def __enter__(self) -> EmbeddedServer:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it ended: then its end of the pipe is closed."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    from dsflow.errors import DsflowError
+
+    try:
+        _end_with_parent()
+        serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    except DsflowError as failure:
+        print(failure, file=sys.stderr)
+        sys.exit(failure.exit_code)

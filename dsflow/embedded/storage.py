@@ -1,0 +1,236 @@
+"""Where rows are: one DuckDB file, with an online and an offline relation for every table.
+
+Every stored relation has the table's columns and, last, ``__row``: the order of insertion, which decides ties in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dsflow.embedded.catalog import CatalogState, CatalogStore, Index, Table
+from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, register_udfs
+from dsflow.embedded.failures import StorageError
+from dsflow.embedded.ttl import MINUTE_MS
+
+if TYPE_CHECKING:
+    import duckdb
+
+Kind = Literal["online", "offline"]
+
+
+def quote(name: str) -> str:
+    """An identifier as DuckDB reads it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_literal(text: str) -> str:
+    """A text as a literal that DuckDB reads."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(table: Table, kind: Kind) -> str:
+    """The DuckDB relation that holds a table's rows, whether expired or not.
+
+    It is named by number, because DuckDB does not tell upper from lower case in names and OpenMLDB does.
+    """
+    return f"{kind}.t{table.tid}"
+
+
+def live_relation(table: Table, index: Index) -> str:
+    """The online rows that are not expired for whoever reads through an index, as text for a FROM clause."""
+    base = relation(table, "online")
+    ttl = index.ttl.normalised()
+    if ttl.unlimited:
+        return base
+    ts = quote(index.ts) if index.ts else None
+    young = f"{ts} > epoch_ms(now()) - {ttl.minutes * MINUTE_MS}"
+    newest = ", ".join([f"{ts} DESC" if ts else f"{ROW_COLUMN} DESC", f"{ROW_COLUMN} DESC"])
+    keys = ", ".join(quote(key) for key in index.keys)
+    rank = f"row_number() OVER (PARTITION BY {keys} ORDER BY {newest})"
+    if ttl.type == "absolute":
+        return f"(SELECT * FROM {base} WHERE {young})"
+    if ttl.type == "latest":
+        return f"(SELECT * FROM {base} QUALIFY {rank} <= {ttl.latest})"
+    both = "AND" if ttl.type == "absorlat" else "OR"
+    return f"(SELECT * FROM {base} QUALIFY {rank} <= {ttl.latest} {both} {young})"
+
+
+class Storage:
+    """The engine's database file and the connections to it.
+
+    Args:
+        folder: where the file is; made when missing.
+
+    Raises:
+        StorageError: the folder cannot be used, or another process has its database open.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import duckdb
+
+        self.folder = folder
+        self.file = folder / "openmldb.duckdb"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._root = duckdb.connect(str(self.file))
+        except OSError as error:
+            raise StorageError(f"cannot use the folder {folder}: {error.strerror or error}") from error
+        except duckdb.Error as error:
+            raise StorageError(
+                f"cannot open the embedded OpenMLDB in {folder}: {error}",
+                hint="one process at a time can use a folder; stop the other one, or choose another folder",
+            ) from error
+        self._write_lock = threading.RLock()
+        self._local = threading.local()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._next_row: dict[str, int] = {}
+        self._prepare(self._root)
+        self._root.execute("CREATE SCHEMA IF NOT EXISTS online")
+        self._root.execute("CREATE SCHEMA IF NOT EXISTS offline")
+        self.catalog = CatalogStore(self._root)
+
+    # ---- connections
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """This thread's own connection, kept as long as the thread lives."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self.new_connection()
+            self._local.connection = connection
+        return connection
+
+    def new_connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own, for the caller to close."""
+        with self._write_lock:
+            connection = self._root.cursor()
+            self._prepare(connection)
+            self._cursors.append(connection)
+        return connection
+
+    def release(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Close a connection that `new_connection` gave."""
+        with self._write_lock:
+            if connection in self._cursors:
+                self._cursors.remove(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Write everything to the file and let go of it."""
+        with self._write_lock:
+            for connection in self._cursors:
+                connection.close()
+            self._cursors.clear()
+            self._root.close()
+
+    @staticmethod
+    def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("SET TimeZone = 'UTC'")
+        register_udfs(connection)
+
+    # ---- transactions
+
+    @contextlib.contextmanager
+    def writing(self, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[Transaction]:
+        """One transaction that changes rows or the catalog; there is one at a time, and readers do not wait for it."""
+        connection = connection or self.connection()
+        with self._write_lock:
+            transaction = Transaction(self, connection)
+            connection.execute("BEGIN")
+            try:
+                yield transaction
+                if transaction.changed_state is not None:
+                    self.catalog.write(connection, transaction.changed_state)
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(Exception):  # the error that matters is the first one
+                    connection.execute("ROLLBACK")
+                raise
+            self._next_row.update(transaction.next_rows)
+            if transaction.changed_state is not None:
+                self.catalog.publish(transaction.changed_state)
+
+    def first_free_row(self, connection: duckdb.DuckDBPyConnection, target: str) -> int:
+        """The ``__row`` of the next row to insert into a stored relation."""
+        known = self._next_row.get(target)
+        if known is not None:
+            return known
+        row = connection.execute(f"SELECT coalesce(max({ROW_COLUMN}) + 1, 0) FROM {target}").fetchone()
+        return int(row[0]) if row else 0
+
+    def count(self, table: Table, kind: Kind) -> int:
+        """How many rows are stored, expired ones included."""
+        row = self.connection().execute(f"SELECT count(*) FROM {relation(table, kind)}").fetchone()
+        return int(row[0]) if row else 0
+
+
+class Transaction:
+    """A running change of the storage; made by `Storage.writing`."""
+
+    def __init__(self, storage: Storage, connection: duckdb.DuckDBPyConnection) -> None:
+        self._storage = storage
+        self.connection = connection
+        self.changed_state: CatalogState | None = None
+        self.next_rows: dict[str, int] = {}
+
+    @property
+    def state(self) -> CatalogState:
+        """The catalog with this transaction's changes."""
+        return self.changed_state or self._storage.catalog.state
+
+    @state.setter
+    def state(self, state: CatalogState) -> None:
+        self.changed_state = state
+
+    def create(self, table: Table) -> None:
+        """Make a table's two empty relations."""
+        for kind in ("online", "offline"):
+            self.connection.execute(f"CREATE TABLE {relation(table, kind)} ({column_definitions(table)})")
+
+    def drop(self, table: Table) -> None:
+        """Drop both relations of a table with their rows."""
+        for kind in ("online", "offline"):
+            self.connection.execute(f"DROP TABLE {relation(table, kind)}")
+
+    def clear(self, table: Table, kind: Kind) -> None:
+        """Remove all rows of one relation."""
+        self.connection.execute(f"DELETE FROM {relation(table, kind)}")
+
+    def insert(self, table: Table, kind: Kind, rows: Sequence[Sequence[Any]]) -> None:
+        """Append rows of stored values, in the order of the table's columns."""
+        target = relation(table, kind)
+        first = self._reserve(target, len(rows))
+        marks = ", ".join("?" for _ in range(len(table.columns) + 1))
+        numbered = [[*row, first + number] for number, row in enumerate(rows)]
+        if len(numbered) == 1:
+            self.connection.execute(f"INSERT INTO {target} VALUES ({marks})", numbered[0])
+        elif numbered:
+            self.connection.executemany(f"INSERT INTO {target} VALUES ({marks})", numbered)
+
+    def insert_staged(self, table: Table, kind: Kind, staged: str, count: int) -> None:
+        """Append the rows of a relation that has the table's columns and their order, from 0, in ``__row``."""
+        target = relation(table, kind)
+        first = self._reserve(target, count)
+        names = ", ".join(quote(column.name) for column in table.columns)
+        self.connection.execute(
+            f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {staged} ORDER BY {ROW_COLUMN}"
+        )
+
+    def _reserve(self, target: str, count: int) -> int:
+        first = self.next_rows.get(target)
+        if first is None:
+            first = self._storage.first_free_row(self.connection, target)
+        self.next_rows[target] = first + count
+        return first
+
+
+def column_definitions(table: Table) -> str:
+    """The columns of a stored relation as CREATE TABLE wants them."""
+    parts = [
+        f"{quote(column.name)} {duckdb_type(column.type)}{'' if column.nullable else ' NOT NULL'}"
+        for column in table.columns
+    ]
+    return ", ".join([*parts, f"{ROW_COLUMN} BIGINT"])

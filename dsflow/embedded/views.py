@@ -1,0 +1,126 @@
+"""The catalog as the compiler sees it: which relation to read for a table, in batch mode and in request mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dsflow.embedded.catalog import CatalogState, Index, Table
+from dsflow.embedded.compiler import TableSchema
+from dsflow.embedded.storage import Kind, live_relation, relation
+from dsflow.embedded.ttl import Ttl, ttl_of_frame
+
+
+class BatchCatalog:
+    """Tables for a batch query: all rows of the offline storage, or the unexpired ones of the online storage.
+
+    A scan of the online storage goes through the table's first index, so that one's TTL counts.
+    """
+
+    def __init__(self, state: CatalogState, kind: Kind, db: str | None) -> None:
+        self._state = state
+        self._kind = kind
+        self._db = db
+
+    def table(self, db: str | None, name: str) -> TableSchema:
+        """The table, or a SqlError."""
+        table = self._state.table(db or self._db, name)
+        rows = live_relation(table, table.indexes[0]) if self._kind == "online" else relation(table, "offline")
+        return TableSchema(table.db, table.name, table.columns, rows)
+
+
+@dataclass(frozen=True)
+class IndexNeed:
+    """An index that a query in request mode reads through, with the TTL that it needs there."""
+
+    db: str
+    table: str
+    keys: tuple[str, ...]
+    ts: str | None
+    ttl: Ttl
+
+    @property
+    def id(self) -> tuple[tuple[str, ...], str | None]:
+        """As `Index.id`."""
+        return tuple(sorted(set(self.keys))), self.ts
+
+
+class RequestCatalog:
+    """Tables for a query in request mode; it notes which tables and indexes the compiler asks for."""
+
+    def __init__(self, state: CatalogState, db: str | None) -> None:
+        self._state = state
+        self._db = db
+        self.tables: dict[tuple[str, str], Table] = {}
+        self.needs: list[IndexNeed] = []
+
+    def table(self, db: str | None, name: str) -> TableSchema:
+        """The table, or a SqlError."""
+        table = self._state.table(db or self._db, name)
+        self.tables[table.db, table.name] = table
+        return TableSchema(table.db, table.name, table.columns, relation(table, "online"))
+
+    def index_relation(
+        self,
+        db: str,
+        table: str,
+        keys: Sequence[str],
+        ts: str | None,
+        rows: int | None = None,
+        range_ms: int | None = None,
+        *,
+        unit: str | None = None,
+    ) -> str:
+        """The rows that a lookup by key sees, as text for a FROM clause.
+
+        Args:
+            db, table: the table.
+            keys: the columns that are compared with the request's values.
+            ts: the column that orders the rows; None for the order of arrival.
+            rows: how many rows back the lookup reads; None for all, or when it does not count rows.
+            range_ms: how many milliseconds back it reads; None for all, or when it does not measure time.
+            unit: ``ROWS``, ``ROWS_RANGE``, ``BOTH`` (ROWS_RANGE with MAXSIZE) or ``JOIN``; guessed from the other two
+                when not given.
+        """
+        found = self._state.table(db, table)
+        self.needs.append(IndexNeed(found.db, found.name, tuple(keys), ts, _needed_ttl(unit, rows, range_ms)))
+        index = found.index(keys, ts)
+        return relation(found, "online") if index is None else live_relation(found, index)
+
+    def with_needs(self, needs: Sequence[IndexNeed]) -> None:
+        """Add needs that were found another way."""
+        self.needs.extend(needs)
+
+
+def _needed_ttl(unit: str | None, rows: int | None, range_ms: int | None) -> Ttl:
+    if unit is None:
+        unit = "BOTH" if rows is not None and range_ms is not None else "ROWS" if rows is not None else "ROWS_RANGE"
+    if unit == "JOIN":
+        return Ttl("latest", latest=1)
+    return ttl_of_frame(rows, range_ms, has_rows=unit in ("ROWS", "BOTH"), has_range=unit in ("ROWS_RANGE", "BOTH"))
+
+
+def merged_needs(needs: Sequence[IndexNeed]) -> list[IndexNeed]:
+    """One need for each index."""
+    merged: dict[tuple[str, str, tuple[str, ...], str | None], IndexNeed] = {}
+    for need in needs:
+        key = (need.db, need.table, *need.id)
+        before = merged.get(key)
+        ttl = need.ttl.normalised() if before is None else before.ttl.merge(need.ttl)
+        merged[key] = IndexNeed(need.db, need.table, need.keys, need.ts, ttl)
+    return list(merged.values())
+
+
+def table_with_needs(table: Table, needs: Sequence[IndexNeed], *, lengthen: bool) -> Table:
+    """A table with the indexes that a deployment needs: missing ones added, TTLs lengthened (unless told not to)."""
+    from dataclasses import replace
+
+    indexes = list(table.indexes)
+    for need in needs:
+        position = next((n for n, index in enumerate(indexes) if index.id == need.id), None)
+        if position is None:
+            indexes.append(Index(f"INDEX_{len(indexes)}_{table.tid}", need.keys, need.ts, need.ttl))
+        elif lengthen:
+            old = indexes[position]
+            indexes[position] = replace(old, ttl=old.ttl.merge(need.ttl))
+    return replace(table, indexes=tuple(indexes))

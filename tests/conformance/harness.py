@@ -1,0 +1,313 @@
+"""Runs OpenMLDB's conformance cases on the compiler, with nothing but a DuckDB connection behind it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dsflow.embedded.compiler import (
+    ROW_COLUMN,
+    Column,
+    TableSchema,
+    compile_batch,
+    compile_request,
+    duckdb_type,
+    register_udfs,
+)
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb.types import ColumnType
+
+Case = dict[str, Any]
+Row = tuple[Any, ...]
+
+
+def load_cases(folder: Path) -> list[Case]:
+    with (folder / "cases.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a case should give: ``success`` None means that either way is right."""
+
+    success: bool | None
+    columns: list[tuple[str, ColumnType]] | None
+    rows: list[list[Any]] | None
+    count: int | None
+    order: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case went: ``answered``, ``refused`` (by name), ``wrong`` or ``unchecked``."""
+
+    kind: str
+    text: str = ""
+
+
+def family(case: Case) -> str:
+    """The folder and file that a case comes from."""
+    return str(case["source_file"]).removeprefix("cases/").removesuffix(".yaml").removesuffix(".yml")
+
+
+class Database:
+    """The tables of one case in a shared DuckDB connection; also the compiler's catalog."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+        self.connection = connection
+        self.tables: dict[tuple[str, str], TableSchema] = {}
+        self.counts: dict[str, int] = {}
+        self.default = case.get("db") or "db"
+        connection.execute("DROP SCHEMA IF EXISTS c CASCADE")
+        connection.execute("CREATE SCHEMA c")
+        for index, table in enumerate(case["tables"]):
+            columns = tuple(Column(name, ColumnType.parse(kind)) for name, kind in table["columns"])
+            relation = f'c."t{index}"'
+            fields = ", ".join(f'"{c.name}" {duckdb_type(c.type)}' for c in columns)
+            connection.execute(f"CREATE TABLE {relation} ({fields}, {ROW_COLUMN} BIGINT)")
+            schema = TableSchema(table.get("db") or self.default, table["name"], columns, relation)
+            self.tables[schema.db, schema.name] = schema
+
+    def table(self, db: str | None, name: str) -> TableSchema:
+        try:
+            return self.tables[db or self.default, name]
+        except KeyError:
+            raise SqlError(f"there is no table {name}") from None
+
+    def insert(self, schema: TableSchema, rows: list[list[Any]]) -> None:
+        if not rows:
+            return
+        start = self.counts.get(schema.relation, 0)
+        values = [(*to_duckdb(row, schema.columns), start + i) for i, row in enumerate(rows)]
+        marks = ", ".join("?" for _ in range(len(schema.columns) + 1))
+        self.connection.executemany(f"INSERT INTO {schema.relation} VALUES ({marks})", values)
+        self.counts[schema.relation] = start + len(rows)
+
+
+def to_duckdb(row: list[Any], columns: tuple[Column, ...]) -> list[Any]:
+    return [_to_duckdb(value, column.type) for value, column in zip(row, columns, strict=True)]
+
+
+def _to_duckdb(value: Any, type_: ColumnType) -> Any:
+    if value is None:
+        return None
+    if type_ is ColumnType.DATE:
+        return dt.date.fromisoformat(value)
+    if type_ in (ColumnType.FLOAT, ColumnType.DOUBLE):
+        return float(value)
+    return value
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"threads": 1})
+    register_udfs(connection)
+    return connection
+
+
+def batch_expectation(case: Case) -> Expectation | None:
+    """What batch mode should give, by the rules of the data's README; None when the case says nothing about it."""
+    real = str(case.get("real_batch") or "")
+    expect = case["expect"]
+    if case.get("disputed"):
+        if not case["modes"].get("batch"):
+            return None
+        return _expectation(expect)
+    if real == "pass":
+        return _expectation(expect)
+    if real == "differs":
+        if case.get("real_rows") is None and case.get("real_columns") is None:
+            return None
+        return _expectation({**expect, "success": True, "columns": case.get("real_columns"), "rows": case["real_rows"]})
+    if not case["modes"].get("batch"):
+        return None
+    wanted = _expectation(expect)
+    if real.startswith("error"):
+        return Expectation(None, wanted.columns, wanted.rows, wanted.count, wanted.order)
+    return wanted
+
+
+def request_expectation(case: Case) -> Expectation | None:
+    if not case["modes"].get("request"):
+        return None
+    return _expectation(case.get("expect_request") or case["expect"])
+
+
+def _expectation(expect: Case) -> Expectation:
+    columns = expect.get("columns")
+    parsed = [(name, ColumnType.parse(kind)) for name, kind in columns] if columns is not None else None
+    success = expect.get("success")
+    return Expectation(success is not False, parsed, expect.get("rows"), expect.get("count"), expect.get("order"))
+
+
+def run_batch(connection: duckdb.DuckDBPyConnection, case: Case) -> Outcome:
+    expectation = batch_expectation(case)
+    if expectation is None:
+        return Outcome("unchecked")
+    return _judged(expectation, case, lambda: _batch_rows(connection, case))
+
+
+def run_request(connection: duckdb.DuckDBPyConnection, case: Case) -> Outcome:
+    expectation = request_expectation(case)
+    if expectation is None:
+        return Outcome("unchecked")
+    return _judged(expectation, case, lambda: _request_rows(connection, case), request=True)
+
+
+def _judged(expectation: Expectation, case: Case, run: Any, *, request: bool = False) -> Outcome:
+    try:
+        columns, rows, unlimited = run()
+    except UnsupportedError as error:
+        if expectation.success is not True:
+            return Outcome("answered", f"refused: {error}")
+        return Outcome("refused", str(error))
+    except SqlError as error:
+        if expectation.success is not True:
+            return Outcome("answered", f"refused: {error}")
+        return Outcome("wrong", f"refused without a name: {error}")
+    except duckdb.Error as error:
+        text = str(error)
+        if "not supported" in text:
+            return Outcome("refused", text)
+        return Outcome("wrong", f"{type(error).__name__}: {text}")
+    if expectation.success is False:
+        return Outcome("wrong", f"should be refused, gave {rows[:3]}")
+    problem = compare(expectation, columns, rows, unlimited)
+    return Outcome("wrong", problem) if problem else Outcome("answered")
+
+
+Result = tuple[tuple[Column, ...], list[Row], list[Row] | None]
+
+
+def _parameters(case: Case) -> list[tuple[ColumnType, Any]]:
+    given = case.get("parameters")
+    if not given:
+        return []
+    types = [ColumnType.parse(kind.split()[-1] if isinstance(kind, str) else kind[-1]) for kind in given["columns"]]
+    return list(zip(types, given["rows"][0], strict=True))
+
+
+def _batch_rows(connection: duckdb.DuckDBPyConnection, case: Case) -> Result:
+    database = Database(connection, case)
+    compiled = compile_batch(case["sql"], database, database.default, _parameters(case))
+    for schema, table in zip(database.tables.values(), case["tables"], strict=True):
+        database.insert(schema, table.get("rows") or [])
+    rows = connection.execute(compiled.sql).fetchall()
+    unlimited = None
+    if " limit " in case["sql"].lower().replace("\n", " ") and rows:
+        sql = case["sql"].strip().rstrip(";")
+        cut = sql.lower().rindex("limit")
+        if ")" not in sql[cut:]:
+            free = compile_batch(sql[:cut], database, database.default, _parameters(case))
+            unlimited = connection.execute(free.sql).fetchall()
+    return compiled.columns, rows, unlimited
+
+
+def _request_rows(connection: duckdb.DuckDBPyConnection, case: Case) -> Result:
+    database = Database(connection, case)
+    compiled = compile_request(case["sql"], database, database.default)
+    tables = list(zip(database.tables.values(), case["tables"], strict=True))
+    batch = case.get("batch_request")
+    first = tables[0][0] if tables else None
+    for schema, table in tables if batch else tables[1:]:
+        database.insert(schema, table.get("rows") or [])
+    rows: list[Row] = []
+    requests = batch["rows"] if batch else tables[0][1].get("rows") or []
+    for request in requests:
+        values = to_duckdb(request, compiled.request.columns)
+        found = connection.execute(compiled.sql, values).fetchall()
+        assert len(found) == 1, f"a request gave {len(found)} rows"
+        rows += found
+        if not batch and first is not None:
+            database.insert(first, [request])
+    return compiled.columns, rows, None
+
+
+# ---- comparing
+
+
+def compare(expectation: Expectation, columns: tuple[Column, ...], rows: list[Row], unlimited: list[Row] | None) -> str:
+    """"" when the result is right, else what is wrong."""
+    if expectation.columns is not None:
+        wanted = [(_name(n), t) for n, t in expectation.columns]
+        given = [(_name(c.name), c.type) for c in columns]
+        if wanted != given:
+            return f"columns: wanted {wanted}, got {given}"
+    types = [c.type for c in columns]
+    given_rows = [[_plain(v, t) for v, t in zip(row, types, strict=True)] for row in rows]
+    if expectation.count is not None and len(rows) != expectation.count:
+        return f"wanted {expectation.count} rows, got {len(rows)}"
+    if expectation.rows is None:
+        return ""
+    if len(rows) != len(expectation.rows):
+        return f"wanted {len(expectation.rows)} rows, got {len(rows)}: {given_rows[:4]}"
+    if unlimited is not None:
+        possible = [[_plain(v, t) for v, t in zip(row, types, strict=True)] for row in unlimited]
+        missing = [r for r in given_rows if not any(_same_row(r, p, types) for p in possible)]
+        return f"not in the result without LIMIT: {missing[:2]}" if missing else ""
+    names = [c.name for c in columns]
+    order = names.index(expectation.order) if expectation.order in names else None
+    wanted_sorted = _sorted([[_plain(v, t) for v, t in zip(r, types, strict=True)] for r in expectation.rows], order)
+    for wanted_row, given_row in zip(wanted_sorted, _sorted(given_rows, order), strict=True):
+        if not _same_row(wanted_row, given_row, types):
+            return f"wanted {wanted_row}, got {given_row}"
+    return ""
+
+
+def _name(name: str) -> str:
+    return "".join(name.split()).lower()
+
+
+def _plain(value: Any, type_: ColumnType) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if type_ in (ColumnType.FLOAT, ColumnType.DOUBLE):
+        return float(value)
+    return value
+
+
+def _sorted(rows: list[list[Any]], order: int | None) -> list[list[Any]]:
+    def key(row: list[Any]) -> list[Any]:
+        parts = [_sort_key(v) for v in row]
+        return [parts[order], *parts] if order is not None else parts
+
+    return sorted(rows, key=key)
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return (0, 0)
+    if isinstance(value, float):
+        return (1, -math.inf) if math.isnan(value) else (1, round(value, 3))
+    return (1, value)
+
+
+def _same_row(wanted: list[Any], given: list[Any], types: list[ColumnType]) -> bool:
+    return all(_same(w, g, t) for w, g, t in zip(wanted, given, types, strict=True))
+
+
+def _same(wanted: Any, given: Any, type_: ColumnType) -> bool:
+    if wanted is None or given is None:
+        return wanted is given
+    if type_ in (ColumnType.FLOAT, ColumnType.DOUBLE):
+        if math.isnan(wanted) or math.isnan(given):
+            return math.isnan(wanted) and math.isnan(given)
+        if math.isinf(wanted) or math.isinf(given):
+            return bool(wanted == given)
+        return abs(wanted - given) <= max(1e-4, 1e-6 * abs(wanted))
+    return bool(wanted == given)
+
+
+def iterate(cases: list[Case], run: Any) -> Iterator[tuple[Case, Outcome]]:
+    connection = connect()
+    for case in cases:
+        yield case, run(connection, case)
+    connection.close()
