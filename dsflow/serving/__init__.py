@@ -1,0 +1,32 @@
+"""The prediction server: a deployment's features and a model's prediction for them, as one HTTP service.
+
+It needs the packages of the extra ``serve``; the first use of a name without them is a clear error. Names are looked up
+when they are used, so that the child process that checks a model need not import a web server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dsflow.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from dsflow.serving.app import create_app
+    from dsflow.serving.server import PredictionServer, serve
+
+__all__ = ["PredictionServer", "create_app", "serve"]
+
+_PACKAGES = ("httpx", "numpy", "starlette", "uvicorn", "xgboost")
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from dsflow.serving import app, server
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in _PACKAGES:
+            raise MissingExtraError("the prediction server", "serve", package) from error
+        raise
+    return getattr(app if name == "create_app" else server, name)

@@ -1,0 +1,45 @@
+"""Can this model be loaded and trusted? The body of the child process of ``dsflow.serving.model.read_model``.
+
+Exit code 0: yes. Exit code 1: no, with ``{"error", "hint"}`` as JSON on standard output. Any other end: loading the
+model ended the process, which is an answer too.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from dsflow.serving.errors import NotServableError
+from dsflow.serving.model import check_trees, load_checked
+
+
+def main() -> NoReturn:
+    """Check the model on standard input and end the process; the last argument is its path, for messages only."""
+    path = sys.argv[-1]
+    raw = sys.stdin.buffer.read()
+    _limit_memory(2**29 + 64 * len(raw))
+    try:
+        model = load_checked(path, raw)
+        try:
+            check_trees(bytes(model.booster.save_raw("json")))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise NotServableError(
+                f"{path} is a damaged xgboost model: {error}", hint="write it again with xgboost's Booster.save_model"
+            ) from error
+    except NotServableError as error:
+        json.dump({"error": error.message, "hint": error.hint}, sys.stdout)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _limit_memory(more: int) -> None:
+    """Let this process grow by so many bytes only: a damaged length must not take the machine's memory."""
+    sizes = Path("/proc/self/statm")
+    if sizes.exists():
+        now = int(sizes.read_text().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = now + more if hard == resource.RLIM_INFINITY else min(now + more, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

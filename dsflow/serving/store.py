@@ -1,0 +1,177 @@
+"""What is served, on disk: a copy of the model and a manifest that names it, so that a restart serves the same again.
+
+The manifest is the only truth: it is replaced in one step after the model's copy is safely on disk, so a crash at any
+moment leaves the old pair or the new one, never a mixture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+from dsflow.serving.apiserver import Deployment
+from dsflow.serving.errors import StoreError
+from dsflow.serving.model import Model, load_checked
+from dsflow.serving.schema import Column
+
+MANIFEST = "serving.json"
+_LOCK = "serving.lock"
+_COPY = re.compile(r"served-[0-9a-f]{64}\.(json|ubj)")
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A deployment and a model that were served before."""
+
+    deployment: Deployment
+    model: Model
+
+
+class Store:
+    """The model directory of one prediction server.
+
+    Args:
+        directory: made if it is missing. One server at a time may use it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock: IO[bytes] | None = None
+
+    def open(self) -> None:
+        """Take the directory; taking it twice does nothing.
+
+        Raises:
+            StoreError: it cannot be made or written, or another server uses it.
+        """
+        if self._lock is not None:
+            return
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            handle = (self.directory / _LOCK).open("ab")
+        except OSError as error:
+            raise StoreError(
+                f"the model directory {self.directory} cannot be used: {error.strerror}",
+                hint="give a directory that the prediction server may write",
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.close()
+            raise StoreError(
+                f"the model directory {self.directory} is in use by another prediction server",
+                hint="give each server a directory of its own",
+            ) from error
+        self._lock = handle
+
+    def close(self) -> None:
+        """Give the directory back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def save(self, deployment: Deployment, model: Model) -> None:
+        """Make this pair the one that a restart serves.
+
+        Raises:
+            StoreError: the directory cannot be written; what was saved before still stands.
+        """
+        copy = self.directory / f"served-{model.sha256}{model.suffix}"
+        manifest = {
+            "format": _FORMAT,
+            "database": deployment.database,
+            "deployment": deployment.name,
+            "input": [column.to_json() for column in deployment.input],
+            "output": [column.to_json() for column in deployment.output],
+            "model_path": model.path,
+            "model_file": copy.name,
+            "sha256": model.sha256,
+            "saved_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+        try:
+            before = self._copy_in_use()
+            _write(copy, model.raw)
+            _write(self.directory / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+        except OSError as error:
+            raise StoreError(
+                f"the model directory {self.directory} cannot be written: {error.strerror}",
+                hint="the old pair stays in service; make room or give write permission, then update again",
+            ) from error
+        self._remove_other_copies(keep={copy.name, before})
+
+    def load(self) -> Saved | None:
+        """The pair that was saved last; None if there is none.
+
+        Raises:
+            StoreError: the manifest or the model's copy is damaged or unreadable.
+        """
+        place = self.directory / MANIFEST
+        try:
+            manifest = json.loads(place.read_bytes())
+            if manifest["format"] != _FORMAT:
+                raise ValueError(f"format {manifest['format']!r} is not known")
+            deployment = Deployment(
+                database=str(manifest["database"]),
+                name=str(manifest["deployment"]),
+                input=tuple(Column.from_json(column) for column in manifest["input"]),
+                output=tuple(Column.from_json(column) for column in manifest["output"]),
+            )
+            name, digest, path = str(manifest["model_file"]), manifest["sha256"], str(manifest["model_path"])
+            if not _COPY.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a model's copy")
+            raw = (self.directory / name).read_bytes()
+            if hashlib.sha256(raw).hexdigest() != digest:
+                raise ValueError(f"{name} is not the model that was saved (its SHA-256 differs)")
+        except FileNotFoundError as error:
+            if error.filename == str(place):
+                return None
+            raise StoreError(f"{place} names a model that is missing: {error.filename}", hint=_UPDATE) from error
+        except OSError as error:
+            raise StoreError(f"cannot read what was served before: {error}", hint=_UPDATE) from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise StoreError(f"{place} or the model that it names is damaged: {error!r}", hint=_UPDATE) from error
+        return Saved(deployment, load_checked(path, raw))
+
+    def _copy_in_use(self) -> str:
+        """The model's copy that the manifest names now; empty if none does."""
+        try:
+            return str(json.loads((self.directory / MANIFEST).read_bytes())["model_file"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+            return ""
+
+    def _remove_other_copies(self, keep: set[str]) -> None:
+        for place in self.directory.iterdir():
+            if _COPY.fullmatch(place.name) and place.name not in keep:
+                with contextlib.suppress(OSError):  # a copy that stays costs room and nothing else
+                    place.unlink()
+
+
+_UPDATE = "POST /update puts a pair into service again"
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Write a file so that its name holds the old content or the new, and that it survives a power cut."""
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
