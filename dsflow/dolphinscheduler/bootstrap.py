@@ -1,0 +1,204 @@
+"""Making a fresh server fit for submitting: tenant, project, environment. Each step may be repeated.
+
+No password and no e-mail address changes: the form that binds a tenant to a user wants every field of the user, so all
+of them are read first and sent back as they were, with an empty password, which DolphinScheduler reads as 'as it is'.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from dsflow.config import Profile
+from dsflow.definition import JsonDict
+from dsflow.dolphinscheduler.environments import MARK
+from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.errors import ConfigError, ServerError
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_ADMIN_HINT = "only an administrator may do that: set DSFLOW_USER and DSFLOW_PASSWORD to one, or ask one"
+ADMIN = "ADMIN_USER"
+
+
+def bootstrap(
+    rest: RestClient,
+    profile: Profile,
+    *,
+    tenant: str | None = None,
+    project: str | None = None,
+    environment: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    worker_group: str = "default",
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Create what is missing, and say each thing.
+
+    Args:
+        tenant: created if missing and bound to the user of the credentials.
+        project: created if missing.
+        environment: a DolphinScheduler environment, from now on that of tasks which name none; it holds ``export NAME="VALUE"`` for each of ``variables``;
+            other lines of an existing one are kept.
+        variables: ``$NAME`` inside a value is expanded on the worker.
+        worker_group: which worker group may use the environment.
+        say: gets one line for each thing.
+
+    Raises:
+        ConfigError: a variable's name or value cannot be written into an environment.
+        ServerError: the server refuses, mostly because the user is no administrator.
+    """
+    lines = _exports(variables or {})
+    if variables and not environment:
+        raise ConfigError("variables need the name of an environment to be put into")
+    if tenant:
+        _tenant(rest, tenant, say)
+        _bind(rest, profile, tenant, say)
+    if project:
+        _project(rest, project, say)
+    if environment:
+        _environment(rest, environment, lines, worker_group, say)
+
+
+def _tenant(rest: RestClient, tenant: str, say: Callable[[str], None]) -> None:
+    if any(t["tenantCode"] == tenant for t in rest.tenants()):
+        say(f"tenant {tenant!r} exists already")
+        return
+    _require_admin(rest, f"make tenant {tenant!r}")
+    queues = rest.queues()
+    if not queues:
+        raise ServerError(
+            "the server has no queue, and a tenant needs one", hint="make one: Security > Yarn Queue Manage"
+        )
+    queue = min(queues, key=lambda q: (q.get("queueName") != "default", int(q["id"])))
+    rest.create_tenant(tenant, int(queue["id"]), "")
+    say(f"tenant {tenant!r} made")
+
+
+def _bind(rest: RestClient, profile: Profile, tenant: str, say: Callable[[str], None]) -> None:
+    user = rest.user(refresh=True)
+    name = user["userName"]
+    if user.get("tenantCode") == tenant:
+        say(f"user {name!r} has tenant {tenant!r} already")
+        return
+    _require_admin(rest, f"bind tenant {tenant!r} to user {name!r}")
+    tenant_id = next(int(t["id"]) for t in rest.tenants() if t["tenantCode"] == tenant)
+    before = _kept(user)
+    rest.update_user({**before, "tenantId": tenant_id, "userPassword": ""})
+    after = rest.user(refresh=True)
+    changed = [k for k, v in _kept(after).items() if v != before[k]]
+    if after.get("tenantCode") != tenant or changed:
+        raise ServerError(
+            f"binding tenant {tenant!r} to user {name!r} did not work as meant: tenant is {after.get('tenantCode')!r}"
+            + (f", changed: {', '.join(changed)}" if changed else "")
+        )
+    _check_log_in(profile, name)
+    say(f"user {name!r} now has tenant {tenant!r} (before: {user.get('tenantCode') or 'none'})")
+
+
+def _kept(user: JsonDict) -> JsonDict:
+    """All fields of the user form but the tenant and the password, as they are."""
+    # Not the time zone: a user without one is shown with the server's, and a missing one is left alone.
+    return {
+        "id": int(user["id"]),
+        "userName": user["userName"],
+        "email": user.get("email") or "",
+        "phone": user.get("phone") or "",
+        "queue": user.get("queue") or "",
+        "state": 1 if user.get("state") is None else int(user["state"]),
+    }
+
+
+def _check_log_in(profile: Profile, name: str) -> None:
+    try:
+        with RestClient(profile) as fresh:
+            fresh.user()
+    except AuthenticationError as error:
+        raise ServerError(
+            f"after the tenant was bound, user {name!r} can not log in any more: {error.message}",
+            hint="set the user's password anew as an administrator",
+        ) from error
+
+
+def _project(rest: RestClient, project: str, say: Callable[[str], None]) -> None:
+    if rest.project_code(project) is not None:
+        say(f"project {project!r} exists already")
+        return
+    try:
+        rest.create_project(project, "")
+    except RefusedError as error:
+        if "already exists" in error.reason:
+            raise ServerError(
+                f"project {project!r} exists, but user {rest.user()['userName']!r} may not see it",
+                hint="let an administrator grant it: Security > User Manage > Authorize > Project",
+            ) from error
+        raise
+    say(f"project {project!r} made")
+
+
+def _environment(
+    rest: RestClient, name: str, lines: Mapping[str, str], worker_group: str, say: Callable[[str], None]
+) -> None:
+    groups = rest.worker_groups()
+    if worker_group not in groups:
+        raise ServerError(
+            f"the server has no worker group {worker_group!r}", hint=f"known: {', '.join(sorted(groups)) or 'none'}"
+        )
+    held = next((e for e in rest.environments() if e["name"] == name), None)
+    if held is None:
+        _require_admin(rest, f"make environment {name!r}")
+        config = "\n".join(lines.values()) or "# made by dsflow bootstrap"
+        rest.create_environment(name, config, MARK, [worker_group])
+        say(f"environment {name!r} made for worker group {worker_group!r}: {', '.join(lines) or 'no variables'}")
+        return
+    config, changed = merge_exports(str(held.get("config") or ""), lines)
+    bound = held.get("workerGroups") or []
+    bound = json.loads(bound) if isinstance(bound, str) else list(bound)
+    marked = held.get("description") == MARK
+    if not changed and marked and worker_group in bound:
+        say(f"environment {name!r} exists already with these variables")
+        return
+    _require_admin(rest, f"change environment {name!r}")
+    wanted = bound if worker_group in bound else [*bound, worker_group]
+    rest.update_environment(int(held["code"]), name, config, MARK, wanted)
+    if not marked:
+        changed.append("tasks that name no environment get it from now on")
+    say(f"environment {name!r} changed: {', '.join(changed) or f'worker group {worker_group!r} added'}")
+
+
+def _exports(variables: Mapping[str, str]) -> dict[str, str]:
+    lines = {}
+    for name, value in variables.items():
+        if not _NAME.match(name):
+            raise ConfigError(f"{name!r} is no name of an environment variable")
+        if any(c in value for c in "\n\r\0"):
+            raise ConfigError(f"the value of {name} has more than one line: an environment can not hold that")
+        quoted = value.replace('"', '\\"').replace("`", "\\`")
+        lines[name] = f'export {name}="{quoted}"'
+    return lines
+
+
+def merge_exports(config: str, lines: Mapping[str, str]) -> tuple[str, list[str]]:
+    """An environment's text with these ``export`` lines in it, and the names whose lines are new or different."""
+    left = dict(lines)
+    changed, result = [], []
+    for line in config.splitlines():
+        match = re.match(r"\s*export\s+([A-Za-z_][A-Za-z0-9_]*)=", line)
+        if match and match[1] in lines:
+            name = match[1]
+            if name not in left:
+                continue  # a second line for the same variable would win over ours
+            wanted = left.pop(name)
+            if line.strip() != wanted:
+                changed.append(name)
+            result.append(wanted)
+        else:
+            result.append(line)
+    changed += list(left)
+    return "\n".join([*result, *left.values()]), changed
+
+
+def _require_admin(rest: RestClient, doing: str) -> None:
+    user = rest.user()
+    if user.get("userType") != ADMIN:
+        raise ServerError(f"user {user['userName']!r} is no administrator and can not {doing}", hint=_ADMIN_HINT)

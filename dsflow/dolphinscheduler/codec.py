@@ -1,0 +1,462 @@
+"""Definition <-> DolphinScheduler's own JSON.
+
+A Definition holds names where the server holds codes; both directions are here, together with what differs between the
+servers: 3.1 knows files of the resource centre by id and has no ``isCache``, 3.2 names them by their place in the store.
+Nothing here talks to a server: the codes come in through :class:`~dsflow.dolphinscheduler.names.Names`.
+
+Where DolphinScheduler stores what looks like a part of the workflow: ``warningType``, ``warningGroupId`` and
+``workerGroup`` of a *workflow* exist on its schedule and on each start, not on the workflow itself. Without a schedule
+there is nothing to compare them with, which is what :func:`normalise` reflects.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.dolphinscheduler import names as kinds
+from dsflow.dolphinscheduler.names import Code, Names, UnknownNameError
+from dsflow.errors import DeclarationError
+
+Series = tuple[int, int]
+
+NO_ENVIRONMENT = -1
+NO_TASK_GROUP = 0
+WHOLE_WORKFLOW = 0  # depTaskCode: the state of the workflow's run
+ALL_TASKS = -1  # depTaskCode, 3.2 only: the states of all its tasks
+ALL_TASKS_NAME = "*"
+MAX_DESCRIPTION = 255
+
+_STREAM_TYPES = frozenset({"FLINK_STREAM"})
+_SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
+_DATASOURCE_TYPES = frozenset({"SQL", "PROCEDURE"})
+_NO_BRANCHES = {"successNode": [""], "failedNode": [""]}
+
+
+# ------------------------------------------------------------------ to the server
+
+
+def tasks_to_server(
+    definition: Definition,
+    codes: Mapping[str, int],
+    names: Names,
+    series: Series,
+    *,
+    versions: Mapping[str, int] | None = None,
+) -> list[JsonDict]:
+    """``taskDefinitionJson``: every task with its settled code.
+
+    Args:
+        codes: the code of each task name.
+        versions: the server's version of each task that exists. The server compares with that version and makes the
+            next one when something changed; without it, it would compare with the first.
+
+    Raises:
+        UnknownNameError: a name that the server does not have.
+        DeclarationError: a field that this server does not know.
+    """
+    return [
+        _task_to_server(t, definition, codes, names, series, (versions or {}).get(t.name, 0)) for t in definition.tasks
+    ]
+
+
+def _task_to_server(
+    task: TaskDefinition, definition: Definition, codes: Mapping[str, int], names: Names, series: Series, version: int
+) -> JsonDict:
+    inside = f"task {task.name!r}"
+    environment: Code = NO_ENVIRONMENT
+    if task.environment:
+        environment = names.code(kinds.ENVIRONMENT, task.environment, where=task.where, inside=inside)
+    group: Code = NO_TASK_GROUP
+    if task.task_group:
+        group = names.code(kinds.TASK_GROUP, task.task_group, where=task.where, inside=inside)
+    data: JsonDict = {
+        "code": codes[task.name],
+        "name": task.name,
+        "version": version,
+        "description": task.description,
+        "delayTime": task.delay_time,
+        "taskType": task.task_type,
+        "taskParams": _params_to_server(task, definition, codes, names, series),
+        "flag": task.flag,
+        "taskPriority": task.task_priority,
+        "workerGroup": task.worker_group,
+        "environmentCode": environment,
+        "failRetryTimes": task.fail_retry_times,
+        "failRetryInterval": task.fail_retry_interval,
+        "timeoutFlag": "OPEN" if task.timeout else "CLOSE",
+        "timeoutNotifyStrategy": (task.timeout_notify_strategy or None) if task.timeout else None,
+        "timeout": task.timeout,
+        "taskGroupId": group,
+        "taskGroupPriority": task.task_group_priority,
+        "cpuQuota": task.cpu_quota,
+        "memoryMax": task.memory_max,
+        "taskExecuteType": "STREAM" if task.task_type in _STREAM_TYPES else "BATCH",
+    }
+    if series >= (3, 2):
+        data["isCache"] = "YES" if task.is_cache else "NO"
+    elif task.is_cache:
+        raise DeclarationError(
+            f"{inside} asks for a cached result, which DolphinScheduler {series[0]}.{series[1]} does not have",
+            where=task.where,
+            hint="leave is_cache out, or submit to DolphinScheduler 3.2",
+        )
+    return data
+
+
+def relations_to_server(
+    definition: Definition, codes: Mapping[str, int], record: JsonDict | None = None
+) -> list[JsonDict]:
+    """``taskRelationJson``: every edge, and one from 0 to each task that has nothing before it.
+
+    Args:
+        record: stored with the first edge; see :mod:`dsflow.dolphinscheduler.fingerprint`.
+    """
+    later = {r.post for r in definition.relations}
+    roots = [(0, codes[t.name]) for t in definition.tasks if t.name not in later]
+    edges = [(codes[r.pre], codes[r.post]) for r in definition.relations]
+    return [
+        {
+            "name": "",
+            "preTaskCode": pre,
+            "preTaskVersion": 0,
+            "postTaskCode": post,
+            "postTaskVersion": 0,
+            "conditionType": "NONE",
+            "conditionParams": record if record and index == 0 else {},
+        }
+        for index, (pre, post) in enumerate(roots + edges)
+    ]
+
+
+def params_to_server(definition: Definition) -> list[JsonDict]:
+    """``globalParams``."""
+    return [p.to_dict() for p in definition.global_params]
+
+
+def _params_to_server(
+    task: TaskDefinition, definition: Definition, codes: Mapping[str, int], names: Names, series: Series
+) -> JsonDict:
+    inside = f"task {task.name!r}"
+
+    def own_task(name: Any) -> Any:
+        if name == "" or name is None:
+            return name
+        if name in codes:
+            return codes[name]
+        raise UnknownNameError(f"{inside} leads to task {name!r}, which the workflow does not have", where=task.where)
+
+    def lookup(kind: str, name: Any, *scope: Code) -> Any:
+        return names.code(kind, str(name), *scope, where=task.where, inside=inside)
+
+    def depended(item: JsonDict) -> JsonDict:
+        project = lookup(kinds.PROJECT, item["projectCode"])
+        workflow = lookup(kinds.WORKFLOW, item["definitionCode"], project)
+        name = item.get("depTaskCode", "")
+        if name == ALL_TASKS_NAME:
+            code: Any = ALL_TASKS if series >= (3, 2) else WHOLE_WORKFLOW
+        else:
+            code = lookup(kinds.TASK, name, project, workflow) if name else WHOLE_WORKFLOW
+        return {**item, "projectCode": project, "definitionCode": workflow, "depTaskCode": code}
+
+    def sub_workflow(name: Any) -> Any:
+        project = lookup(kinds.PROJECT, definition.project)
+        return lookup(kinds.WORKFLOW, name, project)
+
+    def resource(item: JsonDict) -> JsonDict:
+        rest = {k: v for k, v in item.items() if k not in ("id", "res", "resourceName")}
+        found = lookup(kinds.RESOURCE, item["resourceName"])
+        return {**rest, "id": found} if series < (3, 2) else {**rest, "resourceName": found}
+
+    params = _translate(
+        task,
+        own_task=own_task,
+        depended=depended,
+        sub_workflow=sub_workflow,
+        datasource=lambda name: lookup(kinds.DATASOURCE, name),
+        resource=resource,
+    )
+    # 3.2's worker fails with a NullPointerException on a task without localParams after one with an output.
+    return {"localParams": [], "resourceList": [], **params}
+
+
+# ------------------------------------------------------------------ from the server
+
+
+def from_server(raw: JsonDict, project: str, names: Names, schedule: JsonDict | None = None) -> Definition:
+    """What ``GET .../process-definition/{code}`` answers, and the workflow's schedule, as a Definition.
+
+    A code that leads nowhere (such as an imported switch has them) becomes ``#CODE``, which equals no declared name.
+    """
+    process = raw["processDefinition"]
+    task_rows = raw["taskDefinitionList"]
+    own = {int(t["code"]): t["name"] for t in task_rows}
+    tasks = tuple(_task_from_server(t, own, names) for t in task_rows)
+    relations = tuple(
+        Relation(
+            own.get(int(r["preTaskCode"]), f"#{r['preTaskCode']}"),
+            own.get(int(r["postTaskCode"]), f"#{r['postTaskCode']}"),
+        )
+        for r in raw["processTaskRelationList"]
+        if int(r["preTaskCode"]) != 0
+    )
+    alert = int(schedule.get("warningGroupId") or 0) if schedule else 0
+    return Definition(
+        project=project,
+        name=process["name"],
+        description=process.get("description") or "",
+        global_params=tuple(Property.from_dict(p) for p in global_params(process)),
+        timeout=int(process.get("timeout") or 0),
+        execution_type=process.get("executionType") or "PARALLEL",
+        release_state=process.get("releaseState") or "OFFLINE",
+        warning_type=(schedule.get("warningType") or "NONE") if schedule else "NONE",
+        warning_group=names.name(kinds.ALERT_GROUP, alert) if alert > 0 else "",
+        worker_group=(schedule.get("workerGroup") or "default") if schedule else "default",
+        schedule=schedule_from_server(schedule) if schedule else None,
+        tasks=tasks,
+        relations=relations,
+    )
+
+
+def global_params(process: JsonDict) -> list[JsonDict]:
+    """The global parameters of a process definition, which the server gives as a JSON text."""
+    text = process.get("globalParams")
+    value = json.loads(text) if isinstance(text, str) and text else text
+    return list(value or [])
+
+
+def task_params(row: JsonDict) -> JsonDict:
+    """A task's ``taskParams``, which some answers hold as a JSON text."""
+    value = row.get("taskParams")
+    return dict(json.loads(value) if isinstance(value, str) else value or {})
+
+
+def _task_from_server(row: JsonDict, own: Mapping[int, str], names: Names) -> TaskDefinition:
+    environment = int(row.get("environmentCode") or NO_ENVIRONMENT)
+    group = int(row.get("taskGroupId") or NO_TASK_GROUP)
+    timeout = int(row.get("timeout") or 0) if row.get("timeoutFlag") == "OPEN" else 0
+    task = TaskDefinition(
+        name=row["name"],
+        task_type=row["taskType"],
+        task_params=task_params(row),
+        description=row.get("description") or "",
+        flag=row.get("flag") or "YES",
+        task_priority=row.get("taskPriority") or "MEDIUM",
+        worker_group=row.get("workerGroup") or "default",
+        environment=names.name(kinds.ENVIRONMENT, environment) if environment > 0 else "",
+        delay_time=int(row.get("delayTime") or 0),
+        fail_retry_times=int(row.get("failRetryTimes") or 0),
+        fail_retry_interval=int(row.get("failRetryInterval") or 0),
+        timeout=timeout,
+        timeout_notify_strategy=(row.get("timeoutNotifyStrategy") or "") if timeout else "",
+        task_group=names.name(kinds.TASK_GROUP, group) if group > 0 else "",
+        task_group_priority=int(row.get("taskGroupPriority") or 0),
+        cpu_quota=_int(row.get("cpuQuota"), -1),
+        memory_max=_int(row.get("memoryMax"), -1),
+        is_cache=row.get("isCache") == "YES",
+    )
+    return replace(task, task_params=_params_from_server(task, own, int(row.get("projectCode") or 0), names))
+
+
+def _params_from_server(task: TaskDefinition, own: Mapping[int, str], project: int, names: Names) -> JsonDict:
+    def own_task(code: Any) -> Any:
+        if code == "" or code is None:
+            return code
+        return own.get(int(code), f"#{code}")
+
+    def depended(item: JsonDict) -> JsonDict:
+        upstream, workflow = int(item["projectCode"]), int(item["definitionCode"])
+        project_name = names.name(kinds.PROJECT, upstream)
+        workflow_name = f"#{workflow}"
+        if not project_name.startswith("#"):
+            workflow_name = names.name(kinds.WORKFLOW, workflow, upstream)
+        code = int(item.get("depTaskCode") or 0)
+        if code == WHOLE_WORKFLOW:
+            task_name = ""
+        elif code == ALL_TASKS:
+            task_name = ALL_TASKS_NAME
+        elif workflow_name.startswith("#"):
+            task_name = f"#{code}"
+        else:
+            task_name = names.name(kinds.TASK, code, upstream, workflow)
+        return {**item, "projectCode": project_name, "definitionCode": workflow_name, "depTaskCode": task_name}
+
+    def resource(item: JsonDict) -> JsonDict:
+        rest = {k: v for k, v in item.items() if k not in ("id", "res", "resourceName")}
+        code = item.get("id") or item.get("resourceName")
+        return {**rest, "resourceName": names.name(kinds.RESOURCE, code)}
+
+    return _translate(
+        task,
+        own_task=own_task,
+        depended=depended,
+        sub_workflow=lambda code: names.name(kinds.WORKFLOW, code, project),
+        datasource=lambda code: names.name(kinds.DATASOURCE, code),
+        resource=resource,
+    )
+
+
+# ------------------------------------------------------------------ the places that hold references
+
+
+def _translate(
+    task: TaskDefinition,
+    *,
+    own_task: Callable[[Any], Any],
+    depended: Callable[[JsonDict], JsonDict],
+    sub_workflow: Callable[[Any], Any],
+    datasource: Callable[[Any], Any],
+    resource: Callable[[JsonDict], JsonDict],
+) -> JsonDict:
+    """A copy of ``taskParams`` with every reference replaced; one walk for both directions."""
+    params = copy.deepcopy(task.task_params)
+    if task.task_type == "SWITCH":
+        result = params.get("switchResult") or {}
+        for branch in [result, *(result.get("dependTaskList") or [])]:
+            if "nextNode" in branch:
+                branch["nextNode"] = _one_or_many(own_task, branch["nextNode"])
+    elif task.task_type == "CONDITIONS":
+        for branch in ("successNode", "failedNode"):
+            result = params.get("conditionResult") or {}
+            if branch in result:
+                result[branch] = [own_task(c) for c in _as_list(result[branch])]
+        for item in _dependence_items(params):
+            item["depTaskCode"] = own_task(item["depTaskCode"])
+    elif task.task_type == "DEPENDENT":
+        for item in _dependence_items(params):
+            item.update(depended(dict(item)))
+    elif task.task_type in _SUB_WORKFLOW_TYPES and params.get("processDefinitionCode") not in (None, ""):
+        params["processDefinitionCode"] = sub_workflow(params["processDefinitionCode"])
+    elif task.task_type in _DATASOURCE_TYPES and params.get("datasource") not in (None, ""):
+        params["datasource"] = datasource(params["datasource"])
+    if params.get("resourceList"):
+        params["resourceList"] = [resource(item) for item in params["resourceList"]]
+    if isinstance(params.get("mainJar"), dict) and params["mainJar"]:
+        params["mainJar"] = resource(params["mainJar"])
+    return params
+
+
+def translate_own_tasks(task: TaskDefinition, own_task: Callable[[Any], Any]) -> JsonDict:
+    """A copy of ``taskParams`` with only the references to tasks of the same workflow replaced."""
+
+    def same(value: Any) -> Any:
+        return value
+
+    return _translate(task, own_task=own_task, depended=same, sub_workflow=same, datasource=same, resource=same)
+
+
+def _dependence_items(params: JsonDict) -> list[JsonDict]:
+    groups = (params.get("dependence") or {}).get("dependTaskList") or []
+    return [item for group in groups for item in group.get("dependItemList") or []]
+
+
+def _one_or_many(translate: Callable[[Any], Any], value: Any) -> Any:
+    """``nextNode`` is a code, or a list of codes after the server's own rewriting: a list of one is that one."""
+    if isinstance(value, list):
+        found = [translate(v) for v in value]
+        return found[0] if len(found) == 1 else found
+    return translate(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _int(value: Any, default: int) -> int:
+    return default if value is None else int(value)
+
+
+# ------------------------------------------------------------------ the schedule
+
+
+def schedule_json(schedule: ScheduleDefinition) -> str:
+    """The ``schedule`` field of the schedule's form."""
+    return json.dumps(
+        {
+            "startTime": schedule.start_time,
+            "endTime": schedule.end_time,
+            "crontab": schedule.crontab,
+            "timezoneId": schedule.timezone_id,
+        }
+    )
+
+
+def schedule_to_form(definition: Definition, names: Names, *, environment: int, tenant: str | None) -> JsonDict:
+    """The form of ``POST`` and ``PUT .../schedules``.
+
+    Args:
+        environment: the schedule's environment code, -1 for none (no part of a Definition: kept as it is).
+        tenant: 3.2 only.
+    """
+    schedule = definition.schedule
+    assert schedule is not None
+    group: Code = 0
+    if definition.warning_group:
+        group = names.code(kinds.ALERT_GROUP, definition.warning_group, inside=f"workflow {definition.name!r}")
+    form: JsonDict = {
+        "schedule": schedule_json(schedule),
+        "warningType": definition.warning_type,
+        "warningGroupId": group,
+        "failureStrategy": schedule.failure_strategy,
+        "workerGroup": definition.worker_group,
+        "environmentCode": environment,
+        "processInstancePriority": schedule.process_instance_priority,
+    }
+    if tenant is not None:
+        form["tenantCode"] = tenant
+    return form
+
+
+def schedule_from_server(row: JsonDict) -> ScheduleDefinition:
+    """A row of ``GET .../schedules``."""
+    return ScheduleDefinition(
+        crontab=row["crontab"],
+        start_time=row["startTime"],
+        end_time=row["endTime"],
+        timezone_id=row.get("timezoneId") or "",
+        online=row.get("releaseState") == "ONLINE",
+        failure_strategy=row.get("failureStrategy") or "CONTINUE",
+        process_instance_priority=row.get("processInstancePriority") or "MEDIUM",
+    )
+
+
+# ------------------------------------------------------------------ comparing
+
+
+def normalise(definition: Definition) -> Definition:
+    """The same workflow in the one form that two equal workflows share.
+
+    Tasks and edges in the order of their names; parameters of a task that are empty left out (the web page writes
+    ``localParams: []`` where nothing is declared); what the server stores on the schedule only is reset when there is
+    no schedule.
+    """
+    tasks = tuple(replace(t, **_normal_fields(t)) for t in sorted(definition.tasks, key=lambda t: t.name))
+    changes: JsonDict = {
+        "tasks": tasks,
+        "relations": tuple(sorted(set(definition.relations))),
+        "fixed_params": (),
+    }
+    if definition.schedule is None:
+        changes.update(warning_type="NONE", warning_group="", worker_group="default")
+    elif definition.release_state == "OFFLINE":
+        # An offline workflow cannot have a live schedule.
+        changes["schedule"] = replace(definition.schedule, online=False)
+    return replace(definition, **changes)
+
+
+def _normal_fields(task: TaskDefinition) -> JsonDict:
+    params = {k: v for k, v in task.task_params.items() if v not in (None, [], {})}
+    if task.task_type != "CONDITIONS" and params.get("conditionResult") == _NO_BRANCHES:
+        del params["conditionResult"]
+    if "localParams" in params:
+        params["localParams"] = [Property.from_dict(p).to_dict() for p in params["localParams"]]
+    fields: JsonDict = {"task_params": params, "where": None}
+    if not task.timeout:
+        fields["timeout_notify_strategy"] = ""
+    if not task.task_group:
+        fields["task_group_priority"] = 0
+    return fields

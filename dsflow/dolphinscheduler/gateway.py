@@ -1,0 +1,299 @@
+"""DolphinScheduler's Python gateway, through pydolphinscheduler.
+
+Only two of its calls are used: the one that tells the gateway's version and the one that creates or updates a whole
+workflow. pydolphinscheduler's task and workflow objects are not: they ask the gateway for a code each time one is made,
+and their ``submit`` overwrites the password and the e-mail address of the user.
+
+Importing pydolphinscheduler creates a gateway object of its own and calls the server that the ``PYDS_JAVA_GATEWAY_*``
+variables name; they are set to the profile's values around the import, so that no other server is ever contacted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dsflow.config import DEFAULT_GATEWAY_TOKEN, Profile
+from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.errors import DsflowError, MissingExtraError, ServerError, UnreachableError
+
+CONNECT_TIMEOUT = 10.0
+CALL_TIMEOUT = 300.0  # an update of some thousand tasks takes the server minutes
+
+_CLIENT_FOR = {"3.1": "4.0", "3.2": "4.1"}
+_import_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class WorkflowCall:
+    """The arguments of ``createOrUpdateWorkflow``, in DolphinScheduler's own form (JSON texts, codes)."""
+
+    user: str
+    project: str
+    name: str
+    description: str
+    global_params: str
+    warning_type: str
+    warning_group_id: int
+    execution_type: str
+    timeout: int
+    worker_group: str
+    online: bool
+    relations: str
+    tasks: str
+
+
+class Gateway:
+    """One connection to the gateway. Use it as a context manager: leaving it closes the sockets.
+
+    Args:
+        profile: its ``gateway`` and ``gateway_token``.
+
+    Raises:
+        ConfigError: ``gateway`` is not of the form ``host:port``.
+        UnreachableError: nothing listens there.
+        AuthenticationError: the gateway's token is wrong.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self.host, self.port = profile.require_gateway()
+        self._token = profile.gateway_token or DEFAULT_GATEWAY_TOKEN
+        self.uses_public_token = self._token == DEFAULT_GATEWAY_TOKEN
+        self._entry: Any = None
+        self.version = "unknown"
+        self._connect()
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every socket to the gateway, also those of pydolphinscheduler's own global object."""
+        module = sys.modules.get("pydolphinscheduler.java_gateway")
+        entries: list[Any] = [self._entry, getattr(module, "gateway", None)]
+        for entry in entries:
+            inner = getattr(entry, "_gateway", None)
+            if inner is not None:
+                inner.close()
+                entry._gateway = None
+
+    @property
+    def client_version(self) -> str:
+        """pydolphinscheduler's version."""
+        return str(importlib.import_module("pydolphinscheduler").__version__)
+
+    def notes(self) -> list[str]:
+        """What a user should know about this connection: each a sentence."""
+        notes = []
+        if self.uses_public_token:
+            notes.append(
+                f"the gateway {self.host}:{self.port} uses the token that every DolphinScheduler release ships with: "
+                "anyone who reaches its port may change workflows as any user"
+            )
+        series = ".".join(self.version.split(".")[:2])
+        client = ".".join(self.client_version.split(".")[:2])
+        if series in _CLIENT_FOR and client != _CLIENT_FOR[series]:
+            notes.append(
+                f"apache-dolphinscheduler {self.client_version} is installed; for this server, DolphinScheduler "
+                f"{self.version}, {_CLIENT_FOR[series]}.x is the one to install"
+            )
+        return notes
+
+    def create_or_update(self, call: WorkflowCall) -> int:
+        """Create the workflow, or replace the one of that name; gives its code.
+
+        An existing workflow is set offline (with its schedule), updated and released as ``call.online`` says. A refusal
+        by the server may leave it offline, and some refusals are not reported at all: read the workflow back.
+
+        Raises:
+            UnreachableError: the connection broke; the server may or may not have done it.
+            RefusedError: the server threw an exception.
+        """
+        doing = f"submit workflow {call.name!r}"
+        code = self._call(
+            doing,
+            "create_or_update_workflow",
+            user_name=call.user,
+            project_name=call.project,
+            name=call.name,
+            description=call.description,
+            global_params=call.global_params,
+            warning_type=call.warning_type,
+            warning_group_id=call.warning_group_id,
+            execution_type=call.execution_type,
+            timeout=call.timeout,
+            worker_group=call.worker_group,
+            release_state=1 if call.online else 0,
+            task_relation_json=call.relations,
+            task_definition_json=call.tasks,
+            schedule=None,
+            online_schedule=False,
+            other_params_json=None,
+        )
+        return int(code)
+
+    def _connect(self) -> None:
+        try:
+            socket.create_connection((self.host, self.port), timeout=CONNECT_TIMEOUT).close()
+        except OSError as error:
+            raise self._unreachable(error) from error
+        # pydolphinscheduler's objects call the server when they are made and have no time limit: a port that accepts
+        # and says nothing would hang them. So the first word is ours.
+        self._entry = probe = _Probe(self._java_gateway(CONNECT_TIMEOUT))
+        try:
+            self.version = str(self._call("ask the gateway for its version", "get_gateway_version"))
+        finally:
+            probe._gateway.close()
+        module = _pydolphinscheduler(self.host, self.port, self._token)
+        with _quiet():
+            self._entry = module.GatewayEntryPoint(
+                address=self.host, port=self.port, auto_convert=True, auth_token=self._token
+            )
+        self.close()
+        self._entry._gateway = self._java_gateway(CALL_TIMEOUT)
+
+    def _java_gateway(self, timeout: float) -> Any:
+        from py4j.java_gateway import GatewayParameters, JavaGateway
+
+        return JavaGateway(
+            gateway_parameters=GatewayParameters(
+                address=self.host, port=self.port, auto_convert=True, auth_token=self._token, read_timeout=timeout
+            )
+        )
+
+    def _call(self, doing: str, method: str, **arguments: Any) -> Any:
+        from py4j.protocol import Py4JAuthenticationError, Py4JError, Py4JJavaError, Py4JNetworkError
+
+        try:
+            with _quiet():
+                return getattr(self._entry, method)(**arguments)
+        except Py4JJavaError as error:
+            raise _java_error(doing, error) from error
+        except Py4JAuthenticationError as error:
+            raise self._wrong_token() from error
+        except Py4JNetworkError as error:
+            # Which of the two it is lies deeper: py4j wraps whatever went wrong while it connected.
+            if _caused_by(error, Py4JAuthenticationError):
+                raise self._wrong_token() from error
+            raise UnreachableError(
+                f"could not {doing}: the connection to the gateway {self.host}:{self.port} broke ({_line(error)})",
+                hint="the gateway of DolphinScheduler's API server must be enabled, and DSFLOW_GATEWAY must name its port",
+            ) from error
+        except Py4JError as error:
+            raise RefusedError(
+                doing, f"the gateway {self.host}:{self.port} does not know the call ({_line(error)})",
+                hint="does this port belong to DolphinScheduler 3.1 or 3.2?",
+            ) from error  # fmt: skip
+
+    def _wrong_token(self) -> AuthenticationError:
+        return AuthenticationError(
+            f"{self.host}:{self.port} does not accept the gateway token, or is no DolphinScheduler gateway",
+            hint="DSFLOW_GATEWAY_TOKEN must be python-gateway.auth-token of the API server's configuration, and "
+            "DSFLOW_GATEWAY its python-gateway port",
+        )
+
+    def _unreachable(self, error: OSError) -> UnreachableError:
+        return UnreachableError(
+            f"no DolphinScheduler gateway answers at {self.host}:{self.port}: {error}",
+            hint="set DSFLOW_GATEWAY to host:port; the API server must run with python-gateway.enabled=true",
+        )
+
+
+class _Probe:
+    """The one method of ``GatewayEntryPoint`` that is needed before it may be made."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+
+    def get_gateway_version(self) -> Any:
+        return self._gateway.entry_point.getGatewayVersion()
+
+
+def _pydolphinscheduler(host: str, port: int, token: str) -> Any:
+    """The module ``pydolphinscheduler.java_gateway``, imported without contacting any other server."""
+    name = "pydolphinscheduler.java_gateway"
+    with _import_lock:
+        if name in sys.modules:
+            return sys.modules[name]
+        values = {
+            "PYDS_JAVA_GATEWAY_ADDRESS": host,
+            "PYDS_JAVA_GATEWAY_PORT": str(port),
+            "PYDS_JAVA_GATEWAY_AUTH_TOKEN": token,
+        }
+        before = {key: os.environ.get(key) for key in values}
+        os.environ.update(values)
+        try:
+            with _quiet():
+                return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("submitting", "submit", error.name or name) from error
+        except Exception as error:
+            if isinstance(error, DsflowError):
+                raise
+            raise ServerError(
+                f"pydolphinscheduler can not be imported: {type(error).__name__}: {_line(error)}",
+                hint="is PYDS_HOME/config.yaml valid?",
+            ) from error
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence both libraries' own words (:meth:`Gateway.notes` and our errors say the same), and keep the root logger.
+
+    pydolphinscheduler calls ``logging.basicConfig`` by logging through the root logger: a handler that the user never
+    asked for would print everything from then on.
+    """
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    loggers = [logging.getLogger(name) for name in ("py4j", "pydolphinscheduler")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        root.handlers[:] = handlers
+
+
+def _java_error(doing: str, error: Any) -> RefusedError:
+    """The Java exception's own message, without its class and its stack."""
+    try:
+        text = str(error.java_exception.getMessage() or error.java_exception.toString())
+    except Exception:  # the connection went away meanwhile; py4j's text has the trace
+        text = _line(error)
+    line = text.strip().splitlines()[0] if text.strip() else "the server threw an exception without a message"
+    return RefusedError(doing, line)
+
+
+def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__ or getattr(error, "cause", None)
+    return False
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,130 @@
+"""Names and the codes or ids that one server has given them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dsflow.errors import DeclarationError, SourceLocation
+
+if TYPE_CHECKING:
+    from dsflow.dolphinscheduler.rest import RestClient
+
+Code = int | str
+Scope = tuple[Code, ...]
+Loader = Callable[[str, Scope], Mapping[str, Code]]
+
+ENVIRONMENT = "environment"
+ALERT_GROUP = "alert group"
+TASK_GROUP = "task group"
+DATASOURCE = "datasource"
+RESOURCE = "resource"
+PROJECT = "project"
+WORKFLOW = "workflow"
+TASK = "task"
+
+UNKNOWN_PREFIX = "#"
+SHOWN_NAMES = 20
+
+
+class UnknownNameError(DeclarationError):
+    """A Definition names something that the server does not have."""
+
+
+class Names:
+    """Both directions between names and codes; each kind is asked for once, when it is first needed.
+
+    Args:
+        load: gives name -> code of one kind. The scope is () except for a workflow (its project's code) and a task
+            (the codes of its project and workflow).
+    """
+
+    def __init__(self, load: Loader) -> None:
+        self._load = load
+        self._codes: dict[tuple[str, Scope], Mapping[str, Code]] = {}
+
+    def known(self, kind: str, scope: Scope = ()) -> Mapping[str, Code]:
+        """All names of a kind."""
+        key = (kind, scope)
+        if key not in self._codes:
+            self._codes[key] = self._load(kind, scope)
+        return self._codes[key]
+
+    def code(self, kind: str, name: str, *scope: Code, where: SourceLocation | None = None, inside: str = "") -> Code:
+        """The code of a name.
+
+        Args:
+            where: the place in the user's code, for the error.
+            inside: what uses the name, for the error, such as ``task 'train'``.
+
+        Raises:
+            UnknownNameError: the server has no such thing; the error names those that it has.
+        """
+        codes = self.known(kind, scope)
+        if name in codes:
+            return codes[name]
+        user = f"{inside} uses {kind} {name!r}, but" if inside else f"{kind} {name!r}:"
+        raise UnknownNameError(f"{user} the server has no such {kind}", where=where, hint=_known_hint(name, codes))
+
+    def name(self, kind: str, code: Any, *scope: Code) -> str:
+        """The name of a code; ``#CODE`` when the server has nothing of that code (any more)."""
+        for name, known in self.known(kind, scope).items():
+            if str(known) == str(code):
+                return name
+        return f"{UNKNOWN_PREFIX}{code}"
+
+
+def _known_hint(name: str, codes: Mapping[str, Code]) -> str:
+    if not codes:
+        return "there is none on the server that this user may see"
+    close = difflib.get_close_matches(name, codes, n=1)
+    shown = sorted(codes)[:SHOWN_NAMES]
+    more = f", and {len(codes) - SHOWN_NAMES} more" if len(codes) > SHOWN_NAMES else ""
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}known: {', '.join(shown)}{more}"
+
+
+def server_names(rest: RestClient) -> Names:
+    """The names of a real server."""
+    return Names(lambda kind, scope: _LOADERS[kind](rest, scope))
+
+
+def _workflow_tasks(rest: RestClient, scope: Scope) -> dict[str, Code]:
+    raw = rest.workflow(int(scope[0]), int(scope[1]))
+    return {t["name"]: int(t["code"]) for t in raw["taskDefinitionList"]}
+
+
+def _resources(rest: RestClient, scope: Scope) -> dict[str, Code]:
+    """3.1 knows files by id, 3.2 by their place in the store; a Definition by the path below the tenant's folder."""
+    new = rest.series() >= (3, 2)
+    found: dict[str, Code] = {}
+    tenant = str(rest.user().get("tenantCode") or "")
+    base = rest.resource_base().rstrip("/") if new else ""
+    own = f"{base}/{tenant}/resources"
+
+    def walk(nodes: list[dict[str, Any]]) -> None:
+        for node in nodes:
+            full = str(node["fullName"])
+            if not new:
+                found["/" + full.lstrip("/")] = int(node["id"])
+            elif full.startswith(own + "/"):
+                found[full[len(own) :]] = full
+            else:
+                found[full] = full  # another tenant's: only its whole name is unambiguous
+            walk(node.get("children") or [])
+
+    walk(rest.resources())
+    return found
+
+
+_LOADERS: dict[str, Callable[[RestClient, Scope], Mapping[str, Code]]] = {
+    ENVIRONMENT: lambda rest, _: {e["name"]: int(e["code"]) for e in rest.environments()},
+    ALERT_GROUP: lambda rest, _: {g["groupName"]: int(g["id"]) for g in rest.alert_groups()},
+    TASK_GROUP: lambda rest, _: {g["name"]: int(g["id"]) for g in rest.task_groups()},
+    DATASOURCE: lambda rest, _: {d["name"]: int(d["id"]) for d in rest.datasources()},
+    RESOURCE: _resources,
+    PROJECT: lambda rest, _: {p["name"]: int(p["code"]) for p in rest.projects()},
+    WORKFLOW: lambda rest, scope: {w["name"]: int(w["code"]) for w in rest.workflows(int(scope[0]))},
+    TASK: _workflow_tasks,
+}

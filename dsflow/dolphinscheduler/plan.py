@@ -1,0 +1,286 @@
+"""What submitting would change: the difference between a declared Definition and what the server holds.
+
+Pure data and pure functions. What prints a plan (:mod:`dsflow.dolphinscheduler.plan_text`) and what performs it
+(:mod:`dsflow.dolphinscheduler.submit`) know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.dolphinscheduler.codec import normalise, translate_own_tasks
+
+Action = Literal["create", "update", "unchanged"]
+TaskAction = Literal["added", "removed", "changed", "renamed"]
+
+ABSENT = None
+RELEASE_STATE = "releaseState"
+_WORKFLOW_FIELDS = {
+    "description": "description",
+    "timeout": "timeout",
+    "executionType": "execution_type",
+    RELEASE_STATE: "release_state",
+    "warningType": "warning_type",
+    "warningGroup": "warning_group",
+    "workerGroup": "worker_group",
+}
+_ON_SCHEDULE = frozenset({"warningType", "warningGroup", "workerGroup"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field. ``before`` or ``after`` is None when there is no such value on that side.
+
+    Attributes:
+        field: DolphinScheduler's name; inside ``taskParams`` the path, such as ``switchResult.nextNode``.
+    """
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class TaskChange:
+    """What happens to one task.
+
+    Attributes:
+        name: the name after the change (before it, for a removed task).
+        old_name: the name before a renaming, else the same.
+        changes: the fields; for an added or removed task all that are not at their default.
+    """
+
+    action: TaskAction
+    name: str
+    task_type: str
+    changes: tuple[Change, ...] = ()
+    old_name: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that submitting would do to one workflow.
+
+    Attributes:
+        workflow: fields of the workflow itself, its release state among them.
+        params: global parameters; ``field`` is the name, the values are ``{"type", "value", "direct"}``.
+        schedule: fields of the schedule; empty when none is declared (the server's is kept as it is).
+        notes: what a user should know although nothing is done about it.
+        drift: '' or, when carrying the plan out would undo what somebody else changed on the server, a sentence on it.
+    """
+
+    project: str
+    name: str
+    action: Action
+    workflow: tuple[Change, ...] = ()
+    params: tuple[Change, ...] = ()
+    tasks: tuple[TaskChange, ...] = ()
+    edges_added: tuple[Relation, ...] = ()
+    edges_removed: tuple[Relation, ...] = ()
+    schedule: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    drift: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the server holds exactly what was declared."""
+        return self.action == "unchanged"
+
+    @property
+    def changes_content(self) -> bool:
+        """Whether DolphinScheduler makes a new version (its release state and its schedule are not versioned)."""
+        versioned = [c for c in self.workflow if c.field not in _ON_SCHEDULE | {RELEASE_STATE}]
+        return self.action == "create" or bool(
+            versioned or self.params or self.tasks or self.edges_added or self.edges_removed
+        )
+
+    @property
+    def changes_release(self) -> bool:
+        """Whether the workflow goes online or offline."""
+        return any(c.field == RELEASE_STATE for c in self.workflow)
+
+    @property
+    def changes_schedule(self) -> bool:
+        """Whether the schedule, or what the server stores on it, changes."""
+        return bool(self.schedule) or any(c.field in _ON_SCHEDULE for c in self.workflow)
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """New name -> old name of each renamed task."""
+        return {t.name: t.old_name for t in self.tasks if t.action == "renamed"}
+
+    def differences(self) -> list[str]:
+        """One short line for each difference, without the values' whole text."""
+        lines = [_line(c) for c in self.workflow]
+        lines += [f"parameter {_line(c)}" for c in self.params]
+        for task in self.tasks:
+            if task.action == "changed":
+                lines += [f"task {task.name!r}: {_line(c)}" for c in task.changes]
+            else:
+                lines.append(
+                    f"task {task.name!r} {task.action}"
+                    + (f" from {task.old_name!r}" if task.action == "renamed" else "")
+                )
+        lines += [f"edge {e.pre!r} -> {e.post!r} added" for e in self.edges_added]
+        lines += [f"edge {e.pre!r} -> {e.post!r} removed" for e in self.edges_removed]
+        lines += [f"schedule {_line(c)}" for c in self.schedule]
+        return lines
+
+
+def build_plan(
+    declared: Definition,
+    held: Definition | None,
+    *,
+    extra: tuple[Change, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Plan:
+    """The plan that leads from what the server holds to what is declared.
+
+    Args:
+        held: what the server holds; None when it has no such workflow.
+        extra: changes of the workflow that are no part of a Definition, such as its tenant.
+    """
+    after = normalise(declared)
+    if held is None:
+        return Plan(
+            project=declared.project,
+            name=declared.name,
+            action="create",
+            workflow=(*_workflow_changes(None, after), *extra),
+            params=_param_changes((), after.global_params),
+            tasks=tuple(_added(t) for t in after.tasks),
+            edges_added=after.relations,
+            schedule=_schedule_changes(None, after.schedule),
+            notes=notes,
+        )
+    if declared.schedule is None and held.schedule is not None:
+        state = "online" if held.schedule.online else "offline"
+        notes = (*notes, f"the schedule on the server ({held.schedule.crontab}, {state}) is not declared: it is kept")
+        held = replace(held, schedule=None)
+    before = normalise(held)
+    renamed = _renamed(before, after)
+    before = normalise(_rename(before, {old: new for new, old in renamed.items()}))
+    plan = Plan(
+        project=declared.project,
+        name=declared.name,
+        action="update",
+        workflow=(*_workflow_changes(before, after), *extra),
+        params=_param_changes(before.global_params, after.global_params),
+        tasks=_task_changes(before, after, renamed),
+        edges_added=tuple(r for r in after.relations if r not in before.relations),
+        edges_removed=tuple(r for r in before.relations if r not in after.relations),
+        schedule=_schedule_changes(before.schedule, after.schedule),
+        notes=notes,
+    )
+    if plan.changes_content or plan.changes_release or plan.changes_schedule or extra:
+        return plan
+    return replace(plan, action="unchanged")
+
+
+def _workflow_changes(before: Definition | None, after: Definition) -> tuple[Change, ...]:
+    reference = before or Definition("", "", (), (), release_state="")
+    changes = []
+    for name, attribute in _WORKFLOW_FIELDS.items():
+        old, new = getattr(reference, attribute), getattr(after, attribute)
+        if old != new:
+            changes.append(Change(name, old if before else ABSENT, new))
+    return tuple(changes)
+
+
+def _param_changes(before: tuple[Property, ...], after: tuple[Property, ...]) -> tuple[Change, ...]:
+    old, new = ({p.prop: p.to_dict() for p in side} for side in (before, after))
+    changes = [Change(n, old.get(n), new.get(n)) for n in {**old, **new} if old.get(n) != new.get(n)]
+    if not changes and list(old) != list(new):
+        changes = [Change("(order)", list(old), list(new))]
+    return tuple(changes)
+
+
+def _task_changes(before: Definition, after: Definition, renamed: Mapping[str, str]) -> tuple[TaskChange, ...]:
+    old, new = ({t.name: t for t in side.tasks} for side in (before, after))
+    changes = []
+    for name, task in new.items():
+        if name not in old:
+            changes.append(_added(task))
+            continue
+        differences = _field_changes(old[name], task)
+        if name in renamed:
+            changes.append(TaskChange("renamed", name, task.task_type, differences, renamed[name]))
+        elif differences:
+            changes.append(TaskChange("changed", name, task.task_type, differences, name))
+    changes += [TaskChange("removed", n, t.task_type, old_name=n) for n, t in old.items() if n not in new]
+    return tuple(changes)
+
+
+def _added(task: TaskDefinition) -> TaskChange:
+    return TaskChange(
+        "added", task.name, task.task_type, _field_changes(TaskDefinition(task.name, task.task_type), task)
+    )
+
+
+def _field_changes(before: TaskDefinition, after: TaskDefinition) -> tuple[Change, ...]:
+    old, new = before.to_dict(), after.to_dict()
+    changes = [Change(k, old[k], new[k]) for k in new if k not in ("name", "taskParams") and old[k] != new[k]]
+    return (*changes, *_diff("", old["taskParams"], new["taskParams"]))
+
+
+def _diff(path: str, before: Any, after: Any) -> list[Change]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = [*before, *(k for k in after if k not in before)]
+        return [c for k in keys for c in _diff(f"{path}.{k}" if path else k, before.get(k), after.get(k))]
+    same = before == after and isinstance(before, bool) == isinstance(after, bool)
+    return [] if same else [Change(path, before, after)]
+
+
+def _schedule_changes(before: ScheduleDefinition | None, after: ScheduleDefinition | None) -> tuple[Change, ...]:
+    if after is None:
+        return ()
+    old, new = (before.to_dict() if before else {}), after.to_dict()
+    return tuple(Change(k, old.get(k), v) for k, v in new.items() if old.get(k) != v)
+
+
+# ------------------------------------------------------------------ renaming
+
+
+def _renamed(before: Definition, after: Definition) -> dict[str, str]:
+    """New name -> old name of each task that only changed its name; where that is not certain, nothing is guessed."""
+    gone = [t for t in before.tasks if t.name not in {n.name for n in after.tasks}]
+    come = [t for t in after.tasks if t.name not in {o.name for o in before.tasks}]
+    found = {}
+    for task in come:
+        candidates = [o for o in gone if _same_but_name(o, task)]
+        rivals = [c for c in come if _same_but_name(task, c)]
+        if len(candidates) == 1 and len(rivals) == 1:
+            found[task.name] = candidates[0].name
+    return found
+
+
+def _same_but_name(one: TaskDefinition, other: TaskDefinition) -> bool:
+    return replace(one, name="") == replace(other, name="")
+
+
+def _rename(definition: Definition, new_names: Mapping[str, str]) -> Definition:
+    if not new_names:
+        return definition
+
+    def new(name: Any) -> Any:
+        if isinstance(name, list):
+            return [new(n) for n in name]
+        return new_names.get(name, name)
+
+    return replace(
+        definition,
+        tasks=tuple(replace(t, name=new(t.name), task_params=translate_own_tasks(t, new)) for t in definition.tasks),
+        relations=tuple(Relation(new(r.pre), new(r.post)) for r in definition.relations),
+    )
+
+
+def _line(change: Change) -> str:
+    return f"{change.field}: {_short(change.before)} -> {_short(change.after)}"
+
+
+def _short(value: Any) -> str:
+    text = "(none)" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

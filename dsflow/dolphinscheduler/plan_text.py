@@ -1,0 +1,168 @@
+"""A plan as text for a terminal and as JSON. Pure functions."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any
+
+from dsflow.dolphinscheduler.plan import Change, Plan, TaskChange
+
+_GREEN, _RED, _YELLOW, _BOLD, _DIM, _OFF = "\033[32m", "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"
+_SIGN = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
+_COLOUR = {"+": _GREEN, "-": _RED, "~": _YELLOW, ">": _YELLOW}
+_ACTION = {"create": "will be created", "update": "will be updated", "unchanged": "no changes"}
+SHORT = 60
+
+
+def plan_to_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data; keys in DolphinScheduler's camel case."""
+    return {
+        "project": plan.project,
+        "workflow": plan.name,
+        "action": plan.action,
+        "changes": [_change(c) for c in plan.workflow],
+        "params": [_change(c) for c in plan.params],
+        "tasks": [
+            {
+                "action": t.action,
+                "name": t.name,
+                "type": t.task_type,
+                **({"oldName": t.old_name} if t.action == "renamed" else {}),
+                "changes": [_change(c) for c in t.changes],
+            }
+            for t in plan.tasks
+        ],
+        "edgesAdded": [e.to_dict() for e in plan.edges_added],
+        "edgesRemoved": [e.to_dict() for e in plan.edges_removed],
+        "schedule": [_change(c) for c in plan.schedule],
+        "notes": list(plan.notes),
+        "drift": plan.drift,
+    }
+
+
+def plan_to_json(plan: Plan) -> str:
+    """The plan as JSON, with a newline at its end."""
+    return json.dumps(plan_to_dict(plan), indent=2, ensure_ascii=False) + "\n"
+
+
+def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str:
+    """The plan for a terminal, with a newline at its end.
+
+    Args:
+        color: with ANSI colours.
+        details: also the fields of added tasks, and the differences inside long texts.
+    """
+    paint = _Paint(color)
+    lines = [f"{paint(_BOLD, f'{plan.project} / {plan.name}')}: {_ACTION[plan.action]}"]
+    if plan.action == "create" and not details:
+        lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
+    else:
+        lines += _section(paint, "workflow", plan.workflow)
+        lines += _section(paint, "parameters", plan.params, value_of=_param)
+        for task in plan.tasks:
+            lines += _task(paint, task, details)
+        lines += [paint.sign("+", f"  + {e.pre} -> {e.post}") for e in plan.edges_added]
+        lines += [paint.sign("-", f"  - {e.pre} -> {e.post}") for e in plan.edges_removed]
+        lines += _section(paint, "schedule", plan.schedule)
+    lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
+    if plan.drift:
+        lines.append(paint(_RED, f"  warning: {plan.drift}"))
+    if plan.action != "unchanged":
+        lines.append(f"  {summary(plan)}")
+    return "\n".join(lines) + "\n"
+
+
+def summary(plan: Plan) -> str:
+    """One line that counts."""
+    counts = {a: sum(1 for t in plan.tasks if t.action == a) for a in ("added", "changed", "renamed", "removed")}
+    parts = [f"{n} {'task' if n == 1 else 'tasks'} {a}" for a, n in counts.items() if n]
+    edges = len(plan.edges_added) + len(plan.edges_removed)
+    if edges:
+        parts.append(f"{edges} {'edge' if edges == 1 else 'edges'} changed")
+    if plan.params:
+        parts.append(f"{len(plan.params)} {'parameter' if len(plan.params) == 1 else 'parameters'} changed")
+    if plan.workflow:
+        parts.append("settings changed")
+    if plan.schedule:
+        parts.append("schedule changed")
+    return ", ".join(parts) or "no changes"
+
+
+class _Paint:
+    def __init__(self, on: bool) -> None:
+        self._on = on
+
+    def __call__(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{_OFF}" if self._on else text
+
+    def sign(self, sign: str, text: str) -> str:
+        return self(_COLOUR[sign], text)
+
+
+def _task(paint: _Paint, task: TaskChange, details: bool) -> list[str]:
+    sign = _SIGN[task.action]
+    name = f"{task.old_name} -> {task.name}" if task.action == "renamed" else task.name
+    lines = [paint.sign(sign, f"  {sign} {name} [{task.task_type}]")]
+    if task.action == "changed" or details:
+        for change in task.changes:
+            lines += _change_lines(paint, change, "      ", added=task.action == "added")
+    return lines
+
+
+def _section(paint: _Paint, title: str, changes: tuple[Change, ...], value_of: Any = None) -> list[str]:
+    if not changes:
+        return []
+    lines = [f"  {title}"]
+    for change in changes:
+        if value_of is not None:
+            change = Change(change.field, value_of(change.before), value_of(change.after))
+        lines += _change_lines(paint, change, "      ", added=change.before is None)
+    return lines
+
+
+def _change_lines(paint: _Paint, change: Change, indent: str, *, added: bool) -> list[str]:
+    before, after = change.before, change.after
+    if _is_long(before) or _is_long(after):
+        lines = [f"{indent}{change.field}:"]
+        old, new = ("" if added else _text(before)).splitlines(), _text(after).splitlines()
+        if added:
+            return lines + [paint.sign("+", f"{indent}  + {line}") for line in new]
+        for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]:
+            colour = {"+": _GREEN, "-": _RED, "@": _DIM}.get(line[:1])
+            lines.append(indent + "  " + (paint(colour, line) if colour else line))
+        if len(lines) == 1:  # only the line ends differ
+            lines += [f"{indent}  - {before!r}", f"{indent}  + {after!r}"]
+        return lines
+    if added:
+        return [f"{indent}{change.field}: {_short(after)}"]
+    return [f"{indent}{change.field}: {_short(before)} -> {_short(after)}"]
+
+
+def _is_long(value: Any) -> bool:
+    return (isinstance(value, str) and ("\n" in value or len(value) > SHORT)) or (
+        isinstance(value, list | dict) and len(json.dumps(value, ensure_ascii=False, default=str)) > SHORT
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def _short(value: Any) -> str:
+    return "(none)" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _param(value: Any) -> Any:
+    """``3 (INTEGER)``: a parameter in one breath."""
+    if not isinstance(value, dict):
+        return value
+    return f"{value['value']} ({value['type']})"
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {"field": change.field, "before": change.before, "after": change.after}

@@ -1,0 +1,472 @@
+"""DolphinScheduler's REST API: one small method for each request that dsflow makes.
+
+The same paths serve 3.1 and 3.2 unless a method says otherwise. Every answer is an envelope
+``{"code": 0, "msg": ..., "data": ...}``; a code other than 0 becomes a :class:`RefusedError` that says what was being
+done. Only GET requests are repeated after a broken connection: nothing is ever sent twice that changes something.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from dsflow.config import Profile
+from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.errors import ServerError, UnreachableError
+
+if TYPE_CHECKING:
+    import httpx
+
+JsonDict = dict[str, Any]
+
+PAGE_SIZE = 100
+MAX_TASK_CODES = 99  # gen-task-codes refuses 100 and more
+GET_ATTEMPTS = 3
+LOG_LINES = 10_000
+
+# org.apache.dolphinscheduler.api.enums.Status
+WORKFLOW_NOT_FOUND = 50003
+PROJECT_NOT_FOUND = frozenset({10018, 10190})
+
+
+class RestClient:
+    """A connection to one server as one user.
+
+    Args:
+        profile: where to and as whom.
+        timeout: seconds for one request.
+        transport: an ``httpx`` transport in place of the network (for tests).
+        sleep: how to wait between two attempts.
+
+    Raises:
+        ConfigError: the profile has no address or no credentials.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        import httpx
+
+        self.url = profile.require_api()
+        profile.require_credentials()
+        self._profile = profile
+        self._sleep = sleep
+        self._session: str | None = None
+        self._user: JsonDict | None = None
+        self._minor: tuple[int, int] | None = None
+        # A server beside us is not reached through a proxy that the environment names for the internet.
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)), transport=transport, follow_redirects=False
+        )
+
+    def __enter__(self) -> RestClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the log-in session ends on the server by itself."""
+        self._http.close()
+
+    # ---------------------------------------------------------------- the request
+
+    def get(self, path: str, doing: str, **params: Any) -> Any:
+        """``data`` of a GET; repeated when the connection broke."""
+        return self._call("GET", path, doing, params=params)
+
+    def post(self, path: str, doing: str, form: Mapping[str, Any] | None = None, **files: Any) -> Any:
+        """``data`` of a form POST."""
+        return self._call("POST", path, doing, form=form or {}, files=files or None)
+
+    def put(self, path: str, doing: str, form: Mapping[str, Any]) -> Any:
+        """``data`` of a form PUT."""
+        return self._call("PUT", path, doing, form=form)
+
+    def delete(self, path: str, doing: str) -> Any:
+        """``data`` of a DELETE."""
+        return self._call("DELETE", path, doing)
+
+    def pages(self, path: str, doing: str, **params: Any) -> Iterator[JsonDict]:
+        """All rows of a paged list, page after page."""
+        page = 1
+        while True:
+            data = self.get(path, doing, pageNo=page, pageSize=PAGE_SIZE, **params)
+            yield from data["totalList"]
+            if page * PAGE_SIZE >= int(data["total"]):
+                return
+            page += 1
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> Any:
+        response = self._authenticated(method, path, doing, params=params, form=form, files=files)
+        return self._unwrap(response, doing)
+
+    def _authenticated(self, method: str, path: str, doing: str, **body: Any) -> httpx.Response:
+        if self._profile.token:
+            response = self._send(method, path, doing, {"token": self._profile.token}, **body)
+            if response.status_code == 401:
+                raise AuthenticationError(
+                    f"{self.url} does not accept the access token",
+                    hint="it may have expired: make a new one (Security > Token Manage), or set DSFLOW_USER and "
+                    "DSFLOW_PASSWORD",
+                )
+            return response
+        fresh = self._session is None
+        response = self._send(method, path, doing, {"sessionId": self._session or self._log_in()}, **body)
+        if response.status_code == 401 and not fresh:
+            # Another log-in of the same user, or a change of the user, ended our session.
+            response = self._send(method, path, doing, {"sessionId": self._log_in()}, **body)
+        if response.status_code == 401:
+            raise AuthenticationError(f"{self.url} ended the session of user {self._profile.user!r} at once")
+        return response
+
+    def _log_in(self) -> str:
+        form = {"userName": self._profile.user, "userPassword": self._profile.password}
+        doing = f"log in as {self._profile.user!r}"
+        response = self._send("POST", "/login", doing, {}, form=form)
+        if response.status_code == 401:
+            raise AuthenticationError(self._log_in_refused("refused"))
+        try:
+            data = self._unwrap(response, doing)
+        except RefusedError as error:
+            if error.code is None:
+                raise
+            raise AuthenticationError(
+                self._log_in_refused(error.reason), hint="check DSFLOW_USER and DSFLOW_PASSWORD"
+            ) from error
+        self._http.cookies.clear()
+        self._session = str(data["sessionId"])
+        return self._session
+
+    def _log_in_refused(self, reason: str) -> str:
+        return f"{self.url} does not let user {self._profile.user!r} in: {reason}"
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        headers: Mapping[str, str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        import httpx
+
+        attempts = GET_ATTEMPTS if method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                return self._http.request(
+                    method,
+                    self.url + path,
+                    params=params,
+                    data=form,
+                    files=files,
+                    headers={**headers, "language": "en_US"},
+                )
+            except httpx.HTTPError as error:
+                refused = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                if attempt == attempts or (refused and attempt > 1):
+                    raise self._unreachable(doing, error) from error
+                self._sleep(0.2 * attempt)
+            except httpx.InvalidURL as error:
+                raise UnreachableError(f"api_url {self.url!r} is no valid address: {error}") from error
+        raise AssertionError("unreachable")
+
+    def _unreachable(self, doing: str, error: Exception) -> UnreachableError:
+        import httpx
+
+        if isinstance(error, httpx.TimeoutException):
+            what = f"no answer from {self.url} within the time limit"
+        elif isinstance(error, httpx.ConnectError):
+            what = f"no DolphinScheduler answers at {self.url}: {error}"
+        else:
+            what = f"the connection to {self.url} broke: {error or type(error).__name__}"
+        return UnreachableError(
+            f"could not {doing}: {what}", hint="is the server running, and is DSFLOW_API_URL (or api_url) right?"
+        )
+
+    def _unwrap(self, response: httpx.Response, doing: str) -> Any:
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or "code" not in body:
+            raise self._no_envelope(response, doing)
+        code = int(body["code"])  # sometimes a string
+        if code != 0:
+            raise RefusedError(doing, _first_line(body.get("msg")), code=code)
+        return body.get("data")
+
+    def _no_envelope(self, response: httpx.Response, doing: str) -> ServerError:
+        hint = None
+        if response.status_code in (301, 302, 404, 405) or "html" in response.headers.get("content-type", ""):
+            hint = "api_url must lead to the REST API, such as http://host:12345/dolphinscheduler"
+        kind = response.headers.get("content-type", "nothing").split(";")[0]
+        return RefusedError(
+            doing, f"{response.request.url.copy_with(query=None)} answered {response.status_code} with {kind}, "
+            "not with DolphinScheduler's JSON", hint=hint,
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------- the server and the user
+
+    def series(self) -> tuple[int, int]:
+        """(3, 1) or (3, 2): which REST API the server speaks (3.2 and later renamed the monitor's paths)."""
+        if self._minor is None:
+            self.user()  # so that a wrong password is reported as one
+            try:
+                self.get("/monitor/MASTER", "find out the server's version")
+                self._minor = (3, 2)
+            except RefusedError:
+                self.get("/monitor/masters", "find out the server's version")
+                self._minor = (3, 1)
+        return self._minor
+
+    def user(self, *, refresh: bool = False) -> JsonDict:
+        """The user that the credentials belong to: ``id``, ``userName``, ``tenantId``, ``tenantCode``, ..."""
+        if self._user is None or refresh:
+            user = cast(JsonDict, self.get("/users/get-user-info", "ask who the user is"))
+            if not user.get("tenantCode") and user.get("tenantId"):
+                # 3.1 gives an administrator's tenant by its id only.
+                codes = {int(t["id"]): t["tenantCode"] for t in self.tenants()}
+                user["tenantCode"] = codes.get(int(user["tenantId"]))
+            self._user = user
+        return self._user
+
+    def users(self) -> list[JsonDict]:
+        """Every user (administrators only)."""
+        return list(self.pages("/users/list-paging", "list the users"))
+
+    def update_user(self, user: Mapping[str, Any]) -> None:
+        """Write a user back; ``user`` holds all fields of the form, an empty password leaves the password alone."""
+        self.post("/users/update", f"update user {user['userName']!r}", user)
+
+    def tenants(self) -> list[JsonDict]:
+        """Every tenant: ``id``, ``tenantCode``."""
+        return cast("list[JsonDict]", self.get("/tenants/list", "list the tenants"))
+
+    def create_tenant(self, code: str, queue_id: int, description: str) -> None:
+        """Create a tenant."""
+        form = {"tenantCode": code, "queueId": queue_id, "description": description}
+        self.post("/tenants", f"create tenant {code!r}", form)
+
+    def queues(self) -> list[JsonDict]:
+        """Every YARN queue: ``id``, ``queueName``."""
+        return cast("list[JsonDict]", self.get("/queues/list", "list the queues"))
+
+    def worker_groups(self) -> list[str]:
+        """The names of the worker groups."""
+        return [str(n) for n in self.get("/worker-groups/all", "list the worker groups")]
+
+    def environments(self) -> list[JsonDict]:
+        """Every environment: ``code``, ``name``, ``config``, ``workerGroups``."""
+        return list(self.get("/environment/query-environment-list", "list the environments"))
+
+    def create_environment(self, name: str, config: str, description: str, worker_groups: list[str]) -> None:
+        """Create an environment bound to ``worker_groups``."""
+        form = {"name": name, "config": config, "description": description, "workerGroups": json.dumps(worker_groups)}
+        self.post("/environment/create", f"create environment {name!r}", form)
+
+    def update_environment(self, code: int, name: str, config: str, description: str, worker_groups: list[str]) -> None:
+        """Replace an environment's content."""
+        form = {
+            "code": code,
+            "name": name,
+            "config": config,
+            "description": description,
+            "workerGroups": json.dumps(worker_groups),
+        }
+        self.post("/environment/update", f"update environment {name!r}", form)
+
+    def alert_groups(self) -> list[JsonDict]:
+        """Every alert group: ``id``, ``groupName``."""
+        return cast("list[JsonDict]", self.get("/alert-groups/list", "list the alert groups"))
+
+    def task_groups(self) -> list[JsonDict]:
+        """Every task group: ``id``, ``name``, ``projectCode``."""
+        return list(self.pages("/task-group/list-paging", "list the task groups"))
+
+    def datasources(self) -> list[JsonDict]:
+        """Every datasource: ``id``, ``name``, ``type``."""
+        return list(self.pages("/datasources", "list the datasources"))
+
+    def resources(self) -> list[JsonDict]:
+        """The tree of files in the resource centre: ``id`` (3.1), ``fullName``, ``children``."""
+        return cast("list[JsonDict]", self.get("/resources/list", "list the resources", type="FILE", fullName=""))
+
+    def resource_base(self) -> str:
+        """3.2 only: where the store of files begins, such as ``file:/dolphinscheduler``."""
+        return str(self.get("/resources/base-dir", "ask for the folder of the resources", type="FILE"))
+
+    # ---------------------------------------------------------------- projects and workflows
+
+    def projects(self) -> list[JsonDict]:
+        """The projects that the user may see: ``code``, ``name``."""
+        return list(self.pages("/projects", "list the projects"))
+
+    def project_code(self, name: str) -> int | None:
+        """The code of the project of that name, or None."""
+        for row in self.pages("/projects", f"look for project {name!r}", searchVal=name):
+            if row["name"] == name:
+                return int(row["code"])
+        return None
+
+    def create_project(self, name: str, description: str) -> int:
+        """Create a project; gives its code."""
+        form = {"projectName": name, "description": description, "userName": self.user()["userName"]}
+        data = self.post("/projects", f"create project {name!r}", form)
+        return int(data["code"])
+
+    def workflows(self, project: int) -> list[JsonDict]:
+        """The workflows of a project: ``code``, ``name``, ``releaseState``, ``version``."""
+        return list(self.pages(f"/projects/{project}/process-definition", "list the workflows"))
+
+    def workflow_code(self, project: int, name: str) -> int | None:
+        """The code of the workflow of that name, or None."""
+        for row in self.pages(f"/projects/{project}/process-definition", f"look for workflow {name!r}", searchVal=name):
+            if row["name"] == name:
+                return int(row["code"])
+        return None
+
+    def workflow(self, project: int, code: int) -> JsonDict:
+        """``processDefinition``, ``processTaskRelationList`` and ``taskDefinitionList`` of a workflow."""
+        return cast(JsonDict, self.get(f"/projects/{project}/process-definition/{code}", f"read workflow {code}"))
+
+    def task_codes(self, project: int, count: int) -> list[int]:
+        """``count`` codes that no task has yet."""
+        codes: list[int] = []
+        while len(codes) < count:
+            number = min(count - len(codes), MAX_TASK_CODES)
+            path = f"/projects/{project}/task-definition/gen-task-codes"
+            codes += [int(c) for c in self.get(path, "reserve task codes", genNum=number)]
+        return codes
+
+    def release(self, project: int, code: int, state: str) -> None:
+        """Set a workflow ``ONLINE`` or ``OFFLINE``; the latter takes its schedule offline too."""
+        path = f"/projects/{project}/process-definition/{code}/release"
+        self.post(path, f"set workflow {code} {state}", {"releaseState": state})
+
+    def delete_workflow(self, project: int, code: int) -> None:
+        """Delete an offline workflow and its tasks."""
+        self.delete(f"/projects/{project}/process-definition/{code}", f"delete workflow {code}")
+
+    # ---------------------------------------------------------------- schedules
+
+    def schedules(self, project: int, workflow: int) -> list[JsonDict]:
+        """The schedules of a workflow (3.1 lets one make several)."""
+        path = f"/projects/{project}/schedules"
+        return list(self.pages(path, "list the schedules", processDefinitionCode=workflow))
+
+    def preview_schedule(self, project: int, schedule: str) -> list[str]:
+        """The next times of a schedule that is not made yet; refused when its crontab is not valid."""
+        data = self.post(f"/projects/{project}/schedules/preview", "check the schedule", {"schedule": schedule})
+        return [str(t) for t in data or []]
+
+    def create_schedule(self, project: int, form: Mapping[str, Any]) -> None:
+        """Create a schedule on an ONLINE workflow; it starts offline."""
+        self.post(f"/projects/{project}/schedules", "create the schedule", form)
+
+    def update_schedule(self, project: int, schedule: int, form: Mapping[str, Any]) -> None:
+        """Change an offline schedule."""
+        self.put(f"/projects/{project}/schedules/{schedule}", f"update schedule {schedule}", form)
+
+    def release_schedule(self, project: int, schedule: int, online: bool) -> None:
+        """Set a schedule online (the workflow must be) or offline."""
+        state = "online" if online else "offline"
+        self.post(f"/projects/{project}/schedules/{schedule}/{state}", f"set schedule {schedule} {state}")
+
+    # ---------------------------------------------------------------- runs
+
+    def start(self, project: int, form: Mapping[str, Any]) -> int | None:
+        """Start a workflow; gives 3.2's trigger code, None on 3.1."""
+        data = self.post(f"/projects/{project}/executors/start-process-instance", "start the workflow", form)
+        if isinstance(data, list):
+            data = data[0] if data else None
+        return int(data) if data is not None else None
+
+    def execute(self, project: int, instance: int, action: str) -> None:
+        """STOP, PAUSE, REPEAT_RUNNING, START_FAILURE_TASK_PROCESS or RECOVER_SUSPENDED_PROCESS on an instance."""
+        form = {"processInstanceId": instance, "executeType": action}
+        self.post(f"/projects/{project}/executors/execute", f"{action.lower()} run {instance}", form)
+
+    def instances_of_trigger(self, project: int, trigger: int) -> list[JsonDict]:
+        """3.2 only: the instances that one start made."""
+        path = f"/projects/{project}/process-instances/trigger"
+        return list(self.get(path, "look for the run that was started", triggerCode=trigger) or [])
+
+    def newest_instances(self, project: int, workflow: int, count: int = 20) -> list[JsonDict]:
+        """The newest instances of a workflow, newest first."""
+        path = f"/projects/{project}/process-instances"
+        data = self.get(path, "list the runs", processDefineCode=workflow, pageNo=1, pageSize=count)
+        return cast("list[JsonDict]", data["totalList"])
+
+    def instance(self, project: int, instance: int) -> JsonDict:
+        """One process instance."""
+        return cast(JsonDict, self.get(f"/projects/{project}/process-instances/{instance}", f"read run {instance}"))
+
+    def task_instances(self, project: int, instance: int) -> list[JsonDict]:
+        """The task instances of a process instance, of each task the newest attempt."""
+        data = self.get(f"/projects/{project}/process-instances/{instance}/tasks", f"read the tasks of run {instance}")
+        return cast("list[JsonDict]", data["taskList"])
+
+    def task_attempts(self, project: int, instance: int) -> list[JsonDict]:
+        """The task instances of a process instance, also those that a retry or a recovery has replaced."""
+        path = f"/projects/{project}/task-instances"
+        return list(self.pages(path, f"read the tasks of run {instance}", processInstanceId=instance))
+
+    def log(self, task_instance: int) -> str:
+        """The whole log of a task instance."""
+        parts: list[str] = []
+        skip = 0
+        while True:
+            data = self.get(
+                "/log/detail", f"read the log of task instance {task_instance}",
+                taskInstanceId=task_instance, skipLineNum=skip, limit=LOG_LINES,
+            )  # fmt: skip
+            if isinstance(data, str):
+                return data
+            parts.append(data.get("message") or "")
+            lines = int(data.get("lineNum") or 0)
+            if lines < LOG_LINES:
+                return "".join(parts)
+            skip += lines
+
+    # ---------------------------------------------------------------- export and import
+
+    def export(self, project: int, codes: list[int]) -> Any:
+        """The web page's export of some workflows, as it is."""
+        form = {"codes": ",".join(map(str, codes))}
+        response = self._authenticated(
+            "POST", f"/projects/{project}/process-definition/batch-export", "export workflows", form=form
+        )
+        body = response.json()
+        if isinstance(body, dict) and "code" in body:
+            return self._unwrap(response, "export workflows")
+        return body
+
+    def import_workflows(self, project: int, exported: Any) -> Any:
+        """Import what :meth:`export` gave; the server renames the workflow and gives its tasks new codes."""
+        file = ("workflows.json", json.dumps(exported).encode(), "application/json")
+        return self.post(f"/projects/{project}/process-definition/import", "import workflows", file=file)
+
+
+def _first_line(text: Any) -> str:
+    lines = str(text or "no reason given").strip().splitlines()
+    return lines[0] if lines else "no reason given"

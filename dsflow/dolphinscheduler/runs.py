@@ -1,0 +1,413 @@
+"""Runs on a server: start one, find it, follow it, report it, stop it.
+
+DolphinScheduler's start does not say which run it started: 3.2 answers a trigger code that leads to it, 3.1 answers
+nothing. There each start carries a mark among its start parameters, which the run shows, so that of two starts at the
+same moment each finds its own run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dsflow.config import Profile
+from dsflow.definition import Definition, JsonDict, Property
+from dsflow.dolphinscheduler import names as kinds
+from dsflow.dolphinscheduler.codec import global_params, task_params
+from dsflow.dolphinscheduler.names import server_names
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.submit import ServerState, web_url
+from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
+from dsflow.report import (
+    FAILURE,
+    FINAL_STATES,
+    RUNNING,
+    SKIPPED,
+    STOPPED,
+    SUCCESS,
+    WAITING,
+    RunReport,
+    TaskReport,
+)
+
+FIND_TIMEOUT = 60.0
+PATIENCE = 60.0  # how long following goes on while the server does not answer
+MARK = "dsflow.start"
+
+_STATES = {
+    "SUBMITTED_SUCCESS": WAITING,
+    "SERIAL_WAIT": WAITING,
+    "WAIT_TO_RUN": WAITING,
+    "DELAY_EXECUTION": WAITING,
+    "DISPATCH": WAITING,
+    "RUNNING_EXECUTION": RUNNING,
+    "READY_PAUSE": RUNNING,
+    "READY_STOP": RUNNING,
+    "READY_BLOCK": RUNNING,
+    "NEED_FAULT_TOLERANCE": RUNNING,
+    "FAILOVER": RUNNING,
+    "PAUSE": STOPPED,
+    "STOP": STOPPED,
+    "KILL": STOPPED,
+    "BLOCK": STOPPED,
+    "FAILURE": FAILURE,
+    "SUCCESS": SUCCESS,
+    "FORCED_SUCCESS": SUCCESS,
+}
+
+Snapshot = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run on a server.
+
+    Attributes:
+        instance: DolphinScheduler's id of the process instance.
+        url: its page.
+    """
+
+    project: str
+    project_code: int
+    workflow: str
+    workflow_code: int
+    instance: int
+    url: str
+
+
+class Runs:
+    """The runs of one server.
+
+    Args:
+        sleep: how to wait between two questions.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        rest: RestClient,
+        profile: Profile,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rest = rest
+        self._profile = profile
+        self._sleep = sleep
+        self._clock = clock
+
+    # ---------------------------------------------------------------- starting
+
+    def start(
+        self,
+        state: ServerState,
+        project: str,
+        name: str,
+        params: Mapping[str, str],
+        definition: Definition | None = None,
+    ) -> Run:
+        """Start a workflow and find the run.
+
+        Args:
+            state: what the server holds.
+            params: values for global parameters, over their defaults.
+            definition: gives worker group, warning and fixed parameters; without it the server's defaults hold.
+
+        Raises:
+            RunError: there is no such workflow, it is offline, or no run appeared.
+            ParameterError: a parameter that the workflow does not have, or that cannot be set at a start.
+        """
+        if state.code is None or state.definition is None:
+            raise RunError(f"project {project!r} has no workflow {name!r} on the server", hint="submit it first")
+        if not state.online:
+            raise RunError(f"workflow {name!r} is offline on the server", hint="submit it with release_state ONLINE")
+        declared = definition or state.definition
+        check_params(declared, state, params)
+        before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}
+        mark = uuid.uuid4().hex if self._rest.series() < (3, 2) else ""
+        trigger = self._rest.start(state.project_code, self._form(state, declared, params, mark))
+        instance = self._find(state, before, trigger, mark)
+        return self._run(project, state.project_code, name, state.code, instance)
+
+    def _form(self, state: ServerState, definition: Definition, params: Mapping[str, str], mark: str) -> JsonDict:
+        group: Any = 0
+        if definition.warning_group:
+            group = server_names(self._rest).code(kinds.ALERT_GROUP, definition.warning_group)
+        form: JsonDict = {
+            "processDefinitionCode": state.code,
+            "scheduleTime": "",
+            "failureStrategy": definition.schedule.failure_strategy if definition.schedule else "CONTINUE",
+            "warningType": definition.warning_type,
+            "warningGroupId": group,
+            "execType": "START_PROCESS",
+            "processInstancePriority": definition.schedule.process_instance_priority
+            if definition.schedule
+            else "MEDIUM",
+            "workerGroup": definition.worker_group,
+            "environmentCode": -1,
+            "startParams": json.dumps({**params, MARK: mark} if mark else dict(params)),
+            "dryRun": 0,
+        }
+        if self._rest.series() >= (3, 2):
+            form["tenantCode"] = self._profile.tenant or self._rest.user().get("tenantCode") or "default"
+        return form
+
+    def _find(self, state: ServerState, before: set[int], trigger: int | None, mark: str) -> int:
+        assert state.code is not None
+        end = self._clock() + FIND_TIMEOUT
+        pause = 0.1
+        while self._clock() < end:
+            if trigger is not None:
+                found = [int(i["id"]) for i in self._rest.instances_of_trigger(state.project_code, trigger)]
+            else:
+                rows = self._rest.newest_instances(state.project_code, state.code, 100)
+                found = []
+                for new in {int(i["id"]) for i in rows} - before:
+                    before.add(new)  # the mark is there from the first moment: each run is asked only once
+                    if mark in str(self._rest.instance(state.project_code, new).get("commandParam")):
+                        found.append(new)
+            if found:
+                return found[0]
+            self._sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+        raise RunError(
+            f"the server accepted the start, but made no run within {FIND_TIMEOUT:.0f} s",
+            hint="is a master server running? The run may still come: look at the workflow's page",
+        )
+
+    def existing(self, project: str, project_code: int, instance: int) -> Run:
+        """A run that somebody started."""
+        row = self._rest.instance(project_code, instance)
+        code = int(row["processDefinitionCode"])
+        definition = row.get("processDefinition") or (row.get("dagData") or {}).get("processDefinition") or {}
+        workflow = definition.get("name") or str(row.get("name") or "")
+        return self._run(project, project_code, workflow, code, instance)
+
+    def _run(self, project: str, project_code: int, name: str, code: int, instance: int) -> Run:
+        url = f"{web_url(self._profile)}/projects/{project_code}/workflow/instances/{instance}?code={code}"
+        return Run(project, project_code, name, code, instance, url)
+
+    # ---------------------------------------------------------------- following
+
+    def snapshots(self, run: Run, *, poll: float = 1.0) -> Iterator[tuple[str, Snapshot]]:
+        """The run's state with the states of its tasks, each time one of them changed; the last one is final.
+
+        Raises:
+            UnreachableError: the server did not answer for a minute.
+        """
+        seen: tuple[str, Snapshot] | None = None
+        silent_since: float | None = None
+        while True:
+            try:
+                current = self._snapshot(run)
+                silent_since = None
+            except UnreachableError:
+                silent_since = silent_since if silent_since is not None else self._clock()
+                if self._clock() - silent_since > PATIENCE:
+                    raise
+                self._sleep(poll)
+                continue
+            if current != seen:
+                seen = current
+                yield current
+            if current[0] in FINAL_STATES:
+                return
+            self._sleep(poll)
+
+    def _snapshot(self, run: Run) -> tuple[str, Snapshot]:
+        # The run first: when it is final, so are the tasks that are read after it.
+        state = map_state(self._rest.instance(run.project_code, run.instance)["state"])
+        rows = _newest_attempts(self._rest.task_instances(run.project_code, run.instance))
+        return state, {name: map_state(row["state"]) for name, row in rows.items()}
+
+    # ---------------------------------------------------------------- reporting
+
+    def report(self, run: Run, definition: Definition | None = None, *, logs: bool = True) -> RunReport:
+        """What became of a run.
+
+        Args:
+            definition: gives the order and the OUT parameters' types; without it those of the version that ran hold.
+            logs: also fetch each task's log.
+        """
+        row = self._rest.instance(run.project_code, run.instance)
+        state = map_state(row["state"])
+        rows = _newest_attempts(self._rest.task_instances(run.project_code, run.instance))
+        attempts: dict[str, list[JsonDict]] = {}
+        for attempt in sorted(self._rest.task_attempts(run.project_code, run.instance), key=lambda r: int(r["id"])):
+            attempts.setdefault(attempt["name"], []).append(attempt)
+        tasks = []
+        for name, kind, outs in self._tasks_of(row, definition, rows):
+            report = TaskReport(name, kind)
+            if name in rows:
+                self._fill(report, rows[name], attempts.get(name) or [rows[name]], outs, logs)
+            elif state in FINAL_STATES:
+                report.state = SKIPPED
+            tasks.append(report)
+        return RunReport(
+            workflow=run.workflow, state=state, tasks=tasks, seconds=_seconds(row), where=run.url, instance=run.instance
+        )
+
+    def _tasks_of(
+        self, row: JsonDict, definition: Definition | None, rows: Mapping[str, JsonDict]
+    ) -> list[tuple[str, str, list[Property]]]:
+        if definition is not None:
+            return [(t.name, t.task_type, [p for p in t.local_params if p.direct == "OUT"]) for t in definition.tasks]
+        dag = (row.get("dagData") or {}).get("taskDefinitionList") or []
+        found = []
+        for task in dag:
+            local = [Property.from_dict(p) for p in task_params(task).get("localParams") or []]
+            found.append((task["name"], task["taskType"], [p for p in local if p.direct == "OUT"]))
+        known = {name for name, _, _ in found}
+        return found + [(n, r["taskType"], []) for n, r in rows.items() if n not in known]
+
+    def _fill(
+        self, report: TaskReport, row: JsonDict, attempts: list[JsonDict], outs: list[Property], logs: bool
+    ) -> None:
+        started = [a for a in attempts if a.get("startTime")]
+        report.state = map_state(row["state"])
+        report.seconds = sum(_seconds(a) for a in started)
+        report.attempts = len(started)
+        report.outputs = _outputs(row, outs)
+        if logs:
+            report.log = "".join(self.log(a) for a in started)
+
+    def log(self, row: JsonDict) -> str:
+        """A task instance's log; when it cannot be read (its worker is gone), a line that says so."""
+        try:
+            return self._rest.log(int(row["id"]))
+        except UnreachableError:
+            raise
+        except ServerError as error:
+            return f"(the log could not be read: {error.message})\n"
+
+    # ---------------------------------------------------------------- acting
+
+    def stop(self, run: Run) -> None:
+        """Kill the run's tasks."""
+        self._rest.execute(run.project_code, run.instance, "STOP")
+
+    def pause(self, run: Run) -> None:
+        """Let the running tasks end and start no further ones."""
+        self._rest.execute(run.project_code, run.instance, "PAUSE")
+
+    def recover(self, run: Run) -> None:
+        """Go on: run the failed tasks again, or go on with a paused or stopped run.
+
+        Raises:
+            RunError: the run is in no state to recover from.
+        """
+        before = self._rest.instance(run.project_code, run.instance)
+        actions = {
+            "FAILURE": "START_FAILURE_TASK_PROCESS",
+            "STOP": "RECOVER_SUSPENDED_PROCESS",
+            "PAUSE": "RECOVER_SUSPENDED_PROCESS",
+        }
+        state = before["state"]
+        if state not in actions:
+            raise RunError(f"run {run.instance} is {state}: only a failed, paused or stopped run can be recovered")
+        self._rest.execute(run.project_code, run.instance, actions[state])
+        self._wait_until_moved(run, before)
+
+    def _wait_until_moved(self, run: Run, before: JsonDict) -> None:
+        """Until the master has taken the command up: before that, following would see the old end."""
+        end = self._clock() + FIND_TIMEOUT
+        while self._clock() < end:
+            now = self._rest.instance(run.project_code, run.instance)
+            if any(now.get(k) != before.get(k) for k in ("state", "runTimes", "restartTime")):
+                return
+            self._sleep(0.2)
+        raise RunError(
+            f"the server accepted to recover run {run.instance}, but did not go on with it within {FIND_TIMEOUT:.0f} s",
+            hint="is a master server running?",
+        )
+
+    def newest(self, project_code: int, workflow_code: int, count: int) -> list[JsonDict]:
+        """The newest runs of a workflow: ``id``, ``state`` (of :mod:`dsflow.report`), ``startTime``, ``seconds``."""
+        rows = self._rest.newest_instances(project_code, workflow_code, count)
+        return [
+            {
+                "id": int(r["id"]),
+                "state": map_state(r["state"]),
+                "startTime": r.get("startTime"),
+                "seconds": _seconds(r),
+                "startedBy": r.get("executorName"),
+                "commandType": r.get("commandType"),
+            }
+            for r in rows
+        ]
+
+
+def map_state(state: str) -> str:
+    """DolphinScheduler's state of a run or a task as one of :mod:`dsflow.report`."""
+    return _STATES.get(state, RUNNING)
+
+
+def check_params(definition: Definition, state: ServerState, params: Mapping[str, str]) -> None:
+    """Raise ParameterError for a parameter that cannot be set when starting."""
+    fixed = set(definition.fixed_params)
+    known = [p["prop"] for p in global_params(state.raw["processDefinition"])]
+    for name in params:
+        if name in fixed:
+            raise ParameterError(
+                f"parameter {name!r} is written into a field that DolphinScheduler does not substitute: it cannot be set "
+                "when starting",
+                hint=f"set it when submitting: submit --set {name}=...",
+            )
+        if name not in known:
+            raise ParameterError(
+                f"workflow {definition.name!r} on the server has no parameter {name!r}",
+                hint=f"it has: {', '.join(known) or 'none'}",
+            )
+
+
+def _newest_attempts(rows: list[JsonDict]) -> dict[str, JsonDict]:
+    newest: dict[str, JsonDict] = {}
+    for row in sorted(rows, key=lambda r: int(r["id"])):
+        newest[row["name"]] = row
+    return newest
+
+
+def _outputs(row: JsonDict, outs: list[Property]) -> dict[str, Any]:
+    pool = row.get("varPool") or []
+    values = {p["prop"]: p.get("value") for p in (json.loads(pool) if isinstance(pool, str) else pool)}
+    found = {}
+    for out in outs:
+        value = values.get(out.prop)
+        if value not in (None, ""):
+            found[out.prop] = typed(out.type, str(value))
+    return found
+
+
+def typed(kind: str, text: str) -> Any:
+    """A parameter's text as its type says; the text itself where it does not fit."""
+    try:
+        if kind in ("INTEGER", "LONG"):
+            return int(text)
+        if kind in ("FLOAT", "DOUBLE"):
+            return float(text)
+    except ValueError:
+        return text
+    if kind == "BOOLEAN" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if kind == "LIST":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _seconds(row: JsonDict) -> float:
+    start, end = row.get("startTime"), row.get("endTime")
+    if not start or not end:
+        return 0.0
+    form = "%Y-%m-%d %H:%M:%S"
+    try:
+        return max(0.0, (datetime.strptime(end, form) - datetime.strptime(start, form)).total_seconds())
+    except ValueError:
+        return 0.0

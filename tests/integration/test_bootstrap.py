@@ -1,0 +1,75 @@
+"""Bootstrapping a real server, twice."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from dsflow.definition import Definition, TaskDefinition
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.errors import ConfigError, ServerError
+
+
+def test_everything_is_made_once_and_said(server: Server, running: Any) -> None:
+    mark = os.urandom(3).hex()
+    user = server.rest.user()
+    before = next(u for u in server.rest.users() if u["userName"] == "admin")
+    wanted: dict[str, Any] = {
+        "tenant": f"tenant{mark}",
+        "project": f"project {mark}",
+        "environment": f"environment {mark}",
+        "variables": {"A": 'x "y" $HOME', "B": "2"},
+    }
+    said: list[str] = []
+    try:
+        server.bootstrap(**wanted, say=said.append)
+        assert len(said) == 4
+        assert all(" made" in line or "now has" in line for line in said)
+        again: list[str] = []
+        server.bootstrap(**wanted, say=again.append)
+        assert len(again) == 4
+        assert all("already" in line for line in again)
+        after = next(u for u in server.rest.users() if u["userName"] == "admin")
+        assert after["tenantCode"] == wanted["tenant"]
+        for key in ("email", "phone", "timeZone", "userType", "state", "userPassword"):
+            assert after[key] == before[key]
+        with RestClient(running.profile()) as fresh:
+            fresh.user()
+    finally:
+        server.bootstrap(tenant=user["tenantCode"], environment="dsflow tests", say=said.append)
+
+
+def test_an_environment_keeps_its_other_lines_and_reaches_the_task(server: Server, project: str) -> None:
+    name = f"environment {project}"
+    server.rest.create_environment(name, "# by hand\nexport KEPT=kept\nexport A=old", "", ["default"])
+    said: list[str] = []
+    task = TaskDefinition("a", "SHELL", {"rawScript": 'echo "[$KEPT|$A|$B]"'}, environment=name)
+    definition = Definition(project, "flow", (task,), ())
+    try:
+        server.bootstrap(environment=name, variables={"A": 'a "quoted" value', "B": "$A!"}, say=said.append)
+        held = next(e for e in server.rest.environments() if e["name"] == name)
+        assert held["config"].splitlines() == [
+            "# by hand", "export KEPT=kept", 'export A="a \\"quoted\\" value"', 'export B="$A!"',
+        ]  # fmt: skip
+        assert "A" in said[0]
+        server.submit(definition)
+        run = server.start(definition)
+        assert server.follow(run, poll=0.2) == "SUCCESS"
+        assert '[kept|a "quoted" value|a "quoted" value!]' in server.report(run).task("a").log
+    finally:
+        server.bootstrap(environment="dsflow tests", say=said.append)
+
+
+def test_what_is_refused(server: Server) -> None:
+    with pytest.raises(ConfigError, match="no name"):
+        server.bootstrap(environment="e", variables={"1x": "a"})
+    with pytest.raises(ConfigError, match="more than one line"):
+        server.bootstrap(environment="e", variables={"X": "a\nb"})
+    with pytest.raises(ConfigError, match="name of an environment"):
+        server.bootstrap(variables={"X": "a"})
+    with pytest.raises(ServerError, match="no worker group 'gpu'"):
+        server.bootstrap(environment="e", worker_group="gpu")
+    assert "e" not in [e["name"] for e in server.rest.environments()]

@@ -1,0 +1,156 @@
+"""Wrong passwords, tokens, ports and rights: a clear error, and nothing changed."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dsflow.definition import Definition, TaskDefinition
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.errors import ConfigError, ServerError, UnreachableError
+
+
+def small(project: str) -> Definition:
+    return Definition(project, "small", (TaskDefinition("a", "SHELL", {"rawScript": "true"}),), ())
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        yield int(listener.getsockname()[1])
+
+
+def test_a_wrong_password_or_token(running: Any, project: str) -> None:
+    with running.connect(password="wrong") as server, pytest.raises(AuthenticationError, match="user 'admin'"):
+        server.plan(small(project))
+    with running.connect(token="wrong") as server, pytest.raises(AuthenticationError, match="access token"):
+        server.plan(small(project))
+    with pytest.raises(ConfigError, match="lacks the password"):
+        running.connect(password=None).__enter__()
+
+
+def test_an_access_token_serves_for_everything(server: Server, running: Any, project: str) -> None:
+    user = server.rest.user()["id"]
+    form = {"userId": user, "expireTime": "2099-01-01 00:00:00"}
+    token = server.rest.post("/access-tokens/generate", "generate a token", form)
+    server.rest.post("/access-tokens", "store the token", {**form, "token": token})
+    with running.connect(token=token, user=None, password=None) as by_token:
+        assert by_token.submit(small(project)).written
+        assert by_token.follow(by_token.start(small(project)), poll=0.2) == "SUCCESS"
+
+
+def test_a_session_that_another_log_in_ended_is_renewed(server: Server, running: Any) -> None:
+    server.rest.user()
+    server.rest._session = "00000000-0000-0000-0000-000000000000"
+    assert server.rest.user(refresh=True)["userName"] == "admin"
+
+
+def test_no_server_at_the_address(running: Any, project: str, closed_port: int, silent_port: int) -> None:
+    url = f"http://127.0.0.1:{closed_port}/dolphinscheduler"
+    with running.connect(api_url=url) as server, pytest.raises(UnreachableError, match=f"127.0.0.1:{closed_port}") as e:
+        server.plan(small(project))
+    assert e.value.exit_code == 5
+    silent = running.profile(api_url=f"http://127.0.0.1:{silent_port}/dolphinscheduler")
+    with Server(silent, timeout=0.3) as server, pytest.raises(UnreachableError, match="time limit"):
+        server.plan(small(project))
+
+
+def test_an_address_without_the_path(running: Any, project: str) -> None:
+    url = running.info["api_url"].removesuffix("/dolphinscheduler")
+    with running.connect(api_url=url) as server, pytest.raises(RefusedError, match=r"404(.|\n)*/dolphinscheduler"):
+        server.plan(small(project))
+
+
+def test_a_gateway_that_is_not_there_or_refuses(
+    server: Server, running: Any, project: str, closed_port: int, silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsflow.dolphinscheduler.gateway.CONNECT_TIMEOUT", 0.5)
+    wrong = [
+        ({"gateway": f"127.0.0.1:{closed_port}"}, UnreachableError, f"127.0.0.1:{closed_port}"),
+        ({"gateway": f"127.0.0.1:{silent_port}"}, UnreachableError, f"127.0.0.1:{silent_port}"),
+        ({"gateway": running.info["api_url"].split("/")[2]}, AuthenticationError, "or is no DolphinScheduler gateway"),
+        ({"gateway_token": "wrong"}, AuthenticationError, "gateway token"),
+        ({"gateway": "nonsense"}, ConfigError, "host:port"),
+    ]
+    for changes, kind, words in wrong:
+        with running.connect(**changes) as other, pytest.raises(kind, match=words):
+            other.submit(small(project))
+        assert server.state(project, "small").code is None
+    server.submit(small(project))
+    changed = replace(small(project), description="changed")
+    with running.connect(gateway_token="wrong") as other, pytest.raises(AuthenticationError):
+        other.submit(changed)
+    assert server.plan(small(project)).is_empty
+
+
+def test_the_administrator_is_left_as_he_was(server: Server, running: Any, project: str) -> None:
+    before = next(u for u in server.rest.users() if u["userName"] == "admin")
+    server.submit(small(project))
+    server.bootstrap(tenant=before["tenantCode"], project=project, say=lambda line: None)
+    after = next(u for u in server.rest.users() if u["userName"] == "admin")
+    assert after == before
+    with RestClient(running.profile()) as fresh:
+        assert fresh.user()["userName"] == "admin"
+
+
+def test_a_user_without_a_tenant_and_without_rights(server: Server, running: Any, project: str) -> None:
+    name = "u" + project[-6:]
+    user = {
+        "userName": name,
+        "userPassword": "secret123",
+        "tenantId": server.rest.user()["tenantId"],
+        "email": f"{name}@example.org",
+        "state": 1,
+    }
+    server.rest.post("/users/create", "create a user", user)
+    made = next(u for u in server.rest.users() if u["userName"] == name)
+    server.rest.update_user({**user, "id": made["id"], "tenantId": -1 if running.is_new else 0, "userPassword": ""})
+    with running.connect(user=name, password="secret123") as other:
+        with pytest.raises(ServerError, match="no project"):
+            other.plan(small(project))
+        with pytest.raises(ServerError, match=r"no administrator(.|\n)*administrator"):
+            other.bootstrap(tenant="brand-new", say=lambda line: None)
+        own = f"own-{project[-6:]}"
+        other.bootstrap(project=own, say=lambda line: None)
+        if not running.is_new:
+            with pytest.raises(ServerError, match=r"has no tenant(.|\n)*dsflow bootstrap"):
+                other.submit(small(own))
+            assert other.state(own, "small").code is None
+        with pytest.raises(ServerError, match="may not see it"):
+            other.bootstrap(project=project, say=lambda line: None)
+
+
+def test_after_submitting_nothing_keeps_the_process_alive(running: Any, project: str) -> None:
+    """And nothing is written to standard output or error but what the caller says."""
+    profile = running.profile()
+    code = f"""
+import sys
+sys.path[:0] = {[p for p in sys.path if p]!r}
+from dsflow.config import Profile
+from dsflow.definition import Definition, TaskDefinition
+from dsflow.dolphinscheduler.client import Server
+profile = Profile(api_url={profile.api_url!r}, user={profile.user!r}, password={profile.password!r}, gateway={profile.gateway!r})
+with Server(profile) as server:
+    server.submit(Definition({project!r}, "small", (TaskDefinition("a", "SHELL", {{"rawScript": "true"}}),), ()))
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -1,0 +1,463 @@
+"""Submitting to real servers: what is declared is what they hold, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.dolphinscheduler import names as kinds
+from dsflow.dolphinscheduler import submit as submit_module
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.codec import normalise
+from dsflow.dolphinscheduler.environments import with_environment
+from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
+from dsflow.dolphinscheduler.names import UnknownNameError
+from dsflow.dolphinscheduler.submit import Submitter
+from dsflow.errors import DeclarationError, ServerError
+
+ENVIRONMENT = "dsflow tests"
+SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "Asia/Shanghai")
+
+
+def shell(name: str, script: str = "true", **fields: Any) -> TaskDefinition:
+    return TaskDefinition(name, "SHELL", {"rawScript": script, "localParams": [], "resourceList": []}, **fields)
+
+
+def chain(project: str, *names: str, **fields: Any) -> Definition:
+    pairs = zip(names, names[1:], strict=False)
+    return Definition(
+        project, fields.pop("name", "chain"), tuple(shell(n) for n in names), tuple(Relation(a, b) for a, b in pairs), **fields
+    )
+
+
+def task_versions(server: Server, definition: Definition) -> dict[str, int]:
+    state = server.state(definition.project, definition.name)
+    return {t["name"]: int(t["version"]) for t in state.raw["taskDefinitionList"]}
+
+
+def side_objects(server: Server, project: str, new: bool, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A task group, a file and a sub-workflow for the tasks to name.
+
+    A datasource is only made after a test connection, and these servers have no database driver: its id is made up,
+    which DolphinScheduler does not look at before the task runs.
+    """
+    rest = server.rest
+    code = rest.project_code(project)
+    assert code is not None
+    names = {"group": f"group {project}", "datasource": f"db {project}", "file": f"/{project}.sh"}
+    form = {"name": names["group"], "description": "", "groupSize": 2, "projectCode": code}
+    rest.post("/task-group/create", "create a task group", form)
+    monkeypatch.setitem(kinds._LOADERS, kinds.DATASOURCE, lambda rest, scope: {names["datasource"]: 7})
+    folder = f"{rest.resource_base()}/{rest.user()['tenantCode']}/resources" if new else "/"
+    rest.post(
+        "/resources/online-create", "create a file",
+        {"type": "FILE", "fileName": project, "suffix": "sh", "content": "echo hi", "description": "", "pid": -1,
+         "currentDir": folder},
+    )  # fmt: skip
+    server.submit(chain(project, "only", name="the sub-workflow"))
+    return names
+
+
+def every_type(project: str, names: dict[str, str], new: bool) -> Definition:
+    """Each task type with each field, and text that breaks careless encoders."""
+    nasty = 'echo "a\\n\'b\'"\r\n\tprintf \'%s\' "${who}" \\\n  # 中文 🎉 $[yyyyMMdd] <&>\n'
+    empty: dict[str, Any] = {"localParams": [], "resourceList": []}
+    full: dict[str, Any] = {
+        "description": "what it does: \"quotes\", 'more', 中文",
+        "flag": "YES",
+        "task_priority": "HIGHEST",
+        "worker_group": "default",
+        "environment": ENVIRONMENT,
+        "delay_time": 1,
+        "fail_retry_times": 2,
+        "fail_retry_interval": 3,
+        "timeout": 7,
+        "timeout_notify_strategy": "WARNFAILED",
+        "task_group": names["group"],
+        "task_group_priority": 4,
+        "cpu_quota": 50,
+        "memory_max": 512,
+        "is_cache": new,
+    }
+    params = [
+        Property("who", "IN", "VARCHAR", "me").to_dict(),
+        Property("auc", "OUT", "DOUBLE", "").to_dict(),
+        Property("n", "IN", "INTEGER", "3").to_dict(),
+    ]
+    local = {"localParams": params, "resourceList": []}
+    tasks = (
+        TaskDefinition(
+            "shell", "SHELL", {"rawScript": nasty, **local, "resourceList": [{"resourceName": names["file"]}]}, **full
+        ),
+        TaskDefinition("python", "PYTHON", {"rawScript": "print('${setValue(auc=0.5)}')\n", **local}, flag="NO"),
+        TaskDefinition(
+            "sql", "SQL",
+            {**empty, "type": "MYSQL", "datasource": names["datasource"], "sql": "select 1 as \"x\";\n-- ${who}",
+             "sqlType": "0", "displayRows": 10, "preStatements": [], "postStatements": ["select 2"],
+             "segmentSeparator": "", "sendEmail": False},
+        ),
+        TaskDefinition(
+            "http", "HTTP",
+            {**empty, "url": "http://127.0.0.1:1/x?y=${who}", "httpMethod": "POST",
+             "httpParams": [{"prop": "k", "httpParametersType": "BODY", "value": "${auc}"}],
+             "httpCheckCondition": "STATUS_CODE_CUSTOM", "condition": "201", "connectTimeout": 1000, "socketTimeout": 2000},
+        ),
+        TaskDefinition(
+            "openmldb", "OPENMLDB",
+            {**empty, "zk": "127.0.0.1:2181", "zkPath": "/openmldb", "executeMode": "offline", "sql": "select \"1\\n\";"},
+        ),
+        TaskDefinition("sub", "SUB_PROCESS", {**empty, "processDefinitionCode": "the sub-workflow"}),
+        TaskDefinition(
+            "switch", "SWITCH",
+            {**empty, "switchResult": {
+                "dependTaskList": [
+                    {"condition": 'Number(${auc}) > 0.5', "nextNode": "sql"},
+                    {"condition": '${who} == "me"', "nextNode": "http"},
+                ], "nextNode": "openmldb"}},
+        ),
+        TaskDefinition(
+            "conditions", "CONDITIONS",
+            {**empty,
+             "dependence": {"relation": "AND", "dependTaskList": [
+                 {"relation": "OR", "dependItemList": [
+                     {"depTaskCode": "sql", "status": "SUCCESS"}, {"depTaskCode": "http", "status": "FAILURE"}]}]},
+             "conditionResult": {"successNode": ["sub"], "failedNode": ["dependent"]}},
+        ),
+        TaskDefinition(
+            "dependent", "DEPENDENT",
+            {**empty, "dependence": {"relation": "OR", "dependTaskList": [
+                {"relation": "AND", "dependItemList": [
+                    {"projectCode": project, "definitionCode": "the sub-workflow", "depTaskCode": "", "cycle": "day",
+                     "dateValue": "today"},
+                    {"projectCode": project, "definitionCode": "the sub-workflow", "depTaskCode": "only",
+                     "cycle": "hour", "dateValue": "last1Hour"}]}]}},
+        ),
+    )  # fmt: skip
+    edges = [
+        ("shell", "python"), ("python", "switch"), ("switch", "sql"), ("switch", "http"), ("switch", "openmldb"),
+        ("sql", "conditions"), ("http", "conditions"), ("conditions", "sub"), ("conditions", "dependent"),
+    ]  # fmt: skip
+    return Definition(
+        project,
+        'every "type" 中文',
+        tasks,
+        tuple(Relation(a, b) for a, b in edges),
+        description="a workflow with 'everything' in it",
+        global_params=(
+            Property("who", "IN", "VARCHAR", 'a "b" \\ c'),
+            Property("limit", "IN", "DOUBLE", "0.7"),
+            Property("when", "IN", "VARCHAR", "$[yyyyMMdd-1]"),
+        ),
+        timeout=90,
+        execution_type="SERIAL_WAIT",
+        warning_type="FAILURE",
+        warning_group="default admin warning group",
+        schedule=replace(SCHEDULE, failure_strategy="END", process_instance_priority="HIGH"),
+    )
+
+
+def test_what_was_declared_is_what_the_server_holds(
+    server: Server, project: str, running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = side_objects(server, project, running.is_new, monkeypatch)
+    declared = every_type(project, names, running.is_new)
+
+    first = server.submit(declared)
+    held = server.read(project, declared.name)
+
+    assert held is not None
+    assert normalise(held) == normalise(with_environment(declared, ENVIRONMENT))
+    assert (first.written, first.version) == (True, 1)
+    assert server.plan(declared).is_empty
+
+    second = server.submit(declared)
+    assert (second.written, second.version, second.code) == (False, 1, first.code)
+    assert set(task_versions(server, declared).values()) == {1}
+
+
+def test_only_what_changed_gets_a_new_version(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b", "c")
+    before = server.submit(declared)
+    changed = replace(declared, tasks=(declared.tasks[0], shell("b", "echo changed"), declared.tasks[2]))
+
+    plan = server.plan(changed)
+    after = server.submit(changed)
+
+    assert [(t.action, t.name) for t in plan.tasks] == [("changed", "b")]
+    assert (after.code, after.version) == (before.code, before.version + 1)
+    assert task_versions(server, changed) == {"a": 1, "b": 2, "c": 1}
+
+
+def test_a_task_can_go_back_to_an_earlier_text(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b")
+    other = replace(declared, tasks=(shell("a", "echo other"), declared.tasks[1]))
+    for definition in (declared, other, declared):
+        server.submit(definition)
+    assert server.read(project, "chain") == replace(declared, tasks=server.read(project, "chain").tasks)  # type: ignore[union-attr]
+    assert server.plan(declared).is_empty
+    run = server.start(declared)
+    assert server.follow(run, poll=0.2) == "SUCCESS"
+    assert "echo other" not in server.report(run, declared).task("a").log
+
+
+def test_renamed_added_and_removed_tasks(server: Server, project: str) -> None:
+    declared = Definition(
+        project, "chain", (shell("a", "echo a"), shell("b", "echo b"), shell("c", "echo c")),
+        (Relation("a", "b"), Relation("b", "c")),
+    )  # fmt: skip
+    server.submit(declared)
+    codes = {t["name"]: t["code"] for t in server.state(project, "chain").raw["taskDefinitionList"]}
+    changed = Definition(
+        project, "chain", (shell("a", "echo a"), shell("bee", "echo b"), shell("d", "echo d")),
+        (Relation("a", "bee"), Relation("bee", "d")),
+    )  # fmt: skip
+
+    plan = server.plan(changed)
+    server.submit(changed)
+
+    assert {(t.action, t.name, t.old_name) for t in plan.tasks} == {
+        ("renamed", "bee", "b"), ("added", "d", ""), ("removed", "c", "c"),
+    }  # fmt: skip
+    after = {t["name"]: t["code"] for t in server.state(project, "chain").raw["taskDefinitionList"]}
+    assert (after["a"], after["bee"]) == (codes["a"], codes["b"])
+    assert set(after) == {"a", "bee", "d"}
+
+
+def test_only_settings_change(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b")
+    server.submit(declared)
+    changed = replace(declared, description="now with words", timeout=5, execution_type="SERIAL_DISCARD")
+    server.submit(changed)
+    assert server.plan(changed).is_empty
+    assert set(task_versions(server, changed).values()) == {1}
+    assert server.follow(server.start(changed), poll=0.2) == "SUCCESS"  # the version's edges are there
+
+
+def test_an_undeclared_schedule_stays_live(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b")
+    server.submit(replace(declared, schedule=SCHEDULE))
+    changed = replace(declared, tasks=(*declared.tasks[:1], shell("b", "echo new")))
+
+    result = server.submit(changed)
+
+    state = server.state(project, "chain")
+    assert state.online
+    assert [s["releaseState"] for s in state.schedules] == ["ONLINE"]
+    assert state.schedules[0]["crontab"] == SCHEDULE.crontab
+    assert any("not declared" in note for note in result.notes)
+
+
+def test_a_schedule_is_made_changed_and_taken_offline(server: Server, project: str) -> None:
+    declared = chain(project, "a")
+    version = server.submit(replace(declared, schedule=SCHEDULE)).version
+    for schedule in (replace(SCHEDULE, crontab="0 30 3 * * ? *"), replace(SCHEDULE, online=False), SCHEDULE):
+        wanted = replace(declared, schedule=schedule, warning_type="ALL")
+        assert not server.plan(wanted).changes_content
+        result = server.submit(wanted)
+        held = server.read(project, "chain")
+        assert held is not None
+        assert (held.schedule, held.warning_type, result.version) == (schedule, "ALL", version)
+    assert len(server.state(project, "chain").schedules) == 1
+
+
+def test_an_offline_workflow_with_a_schedule(server: Server, project: str) -> None:
+    declared = replace(chain(project, "a"), schedule=SCHEDULE, release_state="OFFLINE")
+    server.submit(declared)
+    state = server.state(project, "chain")
+    assert (state.online, [s["releaseState"] for s in state.schedules]) == (False, ["OFFLINE"])
+    assert not server.submit(declared).written
+    online = replace(declared, release_state="ONLINE")
+    server.submit(online)
+    state = server.state(project, "chain")
+    assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
+    assert state.version == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"worker_group": "defualt"}, ("worker group 'defualt'", "did you mean 'default'", "task 'b'")),
+        ({"environment": "dsflow test"}, ("environment 'dsflow test'", "did you mean 'dsflow tests'")),
+        ({"task_group": "nothing"}, ("task group 'nothing'",)),
+        ({"task_type": "SUB_PROCESS", "task_params": {"processDefinitionCode": "nope"}}, ("workflow 'nope'", "known: chain")),
+        ({"task_type": "SQL", "task_params": {"datasource": "no db", "sql": "select 1"}}, ("datasource 'no db'",)),
+        ({"task_params": {"rawScript": "x", "resourceList": [{"resourceName": "/no.sh"}]}}, ("resource '/no.sh'",)),
+    ],
+)
+def test_an_unknown_name_is_refused_and_nothing_changes(
+    server: Server, project: str, wrong: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    declared = chain(project, "a", "b", schedule=SCHEDULE)
+    server.submit(declared)
+    before = server.state(project, "chain")
+    broken = replace(declared, tasks=(shell("a", "echo new"), replace(declared.tasks[1], **wrong)))
+
+    with pytest.raises(UnknownNameError) as error:
+        server.submit(broken)
+
+    for word in words:
+        assert word in str(error.value)
+    assert server.state(project, "chain") == before
+
+
+def test_an_unknown_alert_group_tenant_or_project(server: Server, project: str, running: Any) -> None:
+    with pytest.raises(UnknownNameError, match="alert group 'nobody'"):
+        server.submit(chain(project, "a", warning_group="nobody", schedule=SCHEDULE))
+    with running.connect(tenant="nobody") as other, pytest.raises(UnknownNameError, match="tenant 'nobody'"):
+        other.submit(chain(project, "a"))
+    assert server.state(project, "chain").code is None
+
+
+def test_a_missing_project_is_planned_and_made(server: Server, project: str) -> None:
+    declared = chain(f"new {project}", "a")
+    plan = server.plan(declared)
+    assert any("submitting makes it" in note for note in plan.notes)
+    assert server.rest.project_code(declared.project) is None
+    assert server.submit(declared).written
+    assert server.plan(declared).is_empty
+
+
+def test_a_wrong_schedule_is_refused_before_anything_is_written(server: Server, project: str) -> None:
+    with pytest.raises(DeclarationError, match="crontab"):
+        server.submit(chain(project, "a", schedule=replace(SCHEDULE, crontab="every day")))
+    with pytest.raises(DeclarationError, match="before it starts"):
+        server.submit(chain(project, "a", schedule=replace(SCHEDULE, end_time="2020-01-01 00:00:00")))
+    assert server.state(project, "chain").code is None
+
+
+def test_a_failed_update_leaves_the_workflow_online(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b", schedule=SCHEDULE)
+    server.submit(declared)
+    cyclic = replace(declared, relations=(Relation("a", "b"), Relation("b", "a")))
+
+    with pytest.raises(RefusedError, match="cycle") as error:
+        server.submit(cyclic)
+
+    assert "online as before" in str(error.value)
+    state = server.state(project, "chain")
+    assert state.online
+    assert [s["releaseState"] for s in state.schedules] == ["ONLINE"]
+    assert server.plan(declared).is_empty
+
+
+def test_a_refusal_that_the_gateway_keeps_to_itself_is_noticed(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = chain(project, "a")
+    server.submit(declared)
+    monkeypatch.setattr(submit_module, "check_before_writing", lambda *a: None)
+
+    with pytest.raises(VerificationError) as error:
+        server.submit(replace(declared, description="x" * 300))
+
+    assert any("description" in line for line in error.value.differences)
+    assert server.state(project, "chain").online
+
+
+def test_submitting_again_finishes_what_was_interrupted(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = chain(project, "a", schedule=SCHEDULE)
+
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Submitter, "_apply_schedule", die)
+        with pytest.raises(KeyboardInterrupt):
+            server.submit(declared)
+    assert server.state(project, "chain").schedules == []
+
+    server.submit(declared)
+    held = server.read(project, "chain")
+    assert held is not None
+    assert held.schedule == SCHEDULE
+
+
+def test_200_tasks(server: Server, project: str) -> None:
+    declared = chain(project, *(f"t{i:03}" for i in range(200)))
+    assert server.submit(declared).written
+    assert not server.submit(declared).written
+    changed = replace(declared, tasks=(shell("t000", "echo 1"), *declared.tasks[1:]))
+    server.submit(changed)
+    assert sum(task_versions(server, changed).values()) == 201
+
+
+def edited_on_the_web_page(server: Server, project: str) -> None:
+    """What the page's Save does: all tasks and edges are sent anew."""
+    state = server.state(project, "chain")
+    assert state.code is not None
+    tasks = [{**t, "taskParams": {**t["taskParams"], "rawScript": "echo by hand"}} for t in state.raw["taskDefinitionList"]]
+    edges = [{**r, "conditionParams": {}} for r in state.raw["processTaskRelationList"]]
+    server.rest.release(state.project_code, state.code, "OFFLINE")
+    server.rest.put(
+        f"/projects/{state.project_code}/process-definition/{state.code}", "edit",
+        {"name": "chain", "description": "", "globalParams": "[]", "locations": "[]", "timeout": 0,
+         "tenantCode": server.rest.user()["tenantCode"], "releaseState": "OFFLINE", "executionType": "PARALLEL",
+         "taskRelationJson": json.dumps(edges), "taskDefinitionJson": json.dumps(tasks)},
+    )  # fmt: skip
+
+
+def test_a_change_by_somebody_else_is_not_undone_unasked(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b")
+    server.submit(declared)
+    edited_on_the_web_page(server, project)
+    before = server.state(project, "chain")
+
+    plan = server.plan(declared)
+    assert "edited on the web page" in plan.drift
+    assert "'admin'" in plan.drift
+    with pytest.raises(DriftError, match="--overwrite"):
+        server.submit(declared)
+    assert server.state(project, "chain") == before
+
+    assert server.submit(declared, overwrite=True).written
+    assert server.plan(declared).is_empty
+    assert server.plan(replace(declared, description="next")).drift == ""
+
+
+def test_a_changed_task_alone_is_noticed_too(server: Server, project: str) -> None:
+    declared = chain(project, "a", "b")
+    server.submit(declared)
+    state = server.state(project, "chain")
+    assert state.code is not None
+    server.rest.release(state.project_code, state.code, "OFFLINE")
+    task = state.raw["taskDefinitionList"][0]
+    changed = {**task, "taskParams": {**task["taskParams"], "rawScript": "echo by hand"}}
+    server.rest.put(
+        f"/projects/{state.project_code}/task-definition/{task['code']}", "edit one task",
+        {"taskDefinitionJsonObj": json.dumps(changed)},
+    )  # fmt: skip
+    assert "was changed since dsflow submitted it" in server.plan(replace(declared, description="next")).drift
+
+
+def test_two_submits_at_once(running: Any, server: Server, project: str) -> None:
+    """Each one either did exactly what it says, or says that it did not; the workflow is whole and online."""
+    server.submit(chain(project, "a", schedule=SCHEDULE))
+    texts = [f"echo {i}" for i in range(4)]
+
+    def submit(text: str) -> str:
+        with running.connect() as own:
+            try:
+                own.submit(Definition(project, "chain", (shell("a", text), shell(text)), (Relation("a", text),)))
+                return "done"
+            except ServerError as error:
+                return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        said = list(pool.map(submit, texts))
+    state = server.state(project, "chain")
+    assert state.definition is not None
+    held = state.definition.task("a").task_params["rawScript"]
+    assert {t.name for t in state.definition.tasks} == {"a", held}
+    assert said[texts.index(held)] == "done"
+    assert len([w for w in server.rest.workflows(state.project_code) if w["name"] == "chain"]) == 1
+    again = server.submit(chain(project, "a", schedule=SCHEDULE), overwrite=True)
+    assert again.written
+    state = server.state(project, "chain")
+    assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
