@@ -1,0 +1,223 @@
+"""A workflow as text: its head, its parameters, and its tasks as a graph drawn with lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from dsflow.definition import Definition, TaskDefinition
+from dsflow.display.graph import (
+    Edge,
+    edge_labels,
+    edges_of,
+    grouped,
+    kind,
+    one_line,
+    reading_order,
+    without_cycles,
+)
+from dsflow.display.text import columns, pad, shorten, widest
+
+# more lanes side by side than this are no help to the eye
+_MOST_LANES = 10
+_STEERING = frozenset({"SWITCH", "CONDITIONS"})
+
+
+def workflow_text(definition: Definition) -> str:
+    """Everything of a workflow that is worth a look, as plain text.
+
+    Returns:
+        Lines without trailing blanks, with a line end after the last.
+    """
+    blocks = [_head(definition), _parameters(definition), _tasks(definition)]
+    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block) + "\n"
+
+
+def _head(definition: Definition) -> list[str]:
+    lines = [one_line(f"{definition.project} / {definition.name}")]
+    lines += [f"  {line}" for line in definition.description.splitlines()]
+    facts: list[tuple[str, str]] = []
+    schedule = definition.schedule
+    if schedule:
+        span = f"{schedule.start_time} to {schedule.end_time}"
+        state = "" if schedule.online else ", offline"
+        facts.append(("schedule", f"{schedule.crontab}  ({schedule.timezone_id}, {span}{state})"))
+    if definition.release_state != "ONLINE":
+        facts.append(("state", f"{definition.release_state}: it can not be started"))
+    if definition.timeout:
+        facts.append(("timeout", f"{definition.timeout} min"))
+    if definition.execution_type != "PARALLEL":
+        facts.append(("execution", definition.execution_type))
+    if definition.warning_type != "NONE":
+        group = f" to {definition.warning_group}" if definition.warning_group else ""
+        facts.append(("warning", f"{definition.warning_type}{group}"))
+    if definition.worker_group != "default":
+        facts.append(("workers", definition.worker_group))
+    return lines + _table(facts, indent="  ")
+
+
+def _parameters(definition: Definition) -> list[str]:
+    if not definition.global_params:
+        return []
+    rows = [
+        (
+            p.prop,
+            p.type,
+            one_line(p.value) or "''",
+            "set when submitting only" if p.prop in definition.fixed_params else "",
+        )
+        for p in definition.global_params
+    ]
+    return ["parameters", *_table(rows, indent="  ")]
+
+
+def _tasks(definition: Definition) -> list[str]:
+    if not definition.tasks:
+        return ["no tasks"]
+    tasks = {task.name: task for task in definition.tasks}
+    given = edges_of(definition)
+    edges, turned = without_cycles(list(tasks), given)
+    order = reading_order(list(tasks), edges)
+    labels = edge_labels(definition)
+    before = grouped(given)
+    graph = draw_lanes(order, edges, {name for name in order if tasks[name].task_type in _STEERING})
+    wide = widest([line for line, _ in graph]) > 2 * _MOST_LANES
+    rows: list[tuple[str, str, str, str]] = []
+    for line, name in graph:
+        if name is None:
+            if not wide:
+                rows.append((line, "", "", ""))
+            continue
+        rows.append(
+            (
+                ("◆" if tasks[name].task_type in _STEERING else "●") if wide else line,
+                one_line(name),
+                kind(tasks[name]),
+                _remarks(
+                    tasks[name], before.get(name, []), labels, told=wide or any((p, name) in turned for p in tasks)
+                ),
+            )
+        )
+    count = len(tasks)
+    return [f"{count} task{'' if count == 1 else 's'}", *_table(rows, indent="  ")]
+
+
+def _remarks(task: TaskDefinition, before: Sequence[str], labels: Mapping[Edge, str], *, told: bool) -> str:
+    """What decides whether the task runs, what it gives, and what is unusual about it.
+
+    Args:
+        told: whether the lines do not show what it runs after, so that words must.
+    """
+    remarks = [f"if {labels[edge]}" for edge in ((pre, task.name) for pre in before) if edge in labels]
+    remarks = [r.removeprefix("if ") if r in ("if otherwise",) else r for r in remarks]
+    if told and before:
+        remarks.append("after " + ", ".join(map(one_line, before)))
+    outputs = [p.prop for p in task.local_params if p.direct == "OUT"]
+    if outputs:
+        remarks.append("gives " + ", ".join(outputs))
+    if task.flag == "NO":
+        remarks.append("disabled")
+    if task.fail_retry_times:
+        remarks.append(f"{task.fail_retry_times} retr{'y' if task.fail_retry_times == 1 else 'ies'}")
+    if task.timeout:
+        remarks.append(f"timeout {task.timeout} min")
+    if task.description:
+        remarks.append(shorten(one_line(task.description), 60))
+    return " · ".join(remarks)
+
+
+def draw_lanes(
+    order: Sequence[str], edges: Iterable[Edge], steering: frozenset[str] | set[str] = frozenset()
+) -> list[tuple[str, str | None]]:
+    """The graph as lines of text, one line for a task, as ``git log --graph`` draws commits.
+
+    Args:
+        order: the tasks, in a topological order of ``edges``.
+        edges: acyclic.
+        steering: tasks to mark as places where the way forks.
+
+    Returns:
+        Lines with the task that each belongs to (None for a line that only joins lanes).
+    """
+    after: dict[str, list[str]] = {name: [] for name in order}
+    for pre, post in edges:
+        after[pre].append(post)
+    lanes: list[str | None] = []  # which task each lane leads to
+    lines: list[tuple[str, str | None]] = []
+    for name in order:
+        mine = [i for i, target in enumerate(lanes) if target == name]
+        if mine:
+            home = mine[0]
+        else:
+            home = _free(lanes)
+            if lines and lines[-1][0][2 * home : 2 * home + 1].strip():
+                # what ended right above would look as if it led here
+                lines.append((_line(lanes, len(lanes), (), "", corner="", middle=""), None))
+        if len(mine) > 1:
+            lines.append((_joined(lanes, home, mine[1:]), None))
+            for i in mine[1:]:
+                lanes[i] = None
+        lanes[home] = None
+        targets = after[name]
+        mark = "◆" if name in steering else "●"
+        passing = list(lanes)
+        passing[home] = None
+        if targets:
+            lanes[home] = targets[0]
+        opened = []
+        for target in targets[1:]:
+            lane = _free(lanes, beyond=home)
+            lanes[lane] = target
+            opened.append(lane)
+        lines.append((_forked(passing, home, opened, mark), name))
+        while lanes and lanes[-1] is None:
+            lanes.pop()
+    return lines
+
+
+def _free(lanes: list[str | None], beyond: int = -1) -> int:
+    for i in range(beyond + 1, len(lanes)):
+        if lanes[i] is None:
+            return i
+    lanes.append(None)
+    if len(lanes) - 1 <= beyond:
+        return _free(lanes, beyond)
+    return len(lanes) - 1
+
+
+def _forked(passing: Sequence[str | None], home: int, opened: Sequence[int], mark: str) -> str:
+    """A task's line: its mark, and the lanes that begin at it."""
+    return _line(passing, home, opened, mark, corner="╮", middle="┬")
+
+
+def _joined(lanes: Sequence[str | None], home: int, ends: Sequence[int]) -> str:
+    """The line above a task, where lanes that lead to it come together."""
+    passing = [None if i in ends or i == home else target for i, target in enumerate(lanes)]
+    return _line(passing, home, ends, "├", corner="╯", middle="┴")
+
+
+def _line(
+    passing: Sequence[str | None], home: int, reached: Sequence[int], mark: str, *, corner: str, middle: str
+) -> str:
+    last = max(reached, default=home)
+    cells = []
+    for i in range(max(len(passing), last + 1)):
+        inside = home < i < last
+        if i == home:
+            cell = mark
+        elif i == last and reached:
+            cell = corner
+        elif i in reached:
+            cell = middle
+        elif i < len(passing) and passing[i] is not None:
+            cell = "┼" if inside else "│"
+        else:
+            cell = "─" if inside else " "
+        cells.append(cell + ("─" if home <= i < last else " "))
+    return "".join(cells).rstrip()
+
+
+def _table(rows: Sequence[Sequence[str]], indent: str) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [(indent + "  ".join(pad(cell, w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
