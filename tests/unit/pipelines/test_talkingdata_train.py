@@ -1,0 +1,339 @@
+"""The training script, run as a DolphinScheduler worker runs it: placeholders filled in, then a Python of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SCRIPT = Path(__file__).parents[3] / "pipelines" / "talkingdata_train.py"
+FEATURES = "app,device,os,channel,hour,day,qty,ip_app_count,ip_app_os_count"
+COLUMNS = ["is_attributed", *FEATURES.split(",")]
+
+
+def clicks(count: int = 3000, seed: int = 0, positive_share: float = 0.05) -> pd.DataFrame:
+    """Synthetic features in which the app tells something about the label."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({name: rng.integers(1, 50, count) for name in COLUMNS})
+    hours = np.sort(rng.integers(0, 96, count))
+    frame["day"], frame["hour"] = 6 + hours // 24, hours % 24
+    chance = positive_share * np.where(frame["app"] > 40, 4.0, 0.3)
+    frame["is_attributed"] = (rng.random(count) < chance).astype(int)
+    return frame[COLUMNS]
+
+
+def substituted(parameters: dict[str, str]) -> str:
+    """The script after DolphinScheduler's substitution: known names are replaced, unknown ones left alone."""
+    return re.sub(r"\$\{([^}]*)\}", lambda m: parameters.get(m[1], m[0]), SCRIPT.read_text(encoding="utf-8"))
+
+
+def run(tmp_path: Path, feature_dir: Path | str, **parameters: str) -> subprocess.CompletedProcess[str]:
+    given = {
+        "feature_dir": str(feature_dir),
+        "model_dir": str(tmp_path / "models"),
+        "features": FEATURES,
+        "label": "is_attributed",
+    }
+    filled = {name: value for name, value in (given | parameters).items() if value != "UNDEFINED"}
+    script = tmp_path / "py_1_2_3.py"
+    # These are the lines that DolphinScheduler 3.1 writes before a script.
+    script.write_text("#-*- encoding=utf8 -*-\n\n\n" + substituted(filled), encoding="utf-8")
+    return subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+
+
+def outputs(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """What DolphinScheduler reads from the log: its own pattern, on lines that start with it."""
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("${setValue("):
+            match = re.search(r"[\$#]\{setValue\(([^)]*)\)}", line)
+            assert match
+            name, value = match[1].split("=")
+            found[name] = value
+    return found
+
+
+def write(tmp_path: Path, frame: pd.DataFrame, parts: int = 2) -> Path:
+    directory = tmp_path / "features"
+    directory.mkdir(exist_ok=True)
+    for number in range(parts):
+        frame.iloc[number::parts].to_csv(directory / f"part-{number}.csv", index=False)
+    (directory / "_SUCCESS").write_text("")
+    (directory / ".part-0.csv.crc").write_bytes(b"\xff\x00")
+    return directory
+
+
+def module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("talkingdata_train", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+train = module()
+
+
+def test_the_script_has_exactly_its_four_placeholders() -> None:
+    text = SCRIPT.read_text(encoding="utf-8")
+    assert re.findall(r"\$\{([^}]*)\}?", text) == ["feature_dir", "model_dir", "features", "label"]
+    assert "$[" not in text
+    assert text.isascii()
+
+
+def test_it_trains_measures_and_writes(tmp_path: Path) -> None:
+    frame = clicks()
+    found = outputs(run(tmp_path, write(tmp_path, frame)))
+    assert set(found) == {"auc", "model_path"}
+    path = Path(found["model_path"])
+    assert path.parent == tmp_path / "models"
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+    booster = xgboost.Booster()
+    booster.load_model(path)
+    assert booster.feature_names == FEATURES.split(",")
+    # The AUC is that of this very model on the last clicks, which it has not seen.
+    late = (frame["day"] * 24 + frame["hour"]).to_numpy()
+    share, first = min((abs((late >= h).mean() - 0.3), h) for h in np.unique(late)[1:])
+    assert share < 0.02
+    unseen = frame[late >= first]
+    scores = booster.predict(xgboost.DMatrix(unseen[FEATURES.split(",")].astype("float32")))
+    positive = scores[unseen["is_attributed"] == 1][:, None]
+    negative = scores[unseen["is_attributed"] == 0][None, :]
+    expected = ((positive > negative) + 0.5 * (positive == negative)).mean()
+    assert float(found["auc"]) == pytest.approx(expected, abs=1e-6)
+    assert booster.attr("clicks") == str(len(frame) - len(unseen))
+    assert booster.attr("auc") == found["auc"]
+
+
+def test_the_same_clicks_give_the_same_model_whatever_the_files(tmp_path: Path) -> None:
+    frame = clicks()
+    first = outputs(run(tmp_path, write(tmp_path, frame)))
+    path = Path(first["model_path"])
+    os.utime(path, ns=(1, 1))
+    other = tmp_path / "other"
+    other.mkdir()
+    again = outputs(run(tmp_path, write(other, frame.sample(frac=1, random_state=3), parts=5)))
+    assert again == first
+    assert path.stat().st_mtime_ns == 1  # a file that may be in service is not touched
+
+
+def test_other_clicks_give_another_file(tmp_path: Path) -> None:
+    first = outputs(run(tmp_path, write(tmp_path, clicks(seed=1))))
+    second = outputs(run(tmp_path, write(tmp_path, clicks(seed=2))))
+    assert first["model_path"] != second["model_path"]
+    assert Path(first["model_path"]).exists()
+
+
+def test_a_damaged_file_under_the_models_name_is_replaced(tmp_path: Path) -> None:
+    features = write(tmp_path, clicks())
+    path = Path(outputs(run(tmp_path, features))["model_path"])
+    good = path.read_bytes()
+    path.write_bytes(good[:100])
+    assert outputs(run(tmp_path, features))["model_path"] == str(path)
+    assert path.read_bytes() == good
+
+
+def test_the_model_can_be_read_by_others(tmp_path: Path) -> None:
+    path = Path(outputs(run(tmp_path, write(tmp_path, clicks())))["model_path"])
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_one_file_a_file_url_and_parquet(tmp_path: Path) -> None:
+    frame = clicks()
+    expected = outputs(run(tmp_path, write(tmp_path, frame)))
+    single = tmp_path / "all.csv"
+    frame.to_csv(single, index=False)
+    assert outputs(run(tmp_path, single)) == expected
+    assert outputs(run(tmp_path, f"file://{tmp_path}/features")) == expected
+    parquet = tmp_path / "parquet"
+    parquet.mkdir()
+    frame.to_parquet(parquet / "part-0.parquet")
+    assert outputs(run(tmp_path, parquet)) == expected
+
+
+def test_nulls_in_features_are_missing_values(tmp_path: Path) -> None:
+    frame = clicks().astype({"os": "object"})
+    frame.loc[::7, "os"] = "null"  # as OpenMLDB writes NULL into CSV
+    frame.loc[1::7, "os"] = ""
+    assert 0 <= float(outputs(run(tmp_path, write(tmp_path, frame)))["auc"]) <= 1
+
+
+def test_an_empty_part_file_is_no_part(tmp_path: Path) -> None:
+    features = write(tmp_path, clicks())
+    expected = outputs(run(tmp_path, features))
+    (features / "part-8.csv").write_bytes(b"")
+    (features / "part-9.csv").write_text(",".join(COLUMNS) + "\n")
+    assert outputs(run(tmp_path, features)) == expected
+
+
+def test_few_positives_fall_back_to_both_classes_on_both_sides(tmp_path: Path) -> None:
+    frame = clicks(400)
+    frame["is_attributed"] = 0
+    frame.loc[[3, 50, 120, 200], "is_attributed"] = 1  # none of them late
+    done = run(tmp_path, write(tmp_path, frame))
+    assert float(outputs(done)["auc"]) >= 0
+    assert "the latest 30 % of each class" in done.stdout
+    assert "(1 positive)" in done.stdout
+    assert "standard error" in done.stdout
+
+
+def test_without_a_day_each_class_is_split_at_random(tmp_path: Path) -> None:
+    frame = clicks().drop(columns="day")
+    done = run(tmp_path, write(tmp_path, frame), features=FEATURES.replace(",day", ""))
+    assert "30 % of each class at random, because the features carry no day" in done.stdout
+    assert outputs(done) == outputs(run(tmp_path, tmp_path / "features", features=FEATURES.replace(",day", "")))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda f: f.drop(columns=["os", "qty"]), "part-0.csv has no column os, qty; it has is_attributed, app"),
+        (lambda f: f.drop(columns=["is_attributed"]), "has no column is_attributed"),
+        (lambda f: f.assign(is_attributed=0), "0 of 300 clicks"),
+        (lambda f: f.assign(is_attributed=1), "have is_attributed = 0"),
+        (lambda f: f.assign(is_attributed=[None, *f["is_attributed"][1:]]), "1 of 300 clicks"),
+        (lambda f: f.assign(is_attributed=[2, *f["is_attributed"][1:]]), "takes 0 and 1"),
+        (lambda f: f.assign(is_attributed="yes"), "takes 0 and 1"),
+        (lambda f: f.assign(os="linux"), "the feature os in"),
+        (lambda f: f.assign(qty=[float("inf"), *f["qty"][1:]]), "the feature qty in"),
+        (lambda f: f.iloc[:0], "hold no clicks"),
+    ],
+)
+def test_features_that_cannot_be_learnt_from(tmp_path: Path, change: object, told: str) -> None:
+    assert callable(change)
+    refused(run(tmp_path, write(tmp_path, change(clicks(300)), parts=1)), told)
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"feature_dir": "UNDEFINED"}, "feature_dir has no value"),
+        ({"model_dir": "UNDEFINED"}, "model_dir has no value"),
+        ({"features": "UNDEFINED"}, "features has no value"),
+        ({"label": " "}, "label has no value"),
+        ({"features": ","}, "names no column"),
+        ({"features": "app,os,app"}, "names app more than once"),
+        ({"features": "app,is_attributed"}, "told the answer"),
+        ({"feature_dir": "features"}, "absolute path"),
+        ({"feature_dir": "hdfs://host/x"}, "local files only"),
+        ({"model_dir": "/tmp/a)b"}, "absolute path without any of"),
+        ({"model_dir": "/dev/null/models"}, "cannot write the model to /dev/null/models"),
+    ],
+)
+def test_parameters_that_cannot_be(tmp_path: Path, parameters: dict[str, str], told: str) -> None:
+    features = write(tmp_path, clicks(500))
+    refused(run(tmp_path, **{"feature_dir": str(features)} | parameters), told)
+
+
+def test_no_feature_files(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    refused(run(tmp_path, tmp_path / "empty"), "no feature files in", "SHOW JOBLOG")
+    refused(run(tmp_path, tmp_path / "gone"), "no feature files in")
+    features = write(tmp_path, clicks(300))
+    (features / "x.parquet").write_bytes(b"PAR1")
+    refused(run(tmp_path, features), "both CSV and parquet")
+    (tmp_path / "empty" / "bad.csv").write_bytes(b"is_attributed\n\xff\xfe\n")
+    refused(run(tmp_path, tmp_path / "empty"), "cannot read", "bad.csv")
+
+
+def refused(done: subprocess.CompletedProcess[str], *told: str) -> None:
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("train: ")
+    for text in told:
+        assert text in done.stderr
+    assert "setValue" not in done.stdout
+
+
+def test_a_worker_without_xgboost_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "xgboost.py").write_text("raise ImportError(\"No module named 'xgboost'\", name='xgboost')")
+    refused(run(tmp_path, write(tmp_path, clicks(300))), "No module named 'xgboost'", "PYTHON_HOME")
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60).filter(
+        lambda pairs: len({answer for answer, _ in pairs}) == 2
+    )
+)
+@settings(max_examples=200)
+def test_the_auc_counts_pairs_and_ties_half(pairs: list[tuple[bool, int]]) -> None:
+    answers = np.array([answer for answer, _ in pairs], dtype=np.int8)
+    scores = np.array([score for _, score in pairs], dtype=np.float32)
+    positive, negative = scores[answers == 1][:, None], scores[answers == 0][None, :]
+    expected = ((positive > negative) + 0.5 * (positive == negative)).mean()
+    assert train.auc(answers, scores) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_standard_error_is_the_spread_of_the_auc_over_samples() -> None:
+    """The formula is exact for exponential scores: with rates 1 and 1/9 the true area is 0.9."""
+    rng = np.random.default_rng(7)
+    answers = np.array([1] * 10 + [0] * 60, dtype=np.int8)
+    found = [
+        train.auc(answers, np.concatenate([rng.exponential(9.0, 10), rng.exponential(1.0, 60)])) for _ in range(3000)
+    ]
+    assert np.mean(found) == pytest.approx(0.9, abs=0.005)
+    assert train.standard_error(0.9, answers) == pytest.approx(np.std(found), rel=0.05)
+    assert train.standard_error(1.0, answers) == 0
+
+
+def test_time_goes_on_over_the_end_of_a_month() -> None:
+    frame = pd.DataFrame({"day": [30, 31, 1, 2, 29], "hour": [5, 0, 23, 0, 1]})
+    assert train.hours(frame).tolist() == [29, 48, 95, 96, 1]
+    assert train.hours(pd.DataFrame({"day": [6, 9, 7]})).tolist() == [0, 72, 24]
+    assert train.hours(pd.DataFrame({"day": [3, 3], "hour": [4, 2]})).tolist() == [4, 2]
+    assert train.hours(pd.DataFrame({"hour": [3]})) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 1000), st.integers(20, 400), st.integers(2, 40))
+def test_both_sides_always_have_both_classes(seed: int, count: int, positives: int) -> None:
+    frame = clicks(count, seed)
+    answers = np.zeros(count, dtype=np.int8)
+    answers[np.random.default_rng(seed).choice(count, min(positives, count - 2), replace=False)] = 1
+    held_out, how = train.split(frame, answers)
+    for side in (held_out, ~held_out):
+        assert set(answers[side]) == {0, 1}
+    assert 0.15 < held_out.mean() < 0.45
+    assert how
+    assert (held_out == train.split(frame, answers)[0]).all()
+
+
+needs_data = pytest.mark.skipif(
+    "DSFLOW_TEST_OPENMLDB" not in os.environ,
+    reason="set DSFLOW_TEST_OPENMLDB to the folder of the OpenMLDB conformance data to run this",
+)
+
+
+@needs_data
+def test_the_demos_clicks_give_a_model_well_above_the_threshold(tmp_path: Path) -> None:
+    features = tmp_path / "features"
+    features.mkdir()
+    source = Path(os.environ["DSFLOW_TEST_OPENMLDB"]) / "talkingdata" / "expected.csv"
+    (features / "part-0.csv").write_bytes(source.read_bytes())
+    done = run(tmp_path, features)
+    found = outputs(done)
+    assert float(found["auc"]) > 0.9
+    assert "10000 clicks, 31 of them with is_attributed = 1" in done.stdout
+    compared = re.search(r"for comparison: AUC (0\.\d+)", done.stdout)
+    assert compared
+    assert float(compared[1]) > 0.8
+    model = json.loads(Path(found["model_path"]).read_bytes())
+    assert model["learner"]["feature_names"] == FEATURES.split(",")
