@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from dsflow.errors import SourceLocation
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
+_given: ContextVar[SourceLocation | None] = ContextVar("dsflow_given_location", default=None)
+
+
+@contextmanager
+def located(where: SourceLocation) -> Iterator[None]:
+    """What is declared inside stands at ``where``: for declarations that are read from a file that is not Python."""
+    token = _given.set(where)
+    try:
+        yield
+    finally:
+        _given.reset(token)
 
 
 def caller() -> SourceLocation | None:
     """The innermost line outside this package (and outside generated dataclass code) that led here."""
+    given = _given.get()
+    if given is not None:
+        return given
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename

@@ -10,7 +10,7 @@ from typing import Any
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
 from dsflow.openmldb.encoding import breaks_node
-from dsflow.params import Scalar, parse_value, placeholders, property_type, substitute, to_text
+from dsflow.params import Scalar, parse_value, placeholders, substitute, to_text
 from dsflow.tasks.base import Task
 from dsflow.workflow import Schedule, Workflow
 
@@ -18,6 +18,13 @@ from dsflow.workflow import Schedule, Workflow
 _SYSTEM_PREFIX = "system."
 # task types whose text is a program of a language in which ${...} means something too
 _FREE_TEXT = frozenset({"SHELL", "PYTHON"})
+# fields in which DolphinScheduler replaces no placeholders
+_NOT_SUBSTITUTED = {
+    "OPENMLDB": ("zk", "zkPath"),
+    "SQL": ("datasource",),
+    "SUB_PROCESS": ("processDefinitionCode",),
+    "DEPENDENT": ("dependence",),
+}
 
 
 def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> Definition:
@@ -33,16 +40,16 @@ def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
 
     relations = _relations(workflow)
     tasks = tuple(task.define(resolve) for task in workflow.tasks.values())
-    for task in tasks:
-        _check_placeholders(workflow, task, chosen)
-    _check_sources(workflow, relations)
+    if workflow.strict:
+        for task in tasks:
+            _check_placeholders(workflow, task, chosen)
+        _check_sources(workflow, relations)
     return Definition(
         project=workflow.project,
         name=workflow.name,
         description=workflow.description,
         global_params=tuple(
-            Property(name, "IN", property_type(type(param.default)), chosen[name])
-            for name, param in workflow.parameters.items()
+            Property(name, "IN", param.property_type, chosen[name]) for name, param in workflow.parameters.items()
         ),
         timeout=workflow.timeout or 0,
         execution_type=workflow.execution_type,
@@ -70,7 +77,7 @@ def parameter_values(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
             raise ParameterError(
                 f"workflow {workflow.name!r} has no parameter {name!r}", hint=f"its parameters: {known}"
             )
-        chosen[name] = to_text(parse_value(name, type(workflow.parameters[name].default), to_text(value)))
+        chosen[name] = to_text(parse_value(name, workflow.parameters[name].python_type, to_text(value)))
     return chosen
 
 
@@ -88,6 +95,8 @@ def _relations(workflow: Workflow) -> list[tuple[str, str]]:
         edges.update(dict.fromkeys((task.name, t.name) for t in task.implied_downstream()))
         edges.update(dict.fromkeys((t.name, task.name) for t in task.implied_upstream()))
     _check_order(workflow, edges)
+    if workflow.strict:
+        _check_steering(workflow)
     position = {name: i for i, name in enumerate(workflow.tasks)}
     return sorted(edges, key=lambda edge: (position[edge[0]], position[edge[1]]))
 
@@ -102,6 +111,19 @@ def _check_order(workflow: Workflow, edges: Mapping[tuple[str, str], Any]) -> No
         cycle = list(reversed(error.args[1]))
         where = next((workflow.edges[e] for e in pairwise(cycle) if workflow.edges.get(e)), workflow.where)
         raise DeclarationError("the tasks run in a circle: " + " >> ".join(cycle), where=where) from None
+
+
+def _check_steering(workflow: Workflow) -> None:
+    """After a task that chooses, only what it chooses from ever runs: another edge would be a task that never does."""
+    for task in workflow.tasks.values():
+        chosen = [other.name for other in task.implied_downstream()]
+        for (pre, post), where in workflow.edges.items():
+            if chosen and pre == task.name and post not in chosen:
+                raise DeclarationError(
+                    f"task {post!r} would never run: {pre!r} only goes on with {', '.join(map(repr, chosen))}",
+                    where=where,
+                    hint=f"make {post!r} run after one of those, or before {pre!r}",
+                )
 
 
 def _texts(value: Any) -> list[str]:
@@ -128,11 +150,19 @@ def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mappin
                     hint="DolphinScheduler would leave it as it stands; declared: "
                     + (", ".join(sorted(known)) or "nothing"),
                 )
+    for name in _NOT_SUBSTITUTED.get(task.task_type, ()):
+        left = [n for text in _texts(task.task_params.get(name)) for n in placeholders(text)]
+        if left:
+            raise DeclarationError(
+                f"task {task.name!r}: ${{{left[0]}}} can not stand in {name}, which DolphinScheduler takes as it is",
+                where=task.where,
+            )
     if task.task_type == "OPENMLDB":
-        for name in placeholders(task.task_params["sql"]):
-            if breaks_node(chosen.get(name, "")):
+        values = {**chosen, **{p.prop: p.value for p in task.local_params if p.direct == "IN"}}
+        for name in placeholders(task.task_params.get("sql", "")):
+            if breaks_node(values.get(name, "")):
                 raise ParameterError(
-                    f"the value of parameter {name!r} can not go into the SQL of task {task.name!r}: {chosen[name]!r}",
+                    f"the value of parameter {name!r} can not go into the SQL of task {task.name!r}: {values[name]!r}",
                     where=task.where,
                     hint="it is pasted into a script: leave out double quotes, backslashes, ';' and line ends",
                 )
@@ -177,4 +207,6 @@ def _schedule(schedule: Schedule) -> ScheduleDefinition:
         end_time=text(schedule.end, "2099-12-31 23:59:59"),
         timezone_id=schedule.timezone,
         online=schedule.online,
+        failure_strategy=schedule.failure_strategy,
+        process_instance_priority=schedule.priority,
     )

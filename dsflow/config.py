@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dsflow.errors import ConfigError
+from dsflow.params import to_text
 
 CONFIG_NAME = "dsflow.yaml"
 DEFAULT_GATEWAY_TOKEN = "jwUDzpLsNKEFER4*a8gruBH_GsAurNxU7A@Xc"
@@ -169,7 +170,9 @@ def _read(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(path)) from error
-    if not isinstance(data, dict) or not isinstance(data.get("profiles") or {}, dict):
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can not be read: {error}", where=str(path)) from error
+    if not isinstance(data, dict) or not isinstance(data.get("profiles", {}), (dict, type(None))):
         raise ConfigError("expected a mapping with the keys 'default' and 'profiles'", where=str(path))
     unknown = set(data) - {"default", "profiles"}
     if unknown:
@@ -189,6 +192,8 @@ def _from_file(path: Path, name: str | None) -> Profile | None:
                 f"the default profile {chosen!r} is not among the profiles", where=str(path), hint=_known(path)
             )
         return None
+    if not isinstance(profiles[chosen], (dict, type(None))):
+        raise ConfigError(f"profile {chosen!r} is no mapping of keys to values", where=str(path))
     entries = dict(profiles[chosen] or {})
     for secret in _SECRETS:
         if secret in entries:
@@ -208,12 +213,19 @@ def _from_file(path: Path, name: str | None) -> Profile | None:
                 hint="known: " + ", ".join(sorted(known)),
             )
     params = entries.pop("params", None) or {}
-    return Profile(name=str(chosen), params={str(k): str(v) for k, v in params.items()}, **entries)
+    if not isinstance(params, dict):
+        raise ConfigError(f"profile {chosen!r}: params is no mapping of names to values", where=str(path))
+    for key, value in [*entries.items(), *params.items()]:
+        if not isinstance(value, (str, int, float, bool)):
+            raise ConfigError(f"profile {chosen!r}: {key} is {value!r}, not a text or a number", where=str(path))
+    texts = {str(key): to_text(value) for key, value in entries.items()}
+    return Profile(name=str(chosen), params={str(k): to_text(v) for k, v in params.items()}, **texts)
 
 
 def _secret_from(config: Path, name: str) -> str:
     file = config.parent / Path(name).expanduser()
     try:
         return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"can not read the secret file {file}: {error.strerror}", where=str(config)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"can not read the secret file {file}: {reason}", where=str(config)) from error

@@ -7,6 +7,7 @@ switch takes; a condition is never true or false here, and saying ``if`` of one 
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 # DolphinScheduler's own names for parameter types
 _PROPERTY_TYPES: dict[type, str] = {str: "VARCHAR", int: "LONG", float: "DOUBLE", bool: "BOOLEAN"}
+# and which Python type a parameter of each of them has here
+_PYTHON_TYPES: dict[str, type] = {
+    "VARCHAR": str, "INTEGER": int, "LONG": int, "FLOAT": float, "DOUBLE": float, "BOOLEAN": bool,
+    "DATE": str, "TIME": str, "TIMESTAMP": str, "LIST": str, "FILE": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,25 +43,51 @@ class Param:
             of the pipeline file), ``{state}`` (the run's ``--state`` folder), ``{openmldb}`` and ``{predict_server}``
             (addresses of the servers that the local run starts).
         description: one line for ``show``.
+        type: DolphinScheduler's own name of the type (``INTEGER``, ``DATE``, ...), where the default's Python type does
+            not say it; a default given as text is then sent as it stands.
     """
 
     default: Scalar
     local: Scalar | None = None
     description: str = ""
+    type: str | None = None
+
+    @property
+    def property_type(self) -> str:
+        """DolphinScheduler's name of the type.
+
+        Raises:
+            DeclarationError: there is no such type.
+        """
+        return property_type(builtins.type(self.default) if self.type is None else self.type)
+
+    @property
+    def python_type(self) -> builtins.type:
+        """The Python type that goes with it.
+
+        Raises:
+            DeclarationError: there is no such type.
+        """
+        return _PYTHON_TYPES[self.property_type]
 
 
-def property_type(python_type: type) -> str:
-    """DolphinScheduler's name of a parameter type.
+def property_type(python_type: type | str) -> str:
+    """DolphinScheduler's name of a parameter type, given as a Python type or by that name.
 
     Raises:
-        DeclarationError: a type other than str, int, float, bool.
+        DeclarationError: a type other than str, int, float, bool, or a name that DolphinScheduler does not know.
     """
-    try:
-        return _PROPERTY_TYPES[python_type]
-    except KeyError:
+    if isinstance(python_type, str):
+        if python_type in _PYTHON_TYPES:
+            return python_type
         raise DeclarationError(
-            f"a parameter can be of type str, int, float or bool, not {python_type.__name__}", where=caller()
-        ) from None
+            f"{python_type!r} is no type of a parameter", where=caller(), hint="known: " + ", ".join(_PYTHON_TYPES)
+        )
+    for known, name in _PROPERTY_TYPES.items():
+        if python_type is known:
+            return name
+    given = getattr(python_type, "__name__", None) or repr(python_type)
+    raise DeclarationError(f"a parameter can be of type str, int, float or bool, not {given}", where=caller())
 
 
 def to_text(value: Scalar) -> str:
@@ -83,11 +115,12 @@ def parse_value(name: str, python_type: type, text: str) -> Scalar:
 class Reference:
     """A parameter or an output, usable in texts (``f"{ref}"`` is ``${name}``) and in comparisons."""
 
-    __slots__ = ("name", "owner", "type")
+    __slots__ = ("name", "owner", "property_type", "type")
 
-    def __init__(self, name: str, python_type: type, owner: str | None = None) -> None:
+    def __init__(self, name: str, python_type: type | str, owner: str | None = None) -> None:
         self.name = name
-        self.type = python_type
+        self.property_type = property_type(python_type)
+        self.type = _PYTHON_TYPES[self.property_type]
         self.owner = owner
 
     def __str__(self) -> str:
@@ -187,7 +220,13 @@ def _compare(left: Reference, operator: str, right: object) -> Condition:
         )
     if operator not in ("==", "!=") and left.type is bool:
         raise DeclarationError(f"{left!r} can only be compared with == and !=", where=caller())
-    return Condition(f"{_operand(left)} {operator} {_operand(right)}", references)
+    operand = _bool_operand if left.type is bool else _operand
+    return Condition(f"{operand(left)} {operator} {operand(right)}", references)
+
+
+def _bool_operand(value: object) -> str:
+    """As a text: DolphinScheduler 3.1 puts a bool in quotes (and "true" == true is false), 3.2 does not."""
+    return f'("" + {value})' if isinstance(value, Reference) else json.dumps(to_text(bool(value)))
 
 
 def _operand(value: object) -> str:
@@ -212,8 +251,8 @@ class Namespace(Generic[_Ref]):
     """References by name, as attributes or items: ``wf.params.data``, ``train.outputs["auc"]``."""
 
     def __init__(self, what: str, references: Mapping[str, _Ref]) -> None:
-        self._what = what
-        self._references = dict(references)
+        self.__what = what
+        self.__references = dict(references)
 
     def __getattr__(self, name: str) -> _Ref:
         if name.startswith("__"):
@@ -222,24 +261,24 @@ class Namespace(Generic[_Ref]):
 
     def __getitem__(self, name: str) -> _Ref:
         try:
-            return self._references[name]
+            return self.__references[name]
         except KeyError:
-            close = get_close_matches(name, self._references, 1)
-            known = ", ".join(self._references) or "none"
+            close = get_close_matches(name, self.__references, 1)
+            known = ", ".join(self.__references) or "none"
             raise DeclarationError(
-                f"{self._what} has no {name!r}",
+                f"{self.__what} has no {name!r}",
                 where=caller(),
                 hint=f"did you mean {close[0]!r}?" if close else f"declared: {known}",
             ) from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._references)
+        return iter(self.__references)
 
     def __len__(self) -> int:
-        return len(self._references)
+        return len(self.__references)
 
     def __dir__(self) -> list[str]:
-        return sorted(self._references)
+        return sorted(self.__references)
 
 
 def check_name(what: str, name: str) -> str:
@@ -248,7 +287,7 @@ def check_name(what: str, name: str) -> str:
     Raises:
         DeclarationError: it can not.
     """
-    if not _NAME.match(name):
+    if not isinstance(name, str) or not _NAME.match(name):
         raise DeclarationError(
             f"{what} {name!r} is not a name",
             where=caller(),

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 from dsflow import context
 from dsflow._source import caller
 from dsflow.definition import Definition
-from dsflow.errors import DeclarationError, SourceLocation
-from dsflow.params import Namespace, Param, Reference, Scalar, check_name, property_type
+from dsflow.errors import DeclarationError, ParameterError, SourceLocation
+from dsflow.params import Namespace, Param, Reference, Scalar, check_name, parse_value, to_text
 from dsflow.report import RunReport
-from dsflow.tasks.base import Task, Tasks
+from dsflow.tasks.base import Priority, Task, Tasks
 
 ExecutionType = Literal["PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY"]
 WarningType = Literal["NONE", "SUCCESS", "FAILURE", "ALL"]
+FailureStrategy = Literal["CONTINUE", "END"]
 
 _EXECUTION_TYPES = ("PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY")
 _WARNING_TYPES = ("NONE", "SUCCESS", "FAILURE", "ALL")
@@ -35,6 +37,8 @@ class Schedule:
         start: from when on; None means 2000-01-01.
         end: until when; None means 2099-12-31.
         online: whether the schedule is live.
+        failure_strategy: ``CONTINUE`` or ``END``: whether the other branches go on when a task has failed.
+        priority: of its runs: ``HIGHEST``, ``HIGH``, ``MEDIUM``, ``LOW`` or ``LOWEST``.
     """
 
     cron: str
@@ -42,8 +46,20 @@ class Schedule:
     start: datetime | None = None
     end: datetime | None = None
     online: bool = True
+    failure_strategy: FailureStrategy = "CONTINUE"
+    priority: Priority = "MEDIUM"
 
     def __post_init__(self) -> None:
+        for what, value, allowed in (
+            ("failure_strategy", self.failure_strategy, get_args(FailureStrategy)),
+            ("priority", self.priority, get_args(Priority)),
+        ):
+            if value not in allowed:
+                raise DeclarationError(
+                    f"the schedule's {what}={value!r} is not one of {', '.join(allowed)}", where=caller()
+                )
+        if not isinstance(self.cron, str):
+            raise DeclarationError(f"the schedule {self.cron!r} is not a text", where=caller())
         fields = self.cron.split()
         if len(fields) not in (6, 7):
             raise DeclarationError(
@@ -56,13 +72,21 @@ class Schedule:
             raise DeclarationError(
                 f"the schedule {self.cron!r} needs a '?' in exactly one of day-of-month and day-of-week", where=caller()
             )
+        _check_fields(self.cron, fields)
+        for what, moment in (("start", self.start), ("end", self.end)):
+            if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is not None):
+                raise DeclarationError(
+                    f"the schedule's {what}={moment!r} is not a datetime without a time zone",
+                    where=caller(),
+                    hint="it is read in the schedule's timezone",
+                )
         if self.start and self.end and self.end <= self.start:
             raise DeclarationError("the schedule ends before it starts", where=caller())
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
             raise DeclarationError(
                 f"{self.timezone!r} is not a time zone", where=caller(), hint="such as Asia/Shanghai"
             ) from None
@@ -104,6 +128,8 @@ class Workflow:
         online: whether it can be started (released).
         zookeeper: the OpenMLDB cluster of its OPENMLDB tasks.
         zookeeper_path: that cluster's root in ZooKeeper.
+        strict: False leaves out the checks that DolphinScheduler does not make (a placeholder that nothing defines, one
+            output's name in two tasks, an output used before it is there, ...). For workflows that were imported.
 
     Raises:
         DeclarationError: a value that DolphinScheduler does not know.
@@ -125,7 +151,9 @@ class Workflow:
         online: bool = True,
         zookeeper: str = "${zookeeper}",
         zookeeper_path: str = "${zookeeper_path}",
+        strict: bool = True,
     ) -> None:
+        self.strict = strict
         self.where: SourceLocation | None = caller()
         for what, text in (("workflow's name", name), ("project's name", project)):
             if not isinstance(text, str) or not text.strip():
@@ -141,15 +169,18 @@ class Workflow:
         self.worker_group = worker_group
         self.online = online
         self._check()
+        if params is not None and not isinstance(params, Mapping):
+            raise DeclarationError(f"params={params!r} is not a mapping of names to values", where=self.where)
         self.parameters: dict[str, Param] = {
-            check_name("parameter", key): value if isinstance(value, Param) else Param(value)
+            check_name("parameter", key) if strict else key: value if isinstance(value, Param) else Param(value)
             for key, value in (params or {}).items()
         }
-        for value in self.parameters.values():
-            property_type(type(value.default))
+        for key, value in self.parameters.items():
+            if value.property_type and strict:
+                _check_param(key, value, self.where)
         self.params: Namespace[Reference] = Namespace(
             f"workflow {name!r}, among its parameters,",
-            {key: Reference(key, type(value.default)) for key, value in self.parameters.items()},
+            {key: Reference(key, value.property_type) for key, value in self.parameters.items()},
         )
         defaults = {"zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb"}
         places = {"zookeeper": zookeeper, "zookeeper_path": zookeeper_path}
@@ -170,9 +201,20 @@ class Workflow:
         ):
             if value not in allowed:
                 raise DeclarationError(f"{what}={value!r} is not one of {', '.join(allowed)}", where=self.where)
-        if self.timeout is not None and (not isinstance(self.timeout, int) or self.timeout < 1):
+        for what, text in (("description", self.description), ("warning_group", self.warning_group)):
+            if not isinstance(text, str):
+                raise DeclarationError(f"{what}={text!r} is not a text", where=self.where)
+        if not isinstance(self.worker_group, str) or not self.worker_group:
+            raise DeclarationError(f"worker_group={self.worker_group!r} is not a name", where=self.where)
+        if not isinstance(self.online, bool):
+            raise DeclarationError(f"online={self.online!r} is neither True nor False", where=self.where)
+        if self.schedule is not None and not isinstance(self.schedule, Schedule):
+            raise DeclarationError(
+                f"schedule={self.schedule!r} is neither a Schedule nor a cron text", where=self.where
+            )
+        if self.timeout is not None and (type(self.timeout) is not int or self.timeout < 1):
             raise DeclarationError(f"timeout={self.timeout!r} is not a number of minutes", where=self.where)
-        if self.warning_group and self.warning_type == "NONE":
+        if self.strict and self.warning_group and self.warning_type == "NONE":
             raise DeclarationError("warning_group without a warning_type would never hear anything", where=self.where)
 
     def __repr__(self) -> str:
@@ -181,7 +223,9 @@ class Workflow:
     @property
     def folder(self) -> Path:
         """The folder of the pipeline file, from which the files that tasks name are found."""
-        return Path(self.where.file).resolve().parent if self.where else Path.cwd()
+        file = Path(self.where.file) if self.where else None
+        # a notebook's cells are in files that there are not; what they name lies in the working directory
+        return file.resolve().parent if file and file.is_file() else Path.cwd()
 
     def __enter__(self) -> Workflow:
         context.enter(self)
@@ -203,7 +247,7 @@ class Workflow:
         earlier = self.tasks.get(task.name)
         if earlier is not None:
             raise task.error("there is a task of that name already", hint=f"declared at {earlier.where}")
-        for name in task.outputs:
+        for name in task.outputs if self.strict else ():
             if name in self.parameters:
                 raise task.error(f"the output {name!r} has the name of a parameter of the workflow")
             for other in self.tasks.values():
@@ -281,6 +325,46 @@ class Workflow:
         from dsflow.display.svg import workflow_svg
 
         return workflow_svg(self.definition())
+
+
+# what one of Quartz's fields may hold: numbers and names with * ? / , - and the letters L W C and #
+_CRON_NAMES = "SUN MON TUE WED THU FRI SAT JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
+_CRON_RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2099))
+_CRON_PART = re.compile(
+    rf"(?:\*|\?|\d+|{_CRON_NAMES.replace(' ', '|')}|L(?:-\d+)?W?)(?:-(?:\d+|[A-Z]{{3}}))?(?:/\d+|#[1-5]|L|W)?"
+)
+
+
+def _check_fields(cron: str, fields: Sequence[str]) -> None:
+    for text, (least, most) in zip(fields, _CRON_RANGES, strict=False):
+        for part in text.upper().split(","):
+            bounds = [int(n) for n in re.findall(r"\d+", re.split(r"[/#]|L-", part)[0])]
+            if not _CRON_PART.fullmatch(part) or any(not least <= n <= most for n in bounds):
+                raise DeclarationError(
+                    f"the schedule {cron!r}: {part!r} is no {_CRON_FIELDS[fields.index(text)]}",
+                    where=caller(),
+                    hint="the fields are " + ", ".join(_CRON_FIELDS),
+                )
+
+
+_CRON_FIELDS = ("second", "minute", "hour", "day of month", "month", "day of week", "year")
+
+
+def _check_param(name: str, param: Param, where: SourceLocation | None) -> None:
+    """What a parameter's declaration holds must be of its type, and finite."""
+    if isinstance(param.default, float) and not math.isfinite(param.default):
+        raise DeclarationError(f"parameter {name!r}: {param.default} is not a number that can be sent", where=where)
+    if isinstance(param.default, str) and "$" not in param.default:
+        try:
+            parse_value(name, param.python_type, param.default)
+        except ParameterError as error:
+            raise DeclarationError(f"the default: {error.message}", where=where) from None
+    if param.local is None or (isinstance(param.local, str) and "{" in param.local):
+        return
+    try:
+        parse_value(name, param.python_type, to_text(param.local))
+    except ParameterError as error:
+        raise DeclarationError(f"the local value: {error.message}", where=where) from None
 
 
 def _listed(tasks: Tasks) -> list[Task]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -124,18 +124,9 @@ def _run_local(
             outcome.write(report)
         print(display.summary(outcome))
         print(f"logs: {ended.folder}")
-        if outcome.prediction:
-            _print_prediction(outcome.prediction)
         if serve and outcome.state == SUCCESS:
             _keep_serving(ended)
     return outcome
-
-
-def _print_prediction(prediction: dict[str, Any]) -> None:
-    import json
-
-    print("prediction for " + json.dumps(prediction["request"]))
-    print("           is " + json.dumps(prediction["answer"]))
 
 
 def _keep_serving(ended: LocalRun) -> None:

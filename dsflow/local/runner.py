@@ -151,7 +151,7 @@ def _execute(
     started = time.monotonic()
     outcome = scheduler.run()
     report = RunReport(
-        workflow=f"{definition.project}/{definition.name}",
+        workflow=definition.name,
         state=outcome,
         tasks=scheduler.reports,
         seconds=time.monotonic() - started,

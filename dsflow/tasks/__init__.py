@@ -4,6 +4,7 @@ from dsflow.tasks.base import Task
 from dsflow.tasks.http import Http
 from dsflow.tasks.logic import Conditions, Dependent, DependsOn, SubWorkflow, Switch, all_of, any_of, failed, succeeded
 from dsflow.tasks.openmldb import OpenMLDB
+from dsflow.tasks.raw import RawTask
 from dsflow.tasks.script import Python, Shell
 from dsflow.tasks.sql import Sql
 
@@ -14,6 +15,7 @@ __all__ = [
     "Http",
     "OpenMLDB",
     "Python",
+    "RawTask",
     "Shell",
     "Sql",
     "SubWorkflow",

@@ -11,7 +11,7 @@ from dsflow._source import caller
 from dsflow.context import current_workflow
 from dsflow.definition import JsonDict, Property, TaskDefinition
 from dsflow.errors import DeclarationError, SourceLocation
-from dsflow.params import Namespace, Reference, Scalar, check_name, property_type, to_text
+from dsflow.params import Namespace, Param, Reference, Scalar, check_name, property_type, to_text
 
 if TYPE_CHECKING:
     from dsflow.workflow import Workflow
@@ -47,9 +47,13 @@ class Task:
         cpu_quota: percent of one CPU, None for no limit.
         memory_max: MB, None for no limit.
         cache: DolphinScheduler 3.2 and later: reuse the outputs of an identical earlier run.
-        params: local IN parameters; a value may refer to a workflow parameter or an output.
-        outputs: local OUT parameters with their types; downstream tasks see them as ``${name}``.
+        params: local IN parameters; a value may refer to a workflow parameter or an output, or be a
+            :class:`~dsflow.Param` that names one of DolphinScheduler's types.
+        outputs: local OUT parameters with their types (a Python type, or DolphinScheduler's name of one); downstream
+            tasks see them as ``${name}``.
         resources: full names of files of the resource centre that the task needs in its folder.
+        extra: further fields of DolphinScheduler's ``taskParams``, in its own words; they win over what the other
+            arguments say, and None leaves a field out.
 
     Raises:
         DeclarationError: a field has a value that DolphinScheduler does not know, or the name is taken.
@@ -72,9 +76,10 @@ class Task:
     cpu_quota: int | None = None
     memory_max: int | None = None
     cache: bool = False
-    params: Mapping[str, Scalar | Reference] = field(default_factory=dict)
+    params: Mapping[str, Scalar | Reference | Param] = field(default_factory=dict)
     outputs: Any = field(default_factory=dict)
     resources: Sequence[str] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     type: ClassVar[str] = ""
 
@@ -87,7 +92,7 @@ class Task:
         references = {}
         for name, python_type in dict(self.outputs).items():
             property_type(python_type)
-            references[check_name("output", name)] = Reference(name, python_type, self.name)
+            references[check_name("output", name) if _strict() else name] = Reference(name, python_type, self.name)
         object.__setattr__(self, "outputs", Namespace(f"task {self.name!r}, among its outputs,", references))
         workflow = current_workflow()
         if workflow is None:
@@ -143,14 +148,14 @@ class Task:
         """IN and OUT parameters in DolphinScheduler's form."""
         into = [
             Property(
-                check_name("parameter", name),
+                name,
                 "IN",
-                property_type(value.type if isinstance(value, Reference) else type(value)),
-                str(value) if isinstance(value, Reference) else to_text(value),
+                _property_type(value),
+                _property_text(value),
             )
             for name, value in self.params.items()
         ]
-        return into + [Property(name, "OUT", property_type(self.outputs[name].type)) for name in self.outputs]
+        return into + [Property(name, "OUT", self.outputs[name].property_type) for name in self.outputs]
 
     def define(self, resolve: Callable[[str], str]) -> TaskDefinition:
         """This task as DolphinScheduler stores it."""
@@ -161,7 +166,11 @@ class Task:
         return TaskDefinition(
             name=self.name,
             task_type=self.type,
-            task_params=params | self.task_params(resolve),
+            task_params={
+                key: value
+                for key, value in (params | self.task_params(resolve) | dict(self.extra)).items()
+                if value is not None or key not in self.extra
+            },
             description=self.description,
             flag="YES" if self.enabled else "NO",
             task_priority=self.priority,
@@ -185,6 +194,9 @@ class Task:
     def _check(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise self.error(f"a task's name must be a text, not {self.name!r}")
+        strict = _strict()
+        if strict and self.name != " ".join(self.name.split()):
+            raise self.error(f"the task's name {self.name!r} holds line ends, or blanks that nobody sees")
         if len(self.name) > 200:
             raise self.error("the task's name is longer than the 200 characters that DolphinScheduler stores")
         self._one_of("priority", self.priority, _PRIORITIES)
@@ -194,10 +206,62 @@ class Task:
         for name in ("timeout", "cpu_quota", "memory_max"):
             if getattr(self, name) is not None:
                 self._whole(name, getattr(self, name), 1)
+        self._text("description", "environment", "task_group")
+        if self.worker_group is not None:
+            self._text("worker_group")
+        self._flag("enabled", "cache")
+        self._list_of_texts("resources")
+        self._mapping("params", "outputs", "extra")
+        self._scalars("params")
+        for name, value in self.params.items() if strict else ():
+            check_name("parameter", name)
+            if name in self.outputs:
+                raise self.error(f"{name!r} is both among its params and among its outputs")
+            if isinstance(value, Reference) and value.owner and value.name == name:
+                raise self.error(
+                    f"its parameter {name!r} refers to the output of the same name, a circle to DolphinScheduler",
+                    hint=f"leave it out: ${{{name}}} is there already",
+                )
 
     def _one_of(self, name: str, value: object, allowed: Sequence[str]) -> None:
         if value not in allowed:
             raise self.error(f"{name}={value!r} is not one of {', '.join(allowed)}")
+
+    def _text(self, *names: str) -> None:
+        for name in names:
+            if not isinstance(getattr(self, name), str):
+                raise self.error(f"{name}={getattr(self, name)!r} is not a text")
+
+    def _flag(self, *names: str) -> None:
+        for name in names:
+            if not isinstance(getattr(self, name), bool):
+                raise self.error(f"{name}={getattr(self, name)!r} is neither True nor False")
+
+    def _list_of_texts(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+                raise self.error(f"{name}={value!r} is not a list of texts")
+
+    def _mapping(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+                raise self.error(f"{name}={value!r} is not a mapping of names", hint=f"such as {name}={{'name': ...}}")
+
+    def _scalars(self, *names: str) -> None:
+        """Mappings whose values become texts: None or a list would become Python's word for it."""
+        for name in names:
+            for key, value in getattr(self, name).items():
+                if isinstance(value, Param) and name == "params":
+                    continue
+                if not isinstance(value, (str, int, float, bool, Reference)):
+                    raise self.error(f"{name}[{key!r}]={value!r} is not a text, a number, a bool or a reference")
+
+    def _task(self, *names: str) -> None:
+        for name in names:
+            if not isinstance(getattr(self, name), Task):
+                raise self.error(f"{name}={getattr(self, name)!r} is not a task")
 
     def _whole(self, name: str, value: object, least: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -206,3 +270,20 @@ class Task:
     def error(self, message: str, hint: str | None = None) -> DeclarationError:
         """An error that names this task and where it stands."""
         return DeclarationError(f"task {self.name!r}: {message}", where=self.where, hint=hint)
+
+
+def _strict() -> bool:
+    workflow = current_workflow()
+    return workflow is None or workflow.strict
+
+
+def _property_type(value: Scalar | Reference | Param) -> str:
+    if isinstance(value, (Reference, Param)):
+        return value.property_type
+    return property_type(type(value))
+
+
+def _property_text(value: Scalar | Reference | Param) -> str:
+    if isinstance(value, Reference):
+        return str(value)
+    return to_text(value.default if isinstance(value, Param) else value)

@@ -50,8 +50,13 @@ class Http(Task):
         self._one_of("check", self.check, _CHECKS)
         self._whole("connect_timeout", self.connect_timeout, 1)
         self._whole("socket_timeout", self.socket_timeout, 1)
-        if not str(self.url):
+        if not isinstance(self.url, (str, Reference)) or not str(self.url):
             raise self.error("the url is missing")
+        if not str(self.url).startswith(("http://", "https://", "${")):
+            raise self.error(f"url={self.url!r} does not start with http:// or https://")
+        self._mapping("json", "query", "headers")
+        self._scalars("json", "query", "headers")
+        self._text("condition")
         if self.check != "STATUS_CODE_DEFAULT" and not self.condition:
             raise self.error(f"check={self.check!r} needs a condition")
         if self.check == "STATUS_CODE_CUSTOM" and not self.condition.isdigit():

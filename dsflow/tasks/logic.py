@@ -29,18 +29,29 @@ class Switch(Task):
 
     def _check(self) -> None:
         super()._check()
-        if not self.branches:
-            raise self.error("a switch needs at least one branch")
+        if not isinstance(self.branches, Mapping) or not self.branches:
+            raise self.error("a switch needs at least one branch", hint="{train.outputs.auc >= 0.7: deploy}")
         for condition, task in self.branches.items():
             if not isinstance(condition, Condition):
                 raise self.error(f"{condition!r} is not a condition", hint="write for example train.outputs.auc >= 0.7")
             if not isinstance(task, Task):
                 raise self.error(f"the branch for {condition.expression!r} is {task!r}, not a task")
+        if not self.enabled:
+            raise self.error("a disabled switch takes no branch: nothing after it would run")
         if self.otherwise is None:
             raise self.error(
                 "a switch needs otherwise=",
                 hint="DolphinScheduler fails or ends green when no branch holds; name the task for that case",
             )
+        self._task("otherwise")
+        targets = [*self.branches.values(), self.otherwise]
+        for task in targets:
+            if sum(other is task for other in targets) > 1:
+                # it skips the task of every branch that it does not take, so this one even when it takes it
+                raise self.error(
+                    f"two branches lead to {task.name!r}, which DolphinScheduler would then always skip",
+                    hint="join the conditions with |, or put a task of its own into each branch",
+                )
 
     def implied_downstream(self) -> Iterable[Task]:
         assert self.otherwise is not None
@@ -112,6 +123,8 @@ def _groups(task: Task, when: object, kind: type) -> list[Group]:
         for item in group.items:
             if not isinstance(item, kind):
                 raise task.error(f"{item!r} can not stand here")
+            if isinstance(item, _Status) and not isinstance(item.task, Task):
+                raise task.error(f"{item.task!r} is not a task")
     if not groups or not all(g.items for g in groups):
         raise task.error("there is no condition")
     return groups
@@ -141,6 +154,11 @@ class Conditions(Task):
         _groups(self, self.when, _Status)
         if self.success is None or self.failure is None:
             raise self.error("success= and failure= are needed")
+        self._task("success", "failure")
+        if self.success is self.failure:
+            raise self.error("success and failure are the same task, which DolphinScheduler would then always skip")
+        if not self.enabled:
+            raise self.error("a disabled CONDITIONS task takes no branch: nothing after it would run")
 
     def _groups(self) -> list[Group]:
         return _groups(self, self.when, _Status)
@@ -234,6 +252,12 @@ class Dependent(Task):
             for item in group.items:
                 if isinstance(item, DependsOn):
                     self._one_of("date", item.date, tuple(_DATES))
+                    for name in ("workflow", "task", "project"):
+                        value = getattr(item, name)
+                        if not isinstance(value, str if name != "project" else (str, type(None))):
+                            raise self.error(f"DependsOn({name}={value!r}) is not a text")
+                    if not item.workflow:
+                        raise self.error("DependsOn needs a workflow's name")
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         return {
@@ -288,6 +312,8 @@ class SubWorkflow(Task):
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         project: Sequence[str] = (getattr(self.runs, "project", self.workflow.project), self.workflow.project)
+        if self.workflow_name == self.workflow.name:
+            raise self.error(f"the workflow {self.workflow_name!r} would run itself without end")
         if project[0] != project[1]:
             raise self.error(
                 f"the workflow {self.workflow_name!r} belongs to the project {project[0]!r}, not {project[1]!r}"

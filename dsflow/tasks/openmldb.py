@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from dsflow.definition import JsonDict
-from dsflow.openmldb.encoding import encode, split_statements
+from dsflow.openmldb.encoding import decode, encode, split_statements
+from dsflow.params import Reference
 from dsflow.tasks.base import Task
 
 ExecuteMode = Literal["offline", "online"]
@@ -23,24 +24,46 @@ class OpenMLDB(Task):
         zookeeper: the cluster's ZooKeeper, ``host:port``; DolphinScheduler does not substitute parameters here, so
             their values are written in when the workflow is submitted.
         zookeeper_path: the cluster's path there.
+        raw_sql: instead of ``sql``, the text of DolphinScheduler's node as it stands, with the node's own rules for
+            quotes, backslashes and ``;`` (see :mod:`dsflow.openmldb.encoding`).
+        origin: the Table or FeatureView that made the task, for what checks the task; users leave it out.
     """
 
     sql: str | Sequence[str] = ""
     mode: ExecuteMode = "offline"
     zookeeper: object = ""
     zookeeper_path: object = ""
+    raw_sql: str | None = field(default=None, kw_only=True)
+    origin: object = field(default=None, kw_only=True)
 
     type: ClassVar[str] = "OPENMLDB"
 
     def _check(self) -> None:
         super()._check()
         self._one_of("mode", self.mode, ("offline", "online"))
-        if not self.statements:
+        texts = [self.sql] if isinstance(self.sql, str) else self.sql
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+            raise self.error(f"sql={self.sql!r} is neither a text nor a list of statements")
+        for name in ("zookeeper", "zookeeper_path"):
+            value = getattr(self, name)
+            if not isinstance(value, (str, Reference)) or any(c in str(value) for c in "'\"\\\n"):
+                raise self.error(f"{name}={value!r} is not an address")
+        if self.raw_sql is not None:
+            self._text("raw_sql")
+            if self.sql:
+                raise self.error("give either sql or raw_sql")
+        try:
+            statements = self.statements
+        except SyntaxError as error:
+            raise self.error(f"raw_sql is no text that the node can run: {error.msg}") from error
+        if not statements:
             raise self.error("there is no statement in sql")
 
     @property
     def statements(self) -> list[str]:
         """The statements one by one, as written."""
+        if self.raw_sql is not None:
+            return decode(self.raw_sql)
         return (
             split_statements(self.sql)
             if isinstance(self.sql, str)
@@ -52,5 +75,5 @@ class OpenMLDB(Task):
             "zk": resolve(str(self.zookeeper or self.workflow.openmldb.zookeeper)),
             "zkPath": resolve(str(self.zookeeper_path or self.workflow.openmldb.zookeeper_path)),
             "executeMode": self.mode,
-            "sql": encode(self.statements),
+            "sql": encode(self.statements) if self.raw_sql is None else self.raw_sql,
         }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import dis
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, ClassVar
 
 from dsflow.definition import JsonDict
@@ -30,7 +33,8 @@ class Shell(Task):
 
     def _check(self) -> None:
         super()._check()
-        if bool(self.script) == bool(self.file):
+        self._text("script")
+        if bool(self.script.strip()) == bool(self.file):
             raise self.error("give either a script or a file")
 
     @property
@@ -63,6 +67,11 @@ class Python(Task):
         super()._check()
         if (self.body is None) == (self.file is None):
             raise self.error("give either a body or a file")
+        if not (self.body is None or callable(self.body) or (isinstance(self.body, str) and self.body.strip())):
+            raise self.error(f"body={self.body!r} is neither a script's text nor a function")
+        if self.args is not None:
+            self._mapping("args")
+            self._scalars("args")
         if self.args is not None and not callable(self.body):
             raise self.error("args go with a function; a script reads ${name}")
 
@@ -99,7 +108,8 @@ def _read(task: Task, name: str | None) -> str:
 def _function_script(task: Python, function: Callable[..., Any]) -> str:
     """The function's source, a call of it, and its outputs printed the way DolphinScheduler reads them."""
     name = getattr(function, "__name__", "")
-    if not inspect.isfunction(function) or name == "<lambda>":
+    asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if not inspect.isfunction(function) or name == "<lambda>" or asynchronous:
         raise task.error("the body must be a function defined with def (or a text)")
     if function.__closure__:
         free = ", ".join(function.__code__.co_freevars)
@@ -112,14 +122,45 @@ def _function_script(task: Python, function: Callable[..., Any]) -> str:
     # decorators belong to the pipeline file, not to the worker
     node = ast.parse(source).body[0]
     assert isinstance(node, ast.FunctionDef)
+    _check_complete(task, function, node)
     lines = source.splitlines()[node.lineno - 1 :]
     arguments = ", ".join(f"{k}={_argument(task, k, v)}" for k, v in (task.args or {}).items())
     script = "\n".join(lines).rstrip() + "\n\n\n"
     script += f"_outputs = {name}({arguments})\n"
     for output in task.outputs:
         # in two pieces, so that DolphinScheduler's substitution leaves the text alone
-        script += f'print("$" + "{{setValue({output}=%s)}}" % _outputs[{output!r}])\n'
+        text = f"str(_outputs[{output!r}])" + (".lower()" if task.outputs[output].type is bool else "")
+        script += f'print("$" + "{{setValue({output}=%s)}}" % {text})\n'
     return script
+
+
+def _check_complete(task: Python, function: Callable[..., Any], node: ast.FunctionDef) -> None:
+    """The worker has the function alone: every name that it takes from around itself would be a NameError there."""
+    outer = _global_names(function.__code__) - {function.__name__}
+    arguments = node.args
+    at_definition = [
+        *arguments.defaults,
+        *(d for d in arguments.kw_defaults if d),
+        *([node.returns] if node.returns else []),
+    ]
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    at_definition += [a.annotation for a in every if a and a.annotation]
+    outer |= {n.id for part in at_definition for n in ast.walk(part) if isinstance(n, ast.Name)}
+    missing = sorted(outer - set(dir(builtins)))
+    if missing:
+        raise task.error(
+            f"the function {function.__name__} uses names from around it ({', '.join(missing)})",
+            hint="import inside the function, and pass values through args",
+        )
+
+
+def _global_names(code: CodeType) -> set[str]:
+    names = {str(i.argval) for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    stored = {str(i.argval) for i in dis.get_instructions(code) if i.opname == "STORE_GLOBAL"}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _global_names(constant)
+    return names - stored
 
 
 def _check_arguments(task: Python, function: Callable[..., Any]) -> None:
@@ -135,5 +176,5 @@ def _argument(task: Python, name: str, value: Scalar | Reference) -> str:
     if value.type is str:
         return f"r'''{value}'''"
     if value.type is bool:
-        return f"('{value}' == 'true')"
+        return f"('{value}'.lower() == 'true')"
     return f"{value.type.__name__}('{value}')"

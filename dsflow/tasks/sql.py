@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,6 +11,9 @@ from dsflow.definition import JsonDict
 from dsflow.tasks.base import Task
 
 SqlType = Literal["SELECT", "NON_SELECT"]
+
+# comments and parentheses that may stand before a statement's first word
+_LEADING = re.compile(r"\A(?:\s+|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +50,14 @@ class Sql(Task):
 
     def _check(self) -> None:
         super()._check()
+        self._text("datasource", "datasource_type", "sql", "title")
+        self._list_of_texts("pre", "post")
+        self._whole("display_rows", self.display_rows, 0)
+        if self.limit is not None:
+            self._whole("limit", self.limit, 1)
+        self._flag("send_email")
+        if self.datasource_type != self.datasource_type.upper():
+            raise self.error(f"datasource_type={self.datasource_type!r} is written {self.datasource_type.upper()!r}")
         if not self.datasource or not self.sql.strip():
             raise self.error("datasource and sql are needed")
         if self.sql_type is not None:
@@ -54,7 +66,7 @@ class Sql(Task):
             raise self.error("send_email needs a title and a group_id")
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
-        first = self.sql.split(None, 1)[0].lower()
+        first = (_LEADING.sub("", self.sql).split(None, 1) or [""])[0].lower()
         is_query = (
             self.sql_type == "SELECT"
             if self.sql_type
