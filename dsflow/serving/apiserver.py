@@ -86,14 +86,18 @@ class ApiServer:
         await self._client.aclose()
 
     async def deployment(self, database: str, name: str) -> Deployment:
-        """A deployment's schema, by ``GET /dbs/{database}/deployments/{name}``.
+        """A deployment's schema as it is now, by ``POST /refresh`` and ``GET /dbs/{database}/deployments/{name}``.
 
         Raises:
             BadRequestError: a name that no database or deployment can have.
             NotServableError: there is no such deployment.
             ApiServerError, ApiServerUnreachableError
         """
-        answer = await self._ask("GET", _path(database, name))
+        path = _path(database, name)
+        # The APIServer reads the catalog now and then only; a deployment of a moment ago is in it after a refresh. What
+        # the refresh itself answers does not matter: the next answer tells whether the deployment is there.
+        await self._ask("POST", "/refresh", b"")
+        answer = await self._ask("GET", path)
         if answer.get("code") != 0:
             raise NotServableError(
                 f"the APIServer at {self.url} has no deployment {database}.{name}: {answer.get('msg')}",

@@ -39,14 +39,27 @@ def substituted(parameters: dict[str, str]) -> str:
     return re.sub(r"\$\{([^}]*)\}", lambda m: parameters.get(m[1], m[0]), SCRIPT.read_text(encoding="utf-8"))
 
 
-def run(tmp_path: Path, feature_dir: Path | str, **parameters: str) -> subprocess.CompletedProcess[str]:
-    given = {
+def parameters_of(tmp_path: Path, feature_dir: Path | str, parameters: dict[str, str]) -> dict[str, str]:
+    """What the task's parameters are; UNDEFINED leaves one out."""
+    usual = {
         "feature_dir": str(feature_dir),
         "model_dir": str(tmp_path / "models"),
         "features": FEATURES,
         "label": "is_attributed",
     }
-    filled = {name: value for name, value in (given | parameters).items() if value != "UNDEFINED"}
+    return {name: value for name, value in (usual | parameters).items() if value != "UNDEFINED"}
+
+
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feature_dir: Path | str, **parameters: str) -> None:
+    """The script's work in this process, for the many cases in which only the message counts."""
+    filled = parameters_of(tmp_path, feature_dir, parameters)
+    for name in ("feature_dir", "model_dir", "features", "label"):
+        monkeypatch.setattr(train, name.upper(), filled.get(name, "${" + name + "}"))
+    train.main()
+
+
+def run(tmp_path: Path, feature_dir: Path | str, **parameters: str) -> subprocess.CompletedProcess[str]:
+    filled = parameters_of(tmp_path, feature_dir, parameters)
     script = tmp_path / "py_1_2_3.py"
     # These are the lines that DolphinScheduler 3.1 writes before a script.
     script.write_text("#-*- encoding=utf8 -*-\n\n\n" + substituted(filled), encoding="utf-8")
@@ -216,9 +229,12 @@ def test_without_a_day_each_class_is_split_at_random(tmp_path: Path) -> None:
         (lambda f: f.iloc[:0], "hold no clicks"),
     ],
 )
-def test_features_that_cannot_be_learnt_from(tmp_path: Path, change: object, told: str) -> None:
+def test_features_that_cannot_be_learnt_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object, told: str
+) -> None:
     assert callable(change)
-    refused(run(tmp_path, write(tmp_path, change(clicks(300)), parts=1)), told)
+    with pytest.raises(train.TrainingError, match=re.escape(told)):
+        run_here(tmp_path, monkeypatch, write(tmp_path, change(clicks(300)), parts=1))
     assert not (tmp_path / "models").exists()
 
 
@@ -238,9 +254,17 @@ def test_features_that_cannot_be_learnt_from(tmp_path: Path, change: object, tol
         ({"model_dir": "/dev/null/models"}, "cannot write the model to /dev/null/models"),
     ],
 )
-def test_parameters_that_cannot_be(tmp_path: Path, parameters: dict[str, str], told: str) -> None:
+def test_parameters_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], told: str
+) -> None:
     features = write(tmp_path, clicks(500))
-    refused(run(tmp_path, **{"feature_dir": str(features)} | parameters), told)
+    with pytest.raises(train.TrainingError, match=re.escape(told)):
+        run_here(tmp_path, monkeypatch, **{"feature_dir": str(features)} | parameters)
+
+
+def test_a_refusal_is_a_line_on_standard_error_and_exit_code_1(tmp_path: Path) -> None:
+    refused(run(tmp_path, write(tmp_path, clicks(300).drop(columns="os"))), "has no column os")
+    refused(run(tmp_path, tmp_path / "features", label="UNDEFINED"), "label has no value")
 
 
 def test_no_feature_files(tmp_path: Path) -> None:

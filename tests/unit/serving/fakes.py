@@ -67,10 +67,12 @@ class FakeApiServer:
 
     def __init__(self) -> None:
         self.deployments: dict[tuple[str, str], FakeDeployment] = {("demo_db", "demo"): FakeDeployment()}
+        self.not_seen_yet: dict[tuple[str, str], FakeDeployment] = {}
         self.requests: list[dict[str, Any]] = []
         self.answer_instead: Callable[[], Response] | None = None
         app = Starlette(
             routes=[
+                Route("/refresh", self._refresh, methods=["POST"]),
                 Route("/dbs/{db}/deployments/{name}", self._describe, methods=["GET"]),
                 Route("/dbs/{db}/deployments/{name}", self._execute, methods=["POST"]),
             ]
@@ -96,8 +98,14 @@ class FakeApiServer:
 
     def reset(self) -> None:
         self.deployments = {("demo_db", "demo"): FakeDeployment()}
+        self.not_seen_yet = {}
         self.requests = []
         self.answer_instead = None
+
+    async def _refresh(self, request: Request) -> Response:
+        self.deployments |= self.not_seen_yet
+        self.not_seen_yet = {}
+        return _json({"code": 0, "msg": "ok"})
 
     async def _describe(self, request: Request) -> Response:
         if self.answer_instead is not None:

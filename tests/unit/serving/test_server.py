@@ -195,7 +195,9 @@ def test_updates_that_cannot_be_read(
 def test_the_content_type_does_not_matter(client: httpx.Client, models: tuple[str, str]) -> None:
     body = json.dumps({"database": "demo_db", "deployment": "demo", "model_path": models[0]})
     for kind in ("application/json; charset=UTF-8", "text/plain", "application/x-www-form-urlencoded"):
-        assert client.post("/update", content=body, headers={"content-type": kind}).status_code == 200
+        # DolphinScheduler's HTTP task names the charset as a content encoding.
+        headers = {"content-type": kind, "content-encoding": "UTF-8"}
+        assert client.post("/update", content=body, headers=headers).status_code == 200
 
 
 def test_an_update_that_fails_changes_nothing(
@@ -232,6 +234,15 @@ def test_an_update_that_fails_changes_nothing(
 
     assert client.get("/health").json() == before
     assert client.post("/predict", json=CLICK).json() == prediction
+
+
+def test_a_deployment_of_a_moment_ago_is_found(
+    client: httpx.Client, models: tuple[str, str], apiserver: FakeApiServer
+) -> None:
+    """OpenMLDB's APIServer keeps the catalog for a while; it knows new deployments after a refresh."""
+    apiserver.not_seen_yet["demo_db", "new"] = FakeDeployment()
+    assert update(client, models[0], deployment="new").status_code == 200
+    assert client.post("/predict", json=CLICK).json()["deployment"] == "new"
 
 
 def test_the_probe_needs_no_null(client: httpx.Client, models: tuple[str, str], apiserver: FakeApiServer) -> None:
@@ -314,7 +325,7 @@ def test_a_connection_that_the_apiserver_closed_is_opened_again(models: tuple[st
                         length = int(line.split(b":")[1])
                 lines.read(length)
                 data: dict[str, Any] = {"data": [dict.fromkeys(FEATURES, 1)]}
-                if first.startswith(b"GET"):
+                if not first.startswith(b"POST /dbs"):
                     data = {
                         "input_schema": [{"name": "a", "type": "int32"}],
                         "output_schema": [{"name": n, "type": "int32"} for n in FEATURES],
@@ -333,7 +344,7 @@ def test_a_connection_that_the_apiserver_closed_is_opened_again(models: tuple[st
                 assert client.post("/predict", json={"a": 1}).status_code == 200
     finally:
         listening.close()
-    assert served == 22
+    assert served == 23  # of the update: refresh, schema, probe
 
 
 def test_every_answer_belongs_to_one_pair(

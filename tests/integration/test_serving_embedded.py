@@ -18,7 +18,7 @@ import pytest
 from dsflow.embedded.server import EmbeddedServer
 from dsflow.serving import PredictionServer
 
-SCRIPT = Path(__file__).parents[3] / "pipelines" / "talkingdata_train.py"
+SCRIPT = Path(__file__).parents[2] / "pipelines" / "talkingdata_train.py"
 COLUMNS = ("ip", "app", "device", "os", "channel", "click_time", "is_attributed")
 FEATURES = ("app", "device", "os", "channel", "hour", "day", "qty", "ip_app_count", "ip_app_os_count")
 QUERY = """
