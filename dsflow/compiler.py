@@ -108,7 +108,7 @@ def _check_order(workflow: Workflow, edges: Mapping[tuple[str, str], Any]) -> No
     try:
         sorter.prepare()
     except CycleError as error:
-        cycle = list(reversed(error.args[1]))
+        cycle = list(error.args[1])
         where = next((workflow.edges[e] for e in pairwise(cycle) if workflow.edges.get(e)), workflow.where)
         raise DeclarationError("the tasks run in a circle: " + " >> ".join(cycle), where=where) from None
 

@@ -3,6 +3,7 @@
 ``dsflow.yaml`` is looked for beside the pipeline file and in the folders above it, then from the working directory
 upwards::
 
+    repository: github.com/acme/pipelines   # for `deploy`; without it, Git's remote says what this repository is
     default: dev                  # the profile when neither --profile nor DSFLOW_PROFILE names one
     profiles:
       dev:
@@ -128,6 +129,18 @@ def find_config(start: Path | None = None) -> Path | None:
     return None
 
 
+def repository_name(path: Path) -> str | None:
+    """The key ``repository`` of a ``dsflow.yaml``: under which name its deployments are remembered on a server.
+
+    Raises:
+        ConfigError: the file is not readable, or the name is not a text.
+    """
+    name = _read(path).get("repository")
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise ConfigError(f"repository: {name!r} is not a name", where=str(path))
+    return name.strip() if name else None
+
+
 def load_profile(
     name: str | None = None, *, start: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> Profile:
@@ -174,10 +187,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"can not be read: {error}", where=str(path)) from error
     if not isinstance(data, dict) or not isinstance(data.get("profiles", {}), (dict, type(None))):
         raise ConfigError("expected a mapping with the keys 'default' and 'profiles'", where=str(path))
-    unknown = set(data) - {"default", "profiles"}
+    unknown = set(data) - {"default", "profiles", "repository"}
     if unknown:
         raise ConfigError(
-            f"unknown key {sorted(map(str, unknown))[0]!r}", where=str(path), hint="known: default, profiles"
+            f"unknown key {sorted(map(str, unknown))[0]!r}", where=str(path), hint="known: default, profiles, repository"
         )
     return data
 

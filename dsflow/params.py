@@ -81,7 +81,9 @@ def property_type(python_type: type | str) -> str:
         if python_type in _PYTHON_TYPES:
             return python_type
         raise DeclarationError(
-            f"{python_type!r} is no type of a parameter", where=caller(), hint="known: " + ", ".join(_PYTHON_TYPES)
+            f"a parameter can be of type str, int, float or bool, not {python_type!r}",
+            where=caller(),
+            hint="or one of DolphinScheduler's own: " + ", ".join(_PYTHON_TYPES),
         )
     for known, name in _PROPERTY_TYPES.items():
         if python_type is known:
@@ -220,13 +222,22 @@ def _compare(left: Reference, operator: str, right: object) -> Condition:
         )
     if operator not in ("==", "!=") and left.type is bool:
         raise DeclarationError(f"{left!r} can only be compared with == and !=", where=caller())
-    operand = _bool_operand if left.type is bool else _operand
+    operand = _operand
+    if left.type is bool:
+        operand = _bool_operand
+    elif isinstance(right, Reference) and left.type in numbers and not left.owner and not right.owner:
+        operand = _number_operand
     return Condition(f"{operand(left)} {operator} {operand(right)}", references)
+
+
+def _number_operand(value: object) -> str:
+    """As a number: DolphinScheduler 3.2 puts every workflow parameter in quotes, and "100" < "9" as texts."""
+    return f"Number({value})"
 
 
 def _bool_operand(value: object) -> str:
     """As a text: DolphinScheduler 3.1 puts a bool in quotes (and "true" == true is false), 3.2 does not."""
-    return f'("" + {value})' if isinstance(value, Reference) else json.dumps(to_text(bool(value)))
+    return f"String({value})" if isinstance(value, Reference) else json.dumps(to_text(bool(value)))
 
 
 def _operand(value: object) -> str:

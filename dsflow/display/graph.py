@@ -43,8 +43,8 @@ def _branches(task: TaskDefinition) -> Iterable[tuple[str, str]]:
 
 
 def readable(condition: str) -> str:
-    """A switch's expression without the ``${}`` around the names."""
-    return one_line(PLACEHOLDER.sub(r"\1", condition))
+    """A switch's expression without the ``${}`` around the names, and without what turns a bool into a text."""
+    return one_line(re.sub(r'\("" \+ (\w+)\)', r"\1", PLACEHOLDER.sub(r"\1", condition)))
 
 
 def one_line(text: str) -> str:

@@ -235,8 +235,10 @@ def run_summary(definition: Definition, report: RunReport) -> str:
     """
     width = widest([one_line(task.name) for task in report.tasks])
     states = widest([task.state for task in report.tasks])
+    names = [task.name for task in definition.tasks]
+    order = {n: i for i, n in enumerate(reading_order(names, without_cycles(names, edges_of(definition))[0]))}
     lines = []
-    for task in report.tasks:
+    for task in sorted(report.tasks, key=lambda task: order.get(task.name, len(order))):
         ran = task.state not in (SKIPPED, WAITING) and (task.seconds or task.attempts)
         parts = [
             f"{look(task.state).symbol} {pad(task.state, states)}",
@@ -297,7 +299,9 @@ def _prediction(prediction: dict[str, Any]) -> list[str]:
     import json
 
     lines = ["a prediction for a row of the online table"]
-    for name in ("request", "answer"):
-        if name in prediction:
-            lines.append(f"  {name + ':':<9}{json.dumps(prediction[name], ensure_ascii=False, default=str)}")
+    answer = prediction.get("answer")
+    parts = {"request": prediction.get("request"), **(answer if isinstance(answer, dict) else {"answer": answer})}
+    width = widest(list(parts))
+    for name, value in parts.items():
+        lines.append(f"  {pad(name, width)}  {json.dumps(value, ensure_ascii=False, default=str)}")
     return lines

@@ -252,8 +252,8 @@ def _task(box: _Box, x: float, y: float, width: float) -> list[str]:
     else:
         state = f"{look(ran.state).symbol} {duration(ran.seconds) if ran.seconds else ran.state.lower()}"
         parts.append(
-            f'<text x="{_n(x)}" y="{_n(below)}" text-anchor="middle" {typed} fill="{_PALE_TEXT}">{_xml(words)}'
-            f'<tspan dx="8" font-weight="700" fill="{ink}">{_xml(state)}</tspan></text>'
+            f'<text x="{_n(x)}" y="{_n(below)}" text-anchor="middle" {typed} fill="{_PALE_TEXT}">{_xml(words)} '
+            f'<tspan dx="5" font-weight="700" fill="{ink}">{_xml(state)}</tspan></text>'
         )
     parts.append("</g>")
     return parts

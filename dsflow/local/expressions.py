@@ -1,8 +1,8 @@
 """The conditions of a SWITCH task.
 
 DolphinScheduler evaluates them as JavaScript. Here is the part of JavaScript that conditions are made of: numbers,
-texts, ``true``, ``false``, ``null``, comparisons, ``+ - * / %``, ``&& || !`` and parentheses. Anything else is refused
-by name rather than guessed at.
+texts, ``true``, ``false``, ``null``, comparisons, ``+ - * / %``, ``&& || !``, ``Number()``, ``String()`` and
+parentheses. Anything else is refused by name rather than guessed at.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from dsflow.definition import Property
 from dsflow.errors import DsflowError
@@ -143,6 +144,11 @@ class _Parser:
                 return str(json.loads(text))
             except ValueError:
                 raise self.error(f"the text {text} is not known in a condition") from None
+        if kind == "word" and text in _CONVERSIONS and self.accept("("):
+            value = self.binary(0)
+            if not self.accept(")"):
+                raise self.error("a ')' is missing")
+            return _CONVERSIONS[text](value)
         if kind == "word" and text in _WORDS:
             return _WORDS[text]
         raise self.error(f"{text!r} is not known in a condition")
@@ -192,9 +198,21 @@ def _ordered(compare: Callable[[float | str, float | str], bool]) -> Callable[[V
 def _text(value: Value) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
-    if isinstance(value, float):
-        return str(int(value)) if value == int(value) else repr(value)
-    return value
+    return _number_text(value) if isinstance(value, float) else value
+
+
+def _number_text(value: float) -> str:
+    """JavaScript's text of a number (ECMAScript, Number::toString)."""
+    if value != value or math.isinf(value):
+        return "NaN" if value != value else f"{'-' * (value < 0)}Infinity"
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    if -7 <= int(exponent) < 0:
+        return format(Decimal(repr(value)), "f")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
 
 
 def _plus(left: Value, right: Value) -> Value:
@@ -218,6 +236,8 @@ def _remainder(left: Value, right: Value) -> Value:
     dividend, divisor = _number(left), _number(right)
     return math.nan if divisor == 0 or math.isinf(dividend) else math.fmod(dividend, divisor)
 
+
+_CONVERSIONS: dict[str, Callable[[Value], Value]] = {"Number": _number, "String": _text}
 
 _BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "||": lambda a, b: a if _truthy(a) else b,

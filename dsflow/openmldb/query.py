@@ -38,7 +38,8 @@ def output_names(sql: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ..
             if known[0] not in tables:
                 raise DeclarationError(f"what {column.sql()} stands for is not known here", hint="name the columns")
             names += tables[known[0]]
-        elif not column.alias_or_name:
+        # a function has a "name" too, that of its argument
+        elif not column.alias and not isinstance(column, exp.Column):
             raise DeclarationError(f"the column {column.sql()} has no name", hint="add: as NAME")
         else:
             names.append(column.alias_or_name)

@@ -103,6 +103,12 @@ class Task:
     def __repr__(self) -> str:
         return f"<{self.type} task {self.name!r}>"
 
+    @property
+    def strict(self) -> bool:
+        """Whether what DolphinScheduler would take, though nobody means it, is an error."""
+        workflow = getattr(self, "workflow", None) or current_workflow()
+        return workflow is None or workflow.strict
+
     # -- edges -------------------------------------------------------------------------------------------------------
 
     def __rshift__(self, other: _Right) -> _Right:

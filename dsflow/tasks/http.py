@@ -52,7 +52,7 @@ class Http(Task):
         self._whole("socket_timeout", self.socket_timeout, 1)
         if not isinstance(self.url, (str, Reference)) or not str(self.url):
             raise self.error("the url is missing")
-        if not str(self.url).startswith(("http://", "https://", "${")):
+        if self.strict and not str(self.url).startswith(("http://", "https://", "${")):
             raise self.error(f"url={self.url!r} does not start with http:// or https://")
         self._mapping("json", "query", "headers")
         self._scalars("json", "query", "headers")

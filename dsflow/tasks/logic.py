@@ -36,7 +36,7 @@ class Switch(Task):
                 raise self.error(f"{condition!r} is not a condition", hint="write for example train.outputs.auc >= 0.7")
             if not isinstance(task, Task):
                 raise self.error(f"the branch for {condition.expression!r} is {task!r}, not a task")
-        if not self.enabled:
+        if self.strict and not self.enabled:
             raise self.error("a disabled switch takes no branch: nothing after it would run")
         if self.otherwise is None:
             raise self.error(
@@ -45,7 +45,7 @@ class Switch(Task):
             )
         self._task("otherwise")
         targets = [*self.branches.values(), self.otherwise]
-        for task in targets:
+        for task in targets if self.strict else ():
             if sum(other is task for other in targets) > 1:
                 # it skips the task of every branch that it does not take, so this one even when it takes it
                 raise self.error(
@@ -155,9 +155,9 @@ class Conditions(Task):
         if self.success is None or self.failure is None:
             raise self.error("success= and failure= are needed")
         self._task("success", "failure")
-        if self.success is self.failure:
+        if self.strict and self.success is self.failure:
             raise self.error("success and failure are the same task, which DolphinScheduler would then always skip")
-        if not self.enabled:
+        if self.strict and not self.enabled:
             raise self.error("a disabled CONDITIONS task takes no branch: nothing after it would run")
 
     def _groups(self) -> list[Group]:
@@ -312,7 +312,7 @@ class SubWorkflow(Task):
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         project: Sequence[str] = (getattr(self.runs, "project", self.workflow.project), self.workflow.project)
-        if self.workflow_name == self.workflow.name:
+        if self.strict and self.workflow_name == self.workflow.name:
             raise self.error(f"the workflow {self.workflow_name!r} would run itself without end")
         if project[0] != project[1]:
             raise self.error(

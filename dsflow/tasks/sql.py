@@ -56,7 +56,7 @@ class Sql(Task):
         if self.limit is not None:
             self._whole("limit", self.limit, 1)
         self._flag("send_email")
-        if self.datasource_type != self.datasource_type.upper():
+        if self.strict and self.datasource_type != self.datasource_type.upper():
             raise self.error(f"datasource_type={self.datasource_type!r} is written {self.datasource_type.upper()!r}")
         if not self.datasource or not self.sql.strip():
             raise self.error("datasource and sql are needed")

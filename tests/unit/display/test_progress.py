@@ -80,8 +80,10 @@ def test_a_report_may_change_after_it_was_told():
         display.update(report)
         report.state = SUCCESS
         display.update(report)
-    assert [line.split()[-2:] for line in stream.getvalue().splitlines()][0] == ["train", "RUNNING"]
-    assert "SUCCESS" in stream.getvalue()
+    assert [line.split()[1:3] for line in stream.getvalue().splitlines()] == [
+        ["train", "RUNNING"],
+        ["train", "SUCCESS"],
+    ]
 
 
 def test_updates_from_many_threads_give_whole_lines():
@@ -210,8 +212,8 @@ def test_a_good_run():
         "↷ SKIPPED  serve\n"
         "\n"
         "a prediction for a row of the online table\n"
-        '  request: {"ip": 1}\n'
-        '  answer:  {"score": 0.5}\n'
+        '  request  {"ip": 1}\n'
+        "  score    0.5\n"
         "\n"
         "✓ fraud/clicks: SUCCESS in 8.2s\n"
     )

@@ -3,12 +3,14 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dsflow.definition import Definition, Relation, TaskDefinition
+from dsflow.display.graph import readable
 from dsflow.display.svg import workflow_svg
 from dsflow.report import FAILURE, RUNNING, SKIPPED, SUCCESS, TIMEOUT, RunReport, TaskReport
 
@@ -82,9 +84,7 @@ def points_on(path):
         for t in steps:
             line = corners
             while len(line) > 1:
-                line = [
-                    (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t) for a, b in zip(line, line[1:], strict=False)
-                ]
+                line = [(a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t) for a, b in pairwise(line)]
             yield line[0]
         at = corners[-1]
 
@@ -129,6 +129,14 @@ def test_a_switch_says_when_it_takes_which_branch():
     assert {'auc >= min && k == "<a&b>"', "otherwise"} <= set(texts(parsed(BRANCHING)))
 
 
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [('("" + ${on}) == "true"', 'on == "true"'), ("(${a} > 1) && !(${b} < 2)", "(a > 1) && !(b < 2)"), ("x\ny", "x y")],
+)
+def test_conditions_are_readable(condition, text):
+    assert readable(condition) == text
+
+
 def test_conditions_say_success_and_failure():
     params = {"conditionResult": {"successNode": ["deploy"], "failedNode": ["reject"]}}
     tasks = (TaskDefinition("check", "CONDITIONS", params), *BRANCHING.tasks[1:])
@@ -159,11 +167,11 @@ def test_a_long_name_is_cut_and_whole_in_the_tooltip():
 @pytest.mark.parametrize(
     ("state", "seconds", "shown"),
     [
-        (SUCCESS, 4.1, "SHELL✓ 4.1s"),
-        (FAILURE, 75, "SHELL✗ 1m 15s"),
-        (TIMEOUT, 3720, "SHELL✗ 1h 02m"),
-        (RUNNING, 0.0, "SHELL▶ running"),
-        (SKIPPED, 0.0, "SHELL↷ skipped"),
+        (SUCCESS, 4.1, "SHELL ✓ 4.1s"),
+        (FAILURE, 75, "SHELL ✗ 1m 15s"),
+        (TIMEOUT, 3720, "SHELL ✗ 1h 02m"),
+        (RUNNING, 0.0, "SHELL ▶ running"),
+        (SKIPPED, 0.0, "SHELL ↷ skipped"),
     ],
 )
 def test_a_run_shows_states_and_times(state, seconds, shown):

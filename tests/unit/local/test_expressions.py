@@ -53,6 +53,8 @@ def test_fill(condition: str, filled: str) -> None:
         ('"x"', False),
         ("NaN == NaN", False),
         ("2 > 1 == true", True),
+        ('Number("100") > Number("9")', True),
+        ('String(true) == "true"', True),
     ],
 )
 def test_evaluate(expression: str, value: bool) -> None:
@@ -75,6 +77,8 @@ _expressions = st.recursive(
         inner.map(lambda e: f"({e})"),
         inner.map(lambda e: f"!({e})"),
         inner.map(lambda e: f"-({e})"),
+        inner.map(lambda e: f"Number({e})"),
+        inner.map(lambda e: f"String({e})"),
     ),
     max_leaves=6,
 )

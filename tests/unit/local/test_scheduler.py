@@ -121,7 +121,7 @@ def test_a_timeout_ends_the_task_and_all_that_it_started(tmp_path: Path, monkeyp
     with Workflow("w", project="p") as wf:
         Shell("slow", f"sleep 60 & echo $! > {tmp_path}/pid; wait", timeout=1)
     # a minute is DolphinScheduler's smallest unit: let it be short here
-    monkeypatch.setattr("dsflow.local.scheduler.MINUTE", 0.5)
+    monkeypatch.setattr("dsflow.local.scheduler.MINUTE", 2)
     started = time.monotonic()
     state, reports = run(wf, tmp_path)
     assert time.monotonic() - started < 10
