@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dsflow.config import Profile
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.environments import MARK
-from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.dolphinscheduler.errors import AuthenticationError
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import ConfigError, ServerError
 
@@ -38,7 +38,8 @@ def bootstrap(
     Args:
         tenant: created if missing and bound to the user of the credentials.
         project: created if missing.
-        environment: a DolphinScheduler environment, from now on that of tasks which name none; it holds ``export NAME="VALUE"`` for each of ``variables``;
+        environment: a DolphinScheduler environment, from now on that of tasks which name none; it holds
+            ``export NAME="VALUE"`` for each of ``variables``;
             other lines of an existing one are kept.
         variables: ``$NAME`` inside a value is expanded on the worker.
         worker_group: which worker group may use the environment.
@@ -124,15 +125,7 @@ def _project(rest: RestClient, project: str, say: Callable[[str], None]) -> None
     if rest.project_code(project) is not None:
         say(f"project {project!r} exists already")
         return
-    try:
-        rest.create_project(project, "")
-    except RefusedError as error:
-        if "already exists" in error.reason:
-            raise ServerError(
-                f"project {project!r} exists, but user {rest.user()['userName']!r} may not see it",
-                hint="let an administrator grant it: Security > User Manage > Authorize > Project",
-            ) from error
-        raise
+    rest.create_project(project, "")
     say(f"project {project!r} made")
 
 

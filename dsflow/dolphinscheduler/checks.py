@@ -1,4 +1,4 @@
-"""What is checked before anything is written: everything that the server would accept and then not run, or refuse halfway."""
+"""What is checked before anything is written: what the server would accept and then not run, or refuse halfway."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def check_tenant(rest: RestClient, profile: Profile, plan: Plan | None = None) -
         for change in plan.workflow:
             if change.field == "tenant":
                 raise ServerError(
-                    f"the workflow runs as tenant {change.before!r}; submitted by user {name!r} it would run as {own!r}",
+                    f"the workflow runs as tenant {change.before!r}; submitted by user {name!r} it would run as "
+                    f"{own!r}",
                     hint=f"if that is meant, set the profile's tenant (or DSFLOW_TENANT) to {own!r}",
                 )
 
@@ -87,7 +88,8 @@ def _check_tasks(definition: Definition, series: codec.Series) -> None:
         seen.add(task.name)
         if task.task_type == "HTTP" and task.task_params.get("httpBody") and series < (3, 2):
             raise DeclarationError(
-                f"task {task.name!r} has an httpBody, which DolphinScheduler 3.1 does not know: it would send an empty body",
+                f"task {task.name!r} has an httpBody, which DolphinScheduler 3.1 does not know: it would send an "
+                "empty body",
                 where=task.where,
                 hint="send the values as httpParams of the type BODY",
             )
@@ -114,7 +116,7 @@ def _check_worker_groups(rest: RestClient, definition: Definition) -> None:
 
 
 def _check_sub_workflows(rest: RestClient, definition: Definition, project: int) -> None:
-    """An online workflow can only run online sub-workflows; the server says so after it has taken the old one offline."""
+    """An online workflow can only run online sub-workflows; the server says so after it has set the old one offline."""
     used = {
         str(t.task_params["processDefinitionCode"]): t
         for t in definition.tasks
@@ -147,8 +149,8 @@ def _check_schedule(rest: RestClient, definition: Definition, project: int) -> N
         rest.preview_schedule(project, codec.schedule_json(schedule))
     except RefusedError as error:
         raise DeclarationError(
-            f"the server does not take the schedule's crontab {schedule.crontab!r} (time zone {schedule.timezone_id!r}): "
-            f"{error.reason}",
+            f"the server does not take the schedule's crontab {schedule.crontab!r} "
+            f"(time zone {schedule.timezone_id!r}): {error.reason}",
             hint="Quartz, seven fields, such as '0 0 2 * * ? *' for 02:00 each day",
         ) from error
 

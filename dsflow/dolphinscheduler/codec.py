@@ -1,7 +1,8 @@
 """Definition <-> DolphinScheduler's own JSON.
 
 A Definition holds names where the server holds codes; both directions are here, together with what differs between the
-servers: 3.1 knows files of the resource centre by id and has no ``isCache``, 3.2 names them by their place in the store.
+servers: 3.1 knows files of the resource centre by id and has no ``isCache``, 3.2 names them by their place in the
+store.
 Nothing here talks to a server: the codes come in through :class:`~dsflow.dolphinscheduler.names.Names`.
 
 Where DolphinScheduler stores what looks like a part of the workflow: ``warningType``, ``warningGroupId`` and

@@ -1,9 +1,9 @@
 """The environment of tasks that name none.
 
-A DolphinScheduler *environment* is a text of ``export`` lines that a worker sources before a task. Which one a task gets
-stands in the task's definition; 3.1 knows no other way. So that a pipeline file need not name something that differs
-from server to server, tasks without one get, when they are submitted, the profile's ``environment``, or else the one
-that ``dsflow bootstrap --environment`` has marked on the server.
+A DolphinScheduler *environment* is a text of ``export`` lines that a worker sources before a task. Which one a task
+gets stands in the task's definition; 3.1 knows no other way. So that a pipeline file need not name something that
+differs from server to server, tasks without one get, when they are submitted, the profile's ``environment``, or else
+the one that ``dsflow bootstrap --environment`` has marked on the server.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 DolphinScheduler stores with each edge a JSON text ``conditionParams`` that nothing reads (source, 3.1.5 and 3.2.2). The
 edge from 0 to the first task carries there a hash of what was submitted. The web page writes all edges anew without it;
-an edit of a single task keeps it, but then the hash no longer fits. Every machine that submits sees it, no local file is
-needed, and an exported and imported workflow keeps it.
+an edit of a single task keeps it, but then the hash no longer fits. Every machine that submits sees it, no local file
+is needed, and an exported and imported workflow keeps it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from dsflow.dolphinscheduler.codec import normalise
 
 KEY = "dsflow"
 FORMAT = 1  # to be raised when the same Definition would give another hash
-_NOT_CONTENT = ("project", "name", "releaseState", "warningType", "warningGroup", "workerGroup", "schedule", "fixedParams")
+_NOT_CONTENT = (
+    "project",
+    "name",
+    "releaseState",
+    "warningType",
+    "warningGroup",
+    "workerGroup",
+    "schedule",
+    "fixedParams",
+)
 
 
 def fingerprint(definition: Definition) -> str:

@@ -10,6 +10,7 @@ variables name; they are set to the profile's values around the import, so that 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
@@ -85,7 +86,7 @@ class Gateway:
         for entry in entries:
             inner = getattr(entry, "_gateway", None)
             if inner is not None:
-                inner.close()
+                _close(inner)
                 entry._gateway = None
 
     @property
@@ -154,7 +155,7 @@ class Gateway:
         try:
             self.version = str(self._call("ask the gateway for its version", "get_gateway_version"))
         finally:
-            probe._gateway.close()
+            _close(probe._gateway)
         module = _pydolphinscheduler(self.host, self.port, self._token)
         with _quiet():
             self._entry = module.GatewayEntryPoint(
@@ -166,11 +167,16 @@ class Gateway:
     def _java_gateway(self, timeout: float) -> Any:
         from py4j.java_gateway import GatewayParameters, JavaGateway
 
-        return JavaGateway(
+        gateway = JavaGateway(
             gateway_parameters=GatewayParameters(
                 address=self.host, port=self.port, auto_convert=True, auth_token=self._token, read_timeout=timeout
             )
         )
+        # py4j sends a call a second time when the connection breaks before the answer, while the server may still be at
+        # the first: two updates at once are what DolphinScheduler does not survive.
+        client = gateway._gateway_client
+        client.send_command = functools.partial(client.send_command, retry=False)
+        return gateway
 
     def _call(self, doing: str, method: str, **arguments: Any) -> Any:
         from py4j.protocol import Py4JAuthenticationError, Py4JError, Py4JJavaError, Py4JNetworkError
@@ -186,15 +192,20 @@ class Gateway:
             # Which of the two it is lies deeper: py4j wraps whatever went wrong while it connected.
             if _caused_by(error, Py4JAuthenticationError):
                 raise self._wrong_token() from error
-            raise UnreachableError(
-                f"could not {doing}: the connection to the gateway {self.host}:{self.port} broke ({_line(error)})",
-                hint="the gateway of DolphinScheduler's API server must be enabled, and DSFLOW_GATEWAY must name its port",
-            ) from error
+            raise self._broken(doing, error) from error
         except Py4JError as error:
+            if "Trace" not in str(error):  # the connection broke while the answer was awaited
+                raise self._broken(doing, error) from error
             raise RefusedError(
                 doing, f"the gateway {self.host}:{self.port} does not know the call ({_line(error)})",
                 hint="does this port belong to DolphinScheduler 3.1 or 3.2?",
             ) from error  # fmt: skip
+
+    def _broken(self, doing: str, error: Exception) -> UnreachableError:
+        return UnreachableError(
+            f"could not {doing}: the connection to the gateway {self.host}:{self.port} broke ({_line(error)})",
+            hint="the API server must run with python-gateway.enabled=true, and DSFLOW_GATEWAY must name its port",
+        )
 
     def _wrong_token(self) -> AuthenticationError:
         return AuthenticationError(
@@ -208,6 +219,12 @@ class Gateway:
             f"no DolphinScheduler gateway answers at {self.host}:{self.port}: {error}",
             hint="set DSFLOW_GATEWAY to host:port; the API server must run with python-gateway.enabled=true",
         )
+
+
+def _close(gateway: Any) -> None:
+    gateway.close()
+    # A Java object (an exception) that is collected later would open a new connection, only to say so.
+    gateway._gateway_client.is_connected = False
 
 
 class _Probe:
@@ -262,6 +279,11 @@ def _quiet() -> Iterator[None]:
     """
     root = logging.getLogger()
     handlers = list(root.handlers)
+
+    def nothing(record: logging.LogRecord) -> bool:
+        return False
+
+    root.addFilter(nothing)  # py4j logs some errors at the root; a filter there leaves other loggers alone
     loggers = [logging.getLogger(name) for name in ("py4j", "pydolphinscheduler")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -273,6 +295,7 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        root.removeFilter(nothing)
         root.handlers[:] = handlers
 
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
@@ -27,8 +28,7 @@ GET_ATTEMPTS = 3
 LOG_LINES = 10_000
 
 # org.apache.dolphinscheduler.api.enums.Status
-WORKFLOW_NOT_FOUND = 50003
-PROJECT_NOT_FOUND = frozenset({10018, 10190})
+PROJECT_EXISTS = 10019
 
 
 class RestClient:
@@ -61,9 +61,12 @@ class RestClient:
         self._session: str | None = None
         self._user: JsonDict | None = None
         self._minor: tuple[int, int] | None = None
-        # A server beside us is not reached through a proxy that the environment names for the internet.
         self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)), transport=transport, follow_redirects=False
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            transport=transport,
+            follow_redirects=False,
+            # a server on this machine is not reached through a proxy that the environment names for the internet
+            trust_env=urlsplit(self.url).hostname not in ("127.0.0.1", "::1", "localhost"),
         )
 
     def __enter__(self) -> RestClient:
@@ -113,8 +116,9 @@ class RestClient:
         params: Mapping[str, Any] | None = None,
         form: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
+        json_body: JsonDict | None = None,
     ) -> Any:
-        response = self._authenticated(method, path, doing, params=params, form=form, files=files)
+        response = self._authenticated(method, path, doing, params=params, form=form, files=files, json_body=json_body)
         return self._unwrap(response, doing)
 
     def _authenticated(self, method: str, path: str, doing: str, **body: Any) -> httpx.Response:
@@ -167,6 +171,7 @@ class RestClient:
         params: Mapping[str, Any] | None = None,
         form: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
+        json_body: JsonDict | None = None,
     ) -> httpx.Response:
         import httpx
 
@@ -179,6 +184,7 @@ class RestClient:
                     params=params,
                     data=form,
                     files=files,
+                    json=json_body,
                     headers={**headers, "language": "en_US"},
                 )
             except httpx.HTTPError as error:
@@ -329,9 +335,21 @@ class RestClient:
         return None
 
     def create_project(self, name: str, description: str) -> int:
-        """Create a project; gives its code."""
+        """Create a project; gives its code.
+
+        Raises:
+            ServerError: there is one of that name, which the user may not see.
+        """
         form = {"projectName": name, "description": description, "userName": self.user()["userName"]}
-        data = self.post("/projects", f"create project {name!r}", form)
+        try:
+            data = self.post("/projects", f"create project {name!r}", form)
+        except RefusedError as error:
+            if error.code != PROJECT_EXISTS:
+                raise
+            raise ServerError(
+                f"project {name!r} exists, but user {self.user()['userName']!r} may not see it",
+                hint="let an administrator grant it: Security > User Manage > Authorize > Project",
+            ) from error
         return int(data["code"])
 
     def workflows(self, project: int) -> list[JsonDict]:
@@ -363,9 +381,31 @@ class RestClient:
         path = f"/projects/{project}/process-definition/{code}/release"
         self.post(path, f"set workflow {code} {state}", {"releaseState": state})
 
+    def create_empty_workflow(self, project: int, name: str, description: str) -> int:
+        """Create an offline workflow without tasks; gives its code. Refused when the name is taken."""
+        doing = f"create workflow {name!r}"
+        form: JsonDict = {"name": name, "description": description, "globalParams": "[]", "timeout": 0}
+        if self.series() < (3, 2):
+            form.update(tenantCode=self.user().get("tenantCode") or "", executionType="PARALLEL")
+            data = self.post(f"/projects/{project}/process-definition/empty", doing, form)
+        else:
+            form.update(projectCode=project, releaseState="OFFLINE", warningGroupId=0, executionType="PARALLEL")
+            data = self._call("POST", "/v2/workflows", doing, json_body=form)
+        return int(data["code"])
+
     def delete_workflow(self, project: int, code: int) -> None:
         """Delete an offline workflow and its tasks."""
         self.delete(f"/projects/{project}/process-definition/{code}", f"delete workflow {code}")
+
+    def versions(self, project: int, code: int) -> list[JsonDict]:
+        """The versions that the server keeps of a workflow, newest first: ``version``, ``createTime``, ``userName``."""
+        rows = list(self.pages(f"/projects/{project}/process-definition/{code}/versions", f"list versions of {code}"))
+        return sorted(rows, key=lambda r: -int(r["version"]))
+
+    def switch_version(self, project: int, code: int, version: int) -> None:
+        """Make an earlier version of an offline workflow the current one (a GET that changes: safe to repeat)."""
+        path = f"/projects/{project}/process-definition/{code}/versions/{version}"
+        self.get(path, f"switch workflow {code} to version {version}")
 
     # ---------------------------------------------------------------- schedules
 
@@ -373,6 +413,14 @@ class RestClient:
         """The schedules of a workflow (3.1 lets one make several)."""
         path = f"/projects/{project}/schedules"
         return list(self.pages(path, "list the schedules", processDefinitionCode=workflow))
+
+    def project_schedules(self, project: int) -> list[JsonDict]:
+        """The schedules of all workflows of a project, in one request."""
+        return list(self.post(f"/projects/{project}/schedules/list", "list the project's schedules") or [])
+
+    def delete_schedule(self, project: int, schedule: int) -> None:
+        """Delete an offline schedule."""
+        self.delete(f"/projects/{project}/schedules/{schedule}", f"delete schedule {schedule}")
 
     def preview_schedule(self, project: int, schedule: str) -> list[str]:
         """The next times of a schedule that is not made yet; refused when its crontab is not valid."""
@@ -447,6 +495,17 @@ class RestClient:
             if lines < LOG_LINES:
                 return "".join(parts)
             skip += lines
+
+    def log_part(self, task_instance: int, skip: int) -> tuple[str, int]:
+        """What a task instance's log holds after its first ``skip`` lines, and how many lines those are."""
+        data = self.get(
+            "/log/detail", f"read the log of task instance {task_instance}",
+            taskInstanceId=task_instance, skipLineNum=skip, limit=LOG_LINES,
+        )  # fmt: skip
+        if isinstance(data, str):
+            data = {"message": data, "lineNum": data.count("\n")}
+        text = data.get("message") or ""
+        return text, int(data.get("lineNum") or 0) if text else 0  # an empty answer counts one line
 
     # ---------------------------------------------------------------- export and import
 

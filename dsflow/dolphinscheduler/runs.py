@@ -110,6 +110,7 @@ class Runs:
         name: str,
         params: Mapping[str, str],
         definition: Definition | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Run:
         """Start a workflow and find the run.
 
@@ -117,6 +118,7 @@ class Runs:
             state: what the server holds.
             params: values for global parameters, over their defaults.
             definition: gives worker group, warning and fixed parameters; without it the server's defaults hold.
+            extra: fields of the start's form, over those that follow from the others.
 
         Raises:
             RunError: there is no such workflow, it is offline, or no run appeared.
@@ -130,7 +132,7 @@ class Runs:
         check_params(declared, state, params)
         before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}
         mark = uuid.uuid4().hex if self._rest.series() < (3, 2) else ""
-        trigger = self._rest.start(state.project_code, self._form(state, declared, params, mark))
+        trigger = self._rest.start(state.project_code, {**self._form(state, declared, params, mark), **(extra or {})})
         instance = self._find(state, before, trigger, mark)
         return self._run(project, state.project_code, name, state.code, instance)
 
@@ -354,8 +356,8 @@ def check_params(definition: Definition, state: ServerState, params: Mapping[str
     for name in params:
         if name in fixed:
             raise ParameterError(
-                f"parameter {name!r} is written into a field that DolphinScheduler does not substitute: it cannot be set "
-                "when starting",
+                f"parameter {name!r} is written into a field that DolphinScheduler does not substitute: it cannot be "
+                "set when starting",
                 hint=f"set it when submitting: submit --set {name}=...",
             )
         if name not in known:

@@ -8,6 +8,7 @@ read back and compared with the Definition, because the gateway does not report 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -18,10 +19,14 @@ from dsflow.dolphinscheduler.checks import check_before_writing
 from dsflow.dolphinscheduler.errors import DriftError, VerificationError
 from dsflow.dolphinscheduler.fingerprint import fingerprint, record, recorded
 from dsflow.dolphinscheduler.gateway import Gateway, WorkflowCall
+from dsflow.dolphinscheduler.lock import submit_lock
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.errors import DsflowError, ServerError
+from dsflow.errors import DsflowError, ServerError, UnreachableError
+
+SETTLE_CHECKS = 20
+SETTLE_PAUSE = 0.5  # seconds
 
 _SENT_TASK_FIELDS = (
     "code", "name", "version", "description", "delayTime", "taskType", "taskParams", "flag", "isCache", "taskPriority",
@@ -97,7 +102,15 @@ class Submitter:
         profile: for the tenant.
     """
 
-    def __init__(self, rest: RestClient, open_gateway: Callable[[], Gateway], profile: Profile) -> None:
+    def __init__(
+        self,
+        rest: RestClient,
+        open_gateway: Callable[[], Gateway],
+        profile: Profile,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sleep = sleep
         self._rest = rest
         self._open_gateway = open_gateway
         self._profile = profile
@@ -169,16 +182,33 @@ class Submitter:
             RefusedError: the server refused; the workflow's state was restored.
             VerificationError: the server took the change and holds something else.
         """
-        names = server_names(self._rest)
-        state = self.read(definition.project, definition.name, names)
+        state = self.read(definition.project, definition.name)
         plan = self._plan(definition, state)
         if plan.is_empty:
             return self._result(definition, state, plan, written=False, notes=plan.notes)
+        self._refuse(definition, state, plan, overwrite)
+        project = state.project_code
+        if project == NO_PROJECT:
+            project = self._rest.create_project(definition.project, "")
+        with submit_lock(self._rest, project, definition.name, sleep=self._sleep):
+            return self._submit(definition, overwrite)
+
+    def _refuse(self, definition: Definition, state: ServerState, plan: Plan, overwrite: bool) -> None:
+        """Raise for everything that speaks against writing."""
         if plan.drift and not overwrite:
             raise DriftError(plan.drift, hint="look at the plan; submit --overwrite replaces what is there")
+        names = server_names(self._rest)
         check_before_writing(self._rest, self._profile, definition, state.project_code, names, plan)
-        if state.project_code == NO_PROJECT:
-            state = ServerState(self._rest.create_project(definition.project, ""))
+        codes = {task.name: 1 for task in definition.tasks}
+        codec.tasks_to_server(definition, codes, names, self._rest.series())
+
+    def _submit(self, definition: Definition, overwrite: bool) -> SubmitResult:
+        names = server_names(self._rest)
+        state = self.read(definition.project, definition.name, names)
+        plan = self._plan(definition, state)  # anew: whoever held the lock before us may have changed everything
+        if plan.is_empty:
+            return self._result(definition, state, plan, written=False, notes=plan.notes)
+        self._refuse(definition, state, plan, overwrite)
         codes = self._settle_codes(definition, state, plan)
         tasks = self._tasks(definition, state, plan, codes, names)
         notes = plan.notes
@@ -186,8 +216,11 @@ class Submitter:
             if plan.changes_content or any(c.field == "tenant" for c in plan.workflow):
                 with self._open_gateway() as gateway:
                     notes += tuple(gateway.notes())
-                    call = self._call(definition, tasks, codes)
-                    code = gateway.create_or_update(call)
+                    try:
+                        code = gateway.create_or_update(self._call(definition, tasks, codes))
+                    except UnreachableError as error:
+                        code = self._outcome(definition, error)
+                        notes += ("the connection to the gateway broke during the call, but the server carried it out",)
             else:
                 assert state.code is not None
                 code = state.code
@@ -198,6 +231,19 @@ class Submitter:
             self._after_failure(definition, state, error)
             raise
         return self._verified(definition, plan, code, notes)
+
+    def _outcome(self, definition: Definition, error: UnreachableError) -> int:
+        """The connection broke during the call: the workflow's code if the server carries it out all the same.
+
+        Until it is known, nothing may be touched: going online in the middle makes the server refuse its own update.
+        """
+        for _ in range(SETTLE_CHECKS):
+            state = self.read(definition.project, definition.name)
+            left = self._plan(definition, state)
+            if state.code is not None and not left.changes_content and not left.changes_release:
+                return state.code
+            self._sleep(SETTLE_PAUSE)
+        raise error
 
     def _settle_codes(self, definition: Definition, state: ServerState, plan: Plan) -> dict[str, int]:
         held = {t["name"]: int(t["code"]) for t in state.raw.get("taskDefinitionList", [])}
@@ -349,10 +395,9 @@ def drift(state: ServerState) -> str:
     submitted = recorded(state.raw["processTaskRelationList"])
     if submitted == fingerprint(state.definition):
         return ""
-    process = state.raw["processDefinition"]
-    who, when = process.get("modifyBy") or process.get("userName"), process.get("updateTime")
+    when = state.raw["processDefinition"].get("updateTime")
     what = f"version {state.version} of workflow {state.definition.name!r} on the server"
-    change = f"; last changed {when}" + (f" by {who!r}" if who else "") if when else ""
+    change = f"; last changed {when}" if when else ""
     if submitted is None:
         return f"{what} was not submitted by dsflow, or was edited on the web page since{change}"
     return f"{what} was changed since dsflow submitted it{change}"

@@ -1,4 +1,4 @@
-"""Real DolphinScheduler servers for the tests: one of 3.1.5 and one of 3.2.2, each with the client that belongs to it."""
+"""Real DolphinScheduler servers for the tests: one of 3.1.5 and one of 3.2.2, each with its own client."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from dsflow.dolphinscheduler.client import Server
 VERSIONS = ("3.1.5", "3.2.2")
 CLIENTS = {"3.1.5": "4.0.4", "3.2.2": "4.1.0"}
 HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
+TALLY = pytest.StashKey[list[str]]()
 TENANT = getpass.getuser()
 ENVIRONMENT = "dsflow tests"
 
@@ -40,6 +41,7 @@ class Running:
             user=self.info["user"],
             password=self.info["password"],
             gateway=f"{self.info['gateway_host']}:{self.info['gateway_port']}",
+            environment=ENVIRONMENT,
         )
         return replace(profile, **changes)
 
@@ -144,9 +146,7 @@ def client_installed(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(params=VERSIONS)
-def running(
-    request: pytest.FixtureRequest, prepared_servers: dict[str, Running]
-) -> Iterator[Running]:
+def running(request: pytest.FixtureRequest, prepared_servers: dict[str, Running]) -> Iterator[Running]:
     """A server of each version, with the client that belongs to it."""
     cache = Path(request.config.cache.mkdir("pydolphinscheduler"))
     with client_installed(_client_folder(request.param, cache)):
@@ -166,3 +166,18 @@ def project(server: Server, request: pytest.FixtureRequest) -> str:
     name = f"{request.node.originalname}-{os.urandom(3).hex()}"
     server.bootstrap(project=name, say=lambda line: None)
     return name
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that stand at the end of pytest's output: how much was tried."""
+    return request.config.stash.setdefault(TALLY, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the tests wrote down with the fixture ``tally``."""
+    lines = config.stash.get(TALLY, [])
+    if lines:
+        terminalreporter.section("tried on real servers")
+        for line in lines:
+            terminalreporter.write_line(line)

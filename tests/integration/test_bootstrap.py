@@ -39,7 +39,7 @@ def test_everything_is_made_once_and_said(server: Server, running: Any) -> None:
         with RestClient(running.profile()) as fresh:
             fresh.user()
     finally:
-        server.bootstrap(tenant=user["tenantCode"], environment="dsflow tests", say=said.append)
+        server.bootstrap(tenant=user["tenantCode"], say=said.append)
 
 
 def test_an_environment_keeps_its_other_lines_and_reaches_the_task(server: Server, project: str) -> None:
@@ -48,19 +48,16 @@ def test_an_environment_keeps_its_other_lines_and_reaches_the_task(server: Serve
     said: list[str] = []
     task = TaskDefinition("a", "SHELL", {"rawScript": 'echo "[$KEPT|$A|$B]"'}, environment=name)
     definition = Definition(project, "flow", (task,), ())
-    try:
-        server.bootstrap(environment=name, variables={"A": 'a "quoted" value', "B": "$A!"}, say=said.append)
-        held = next(e for e in server.rest.environments() if e["name"] == name)
-        assert held["config"].splitlines() == [
-            "# by hand", "export KEPT=kept", 'export A="a \\"quoted\\" value"', 'export B="$A!"',
-        ]  # fmt: skip
-        assert "A" in said[0]
-        server.submit(definition)
-        run = server.start(definition)
-        assert server.follow(run, poll=0.2) == "SUCCESS"
-        assert '[kept|a "quoted" value|a "quoted" value!]' in server.report(run).task("a").log
-    finally:
-        server.bootstrap(environment="dsflow tests", say=said.append)
+    server.bootstrap(environment=name, variables={"A": 'a "quoted" value', "B": "$A!"}, say=said.append)
+    held = next(e for e in server.rest.environments() if e["name"] == name)
+    assert held["config"].splitlines() == [
+        "# by hand", "export KEPT=kept", 'export A="a \\"quoted\\" value"', 'export B="$A!"',
+    ]  # fmt: skip
+    assert "A" in said[0]
+    server.submit(definition)
+    run = server.start(definition)
+    assert server.follow(run, poll=0.2) == "SUCCESS"
+    assert '[kept|a "quoted" value|a "quoted" value!]' in server.report(run).task("a").log
 
 
 def test_what_is_refused(server: Server) -> None:

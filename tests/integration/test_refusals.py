@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dsflow.definition import Definition, TaskDefinition
+from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.rest import RestClient
@@ -124,8 +125,8 @@ def test_a_user_without_a_tenant_and_without_rights(server: Server, running: Any
     made = next(u for u in server.rest.users() if u["userName"] == name)
     server.rest.update_user({**user, "id": made["id"], "tenantId": -1 if running.is_new else 0, "userPassword": ""})
     with running.connect(user=name, password="secret123") as other:
-        with pytest.raises(ServerError, match="no project"):
-            other.plan(small(project))
+        with pytest.raises(ServerError, match="may not see it" if running.is_new else "has no tenant"):
+            other.submit(small(project))
         with pytest.raises(ServerError, match=r"no administrator(.|\n)*administrator"):
             other.bootstrap(tenant="brand-new", say=lambda line: None)
         own = f"own-{project[-6:]}"
@@ -143,14 +144,108 @@ def test_after_submitting_nothing_keeps_the_process_alive(running: Any, project:
     profile = running.profile()
     code = f"""
 import sys
+import threading
 sys.path[:0] = {[p for p in sys.path if p]!r}
 from dsflow.config import Profile
-from dsflow.definition import Definition, TaskDefinition
+from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
-profile = Profile(api_url={profile.api_url!r}, user={profile.user!r}, password={profile.password!r}, gateway={profile.gateway!r})
+profile = Profile(
+    api_url={profile.api_url!r}, user={profile.user!r}, password={profile.password!r}, gateway={profile.gateway!r}
+)
 with Server(profile) as server:
     server.submit(Definition({project!r}, "small", (TaskDefinition("a", "SHELL", {{"rawScript": "true"}}),), ()))
 print("done")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+class Cut:
+    """Stands before the gateway and cuts the connection at the call that writes: before it passes it on, or after."""
+
+    def __init__(self, host: str, port: int, *, passes_on: bool) -> None:
+        self._target, self._passes_on = (host, port), passes_on
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.cuts = 0
+        self._sockets = [self._listener]
+        self._threads: list[threading.Thread] = []
+        self._run(self._serve)
+
+    def _run(self, what: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=what, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def close(self) -> None:
+        for end in self._sockets:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:  # it is down already
+                continue
+        for thread in self._threads:
+            thread.join(5)
+        for end in self._sockets:
+            end.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self._target)
+            self._sockets += [client, server]
+            self._run(self._answers, server, client)
+            self._run(self._questions, client, server)
+
+    def _answers(self, server: socket.socket, client: socket.socket) -> None:
+        try:
+            while data := server.recv(65536):
+                client.sendall(data)
+        except OSError:
+            return
+
+    def _questions(self, client: socket.socket, server: socket.socket) -> None:
+        try:
+            while data := client.recv(65536):
+                if b"createOrUpdateWorkflow" in data:
+                    self.cuts += 1
+                    if self._passes_on:
+                        server.sendall(data)
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                server.sendall(data)
+        except OSError:
+            return
+
+
+@pytest.mark.parametrize("passes_on", [True, False])
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_connection_breaks_during_the_call(
+    server: Server, running: Any, project: str, passes_on: bool, exists: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsflow.dolphinscheduler.submit.SETTLE_CHECKS", 6)
+    schedule = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "UTC")
+    declared = replace(small(project), schedule=schedule)
+    if exists:
+        server.submit(replace(declared, description="before"))
+    cut = Cut(running.info["gateway_host"], running.info["gateway_port"], passes_on=passes_on)
+    try:
+        with running.connect(gateway=f"127.0.0.1:{cut.port}") as other:
+            if passes_on:
+                result = other.submit(declared)
+                assert any("carried it out" in note for note in result.notes)
+            else:
+                with pytest.raises(UnreachableError, match="gateway"):
+                    other.submit(declared)
+    finally:
+        cut.close()
+    assert cut.cuts == 1
+    state = server.state(project, "small")
+    if exists:
+        assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
+        assert state.definition is not None
+        assert state.definition.description == ("" if passes_on else "before")
+    assert server.submit(declared).written is not passes_on
+    assert server.plan(declared).is_empty

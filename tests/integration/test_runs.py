@@ -14,7 +14,9 @@ from dsflow.errors import ParameterError, RunError
 from dsflow.report import FAILURE, SKIPPED, STOPPED, SUCCESS
 
 
-def task(name: str, kind: str = "SHELL", script: str = "true", outs: dict[str, str] | None = None, **fields: Any) -> TaskDefinition:
+def task(
+    name: str, kind: str = "SHELL", script: str = "true", outs: dict[str, str] | None = None, **fields: Any
+) -> TaskDefinition:
     local = [Property(n, "OUT", t, "").to_dict() for n, t in (outs or {}).items()]
     return TaskDefinition(name, kind, {"rawScript": script, "localParams": local, "resourceList": []}, **fields)
 
@@ -31,7 +33,9 @@ def workflow(project: str, tasks: list[TaskDefinition], edges: list[str], **fiel
 
 def branching(project: str) -> Definition:
     """SHELL -> PYTHON (with outputs) -> SWITCH on an output and a parameter -> SWITCH on a text and a flag."""
-    train = "print('${setValue(auc=0.83)}')\nprint('${setValue(best=true)}')\nprint('${setValue(rows=%d)}' % int('${n}'))\n"
+    train = (
+        "print('${setValue(auc=0.83)}')\nprint('${setValue(best=true)}')\nprint('${setValue(rows=%d)}' % int('${n}'))\n"
+    )
     return workflow(
         project,
         [
@@ -44,7 +48,15 @@ def branching(project: str) -> Definition:
             task("there", script="echo there ${city}"),
             task("after", script="echo after"),
         ],
-        ["prepare>train", "train>good enough", "good enough>where", "good enough>reject", "where>here", "where>there", "here>after"],
+        [
+            "prepare>train",
+            "train>good enough",
+            "good enough>where",
+            "good enough>reject",
+            "where>here",
+            "where>there",
+            "here>after",
+        ],
         global_params=(Property("min_auc", "IN", "DOUBLE", "0.8"), Property("city", "IN", "VARCHAR", "Paris")),
     )
 
@@ -71,7 +83,7 @@ def test_branches_outputs_logs_and_skipped_tasks(server: Server, project: str) -
     assert (report.instance, report.where) == (run.instance, run.url)
     assert seen[-1][0] == SUCCESS
     assert "prepare" in seen[0][1] or len(seen) > 1
-    assert [t.to_dict() for t in server.report(run).tasks if t.name == "train"][0]["outputs"]["auc"] == 0.83
+    assert server.report(run).task("train").outputs["auc"] == 0.83
 
 
 @pytest.mark.parametrize(
@@ -227,5 +239,6 @@ def test_sub_workflow_conditions_and_dependent(server: Server, project: str) -> 
     server.follow(run, poll=0.3)
     states = {t.name: t.state for t in server.report(run, definition).tasks}
     assert states == {
-        "sub": SUCCESS, "waits for inner": SUCCESS, "bad": FAILURE, "was it bad": SUCCESS, "yes": SUCCESS, "no": SKIPPED,
+        "sub": SUCCESS, "waits for inner": SUCCESS, "bad": FAILURE, "was it bad": SUCCESS, "yes": SUCCESS,
+        "no": SKIPPED,
     }  # fmt: skip

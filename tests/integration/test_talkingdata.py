@@ -1,0 +1,139 @@
+"""The reference pipeline on real servers, by the commands that a user types, with the embedded OpenMLDB behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dsflow.embedded.server import EmbeddedServer
+from dsflow.serving import PredictionServer
+
+from tests.integration.conftest import CLIENTS, TENANT, Running
+
+CLICK = {
+    "ip": 114904,
+    "app": 11,
+    "device": 1,
+    "os": 15,
+    "channel": 319,
+    "click_time": 1509960088000,
+    "is_attributed": 0,
+}
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def openmldb(tmp_path: Path) -> Iterator[str]:
+    with EmbeddedServer(tmp_path / "openmldb") as server:
+        yield server.url
+
+
+@pytest.fixture
+def predict(openmldb: str, tmp_path: Path) -> Iterator[str]:
+    with PredictionServer(apiserver=openmldb, model_dir=tmp_path / "served") as server:
+        yield server.url
+
+
+@pytest.fixture
+def command(running: Running, root: Path, request: pytest.FixtureRequest) -> Command:
+    """Runs ``python ARGUMENTS`` with the variables that name this server, and the client that belongs to it."""
+    client = request.config.cache.mkdir("pydolphinscheduler") / CLIENTS[running.version]
+    variables = {
+        "DSFLOW_API_URL": running.info["api_url"],
+        "DSFLOW_USER": running.info["user"],
+        "DSFLOW_PASSWORD": running.info["password"],
+        "DSFLOW_GATEWAY": f"{running.info['gateway_host']}:{running.info['gateway_port']}",
+        "DSFLOW_GATEWAY_TOKEN": running.info["gateway_token"],
+        "PYTHONPATH": str(client),
+    }
+
+    def run(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=root,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def user(running: Running) -> dict[str, Any]:
+    """The administrator, as the server knows them; asking needs the password to work."""
+    with running.connect() as server:
+        found = server.rest.user(refresh=True)
+    return {key: found.get(key) for key in ("userName", "email", "phone", "state", "tenantCode", "userType")}
+
+
+def test_bootstrap_submit_run_predict(
+    running: Running, command: Command, openmldb: str, predict: str, root: Path, tmp_path: Path
+) -> None:
+    pipeline, report = "pipelines/talkingdata.py", tmp_path / "report.json"
+    worker_path = command("-m", "dsflow", "openmldb", "--print-worker-path").stdout.strip()
+    bootstrap = ["-m", "dsflow", "bootstrap", "--tenant", TENANT, "--environment", f"embedded {os.urandom(3).hex()}"]
+    bootstrap += ["--env", f"PYTHONPATH={worker_path}", "--env", f"DSFLOW_EMBEDDED_OPENMLDB={openmldb}"]
+    assert "made" in command(*bootstrap).stdout
+    assert "made" not in command(*bootstrap).stdout
+    before = user(running)
+
+    values = {
+        "data": str(root / "pipelines" / "data" / "train_sample.csv"),
+        "predict_server": predict,
+        "feature_dir": str(tmp_path / "features"),
+        "model_dir": str(tmp_path / "models"),
+    }
+    given = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+    command(pipeline, "plan", *given, expect=2)
+    submitted = command(pipeline, "submit", *given)
+    assert "/dolphinscheduler/ui/projects/" in submitted.stdout
+    assert "nothing was written" in command(pipeline, "submit", *given).stdout
+    assert "no changes" in command(pipeline, "plan", *given).stdout
+
+    command(pipeline, "run", "--report", str(report))
+    tasks = {task["name"]: task for task in json.loads(report.read_text())["tasks"]}
+    assert json.loads(report.read_text())["state"] == "SUCCESS"
+    assert {name for name, task in tasks.items() if task["state"] != "SUCCESS"} == {"reject model"}
+    assert tasks["reject model"]["state"] == "SKIPPED"
+    for task in tasks.values():
+        if task["type"] == "OPENMLDB":
+            assert "con.execute(" in task["log"], task["name"]
+    assert tasks["train"]["outputs"]["auc"] >= 0.7
+
+    jobs = httpx.post(f"{openmldb}/dbs/demo_db", json={"mode": "online", "sql": "SHOW JOBS"}).json()["data"]["data"]
+    assert len(jobs) == 3  # load offline, extract, load online: all of them really ran there
+    answer = httpx.post(f"{predict}/predict", json=CLICK, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert 0 < answer.json()["prediction"] < 1
+    assert answer.json()["features"]["hour"] == 17
+
+    rejected = command(pipeline, "run", "--set", "min_auc=0.9999", "--report", str(report), expect=1)
+    states = {task["name"]: task["state"] for task in json.loads(report.read_text())["tasks"]}
+    assert states["reject model"] == "FAILURE"
+    assert {name for name, state in states.items() if state == "SKIPPED"} == {
+        "deploy features",
+        "load talkingdata online",
+        "update predict server",
+    }
+    assert "is below 0.9999" in rejected.stdout
+
+    failed = command(pipeline, "run", "--set", "data=/nowhere/clicks.csv", expect=1)
+    assert "load talkingdata offline (OPENMLDB) failed" in failed.stdout
+    assert "/nowhere/clicks.csv" in failed.stdout
+
+    refused = command(pipeline, "run", "--set", "zookeeper=10.0.0.1:2181", expect=1)
+    assert "zookeeper" in refused.stderr
+    assert user(running) == before

@@ -1,0 +1,265 @@
+"""The REST client against a transport that plays the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+
+from dsflow.config import Profile
+from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.dolphinscheduler.lock import lock_name, submit_lock
+from dsflow.dolphinscheduler.names import server_names
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.errors import UnreachableError
+
+PROFILE = Profile(api_url="http://ds.example/dolphinscheduler", user="anna", password="secret")
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def ok(data: Any = None) -> httpx.Response:
+    return httpx.Response(200, json={"code": 0, "msg": "success", "data": data})
+
+
+def refused(code: int, msg: str) -> httpx.Response:
+    return httpx.Response(200, json={"code": code, "msg": msg, "data": None})
+
+
+class Played:
+    """A server that answers by path and remembers what it was asked."""
+
+    def __init__(self, answers: dict[str, Any], profile: Profile = PROFILE) -> None:
+        self.asked: list[httpx.Request] = []
+        self.answers = {"/login": lambda request: ok({"sessionId": f"s{len(self.asked)}"}), **answers}
+        self.slept: list[float] = []
+        self.client = RestClient(profile, transport=httpx.MockTransport(self.answer), sleep=self.slept.append)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        answer = self.answers[request.url.path.removeprefix("/dolphinscheduler")]
+        result = answer(request) if callable(answer) else answer
+        if isinstance(result, Exception):
+            raise result
+        assert isinstance(result, httpx.Response)
+        return result
+
+    @property
+    def paths(self) -> list[str]:
+        return [r.url.path.removeprefix("/dolphinscheduler") for r in self.asked]
+
+
+def test_it_logs_in_once_and_sends_the_session() -> None:
+    server = Played({"/projects": ok({"totalList": [], "total": 0})})
+    server.client.projects()
+    server.client.projects()
+    assert server.paths == ["/login", "/projects", "/projects"]
+    assert server.asked[1].headers["sessionId"] == server.asked[2].headers["sessionId"] == "s1"
+    assert parse_qs(server.asked[0].content.decode()) == {"userName": ["anna"], "userPassword": ["secret"]}
+
+
+def test_an_ended_session_is_renewed_once() -> None:
+    gone = {"s1"}
+    server = Played(
+        {"/worker-groups/all": lambda r: httpx.Response(401) if r.headers["sessionId"] in gone else ok(["default"])}
+    )
+    server.client._session = "s1"
+    assert server.client.worker_groups() == ["default"]
+    assert server.paths == ["/worker-groups/all", "/login", "/worker-groups/all"]
+
+
+def test_a_token_needs_no_log_in_and_is_not_shown() -> None:
+    profile = Profile(api_url="http://ds.example/dolphinscheduler", token="t0ken")
+    server = Played({"/worker-groups/all": httpx.Response(401)}, profile)
+    with pytest.raises(AuthenticationError, match="access token") as error:
+        server.client.worker_groups()
+    assert server.paths == ["/worker-groups/all"]
+    assert "t0ken" not in str(error.value)
+
+
+def test_a_wrong_password() -> None:
+    server = Played({"/login": refused(10013, "user name or password error")})
+    with pytest.raises(AuthenticationError, match="'anna' in: user name or password error") as error:
+        server.client.worker_groups()
+    assert "secret" not in str(error.value)
+
+
+def test_a_refusal_says_what_was_done_and_why() -> None:
+    server = Played(
+        {"/projects/1/process-definition/2": refused(50003, "process definition 2 not exist\nat java.lang")}
+    )
+    with pytest.raises(RefusedError) as error:
+        server.client.workflow(1, 2)
+    assert str(error.value) == "could not read workflow 2: process definition 2 not exist (error 50003)"
+    assert error.value.code == 50003
+
+
+def test_a_code_may_be_a_text() -> None:
+    server = Played({"/worker-groups/all": httpx.Response(200, json={"code": "0", "msg": "", "data": []})})
+    assert server.client.worker_groups() == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(404, html="<html>Not Found</html>"), httpx.Response(200, html="<html>login page</html>"),
+     httpx.Response(302, headers={"location": "/ui"}), httpx.Response(200, json=["no envelope"]), httpx.Response(502)],
+)  # fmt: skip
+def test_an_answer_that_is_not_dolphinschedulers(answer: httpx.Response) -> None:
+    server = Played({"/login": answer})
+    with pytest.raises(RefusedError, match=f"answered {answer.status_code}"):
+        server.client.worker_groups()
+
+
+def test_only_reading_is_repeated() -> None:
+    broken = httpx.ReadError("connection reset")
+    answers = iter([broken, broken, ok(["default"])])
+    server = Played({"/worker-groups/all": lambda r: next(answers), "/projects": broken})
+    assert server.client.worker_groups() == ["default"]
+    assert len(server.slept) == 2
+    with pytest.raises(UnreachableError, match=r"make a project.*broke"):
+        server.client.post("/projects", "make a project")
+    assert server.paths.count("/projects") == 1
+
+
+def test_nobody_there_and_nobody_answers() -> None:
+    for error, words in ((httpx.ConnectError("refused"), "no DolphinScheduler answers at http://ds.example"),
+                         (httpx.ReadTimeout("slow"), "time limit")):  # fmt: skip
+        server = Played({"/login": error})
+        with pytest.raises(UnreachableError, match=words):
+            server.client.worker_groups()
+        assert server.paths == ["/login"]
+
+
+def test_lists_are_read_page_by_page() -> None:
+    rows = [{"name": f"p{i}", "code": i} for i in range(250)]
+
+    def page(request: httpx.Request) -> httpx.Response:
+        number, size = int(request.url.params["pageNo"]), int(request.url.params["pageSize"])
+        return ok({"totalList": rows[(number - 1) * size : number * size], "total": len(rows)})
+
+    server = Played({"/projects": page})
+    assert len(server.client.projects()) == 250
+    assert server.client.project_code("p249") == 249
+    assert server.client.project_code("p") is None
+
+
+def test_task_codes_are_asked_for_in_portions_that_the_server_takes() -> None:
+    asked: list[int] = []
+
+    def codes(request: httpx.Request) -> httpx.Response:
+        asked.append(int(request.url.params["genNum"]))
+        return ok(list(range(asked[-1])))
+
+    server = Played({"/projects/1/task-definition/gen-task-codes": codes})
+    assert len(server.client.task_codes(1, 250)) == 250
+    assert asked == [99, 99, 52]
+
+
+def test_a_long_log_is_read_to_its_end() -> None:
+    def log(request: httpx.Request) -> httpx.Response:
+        skip = int(request.url.params["skipLineNum"])
+        lines = min(10_000, 25_000 - skip)
+        return ok({"lineNum": lines, "message": "x\n" * lines})
+
+    assert Played({"/log/detail": log}).client.log(7).count("\n") == 25_000
+
+
+def test_which_rest_api_the_server_speaks() -> None:
+    user = ok({"id": 1, "userName": "anna", "tenantId": 3, "tenantCode": None})
+    tenants = ok([{"id": 3, "tenantCode": "ml"}])
+    old = Played({"/monitor/MASTER": httpx.Response(404, html="<html/>"), "/monitor/masters": ok([]),
+                  "/users/get-user-info": user, "/tenants/list": tenants})  # fmt: skip
+    new = Played({"/monitor/MASTER": ok([]), "/users/get-user-info": user, "/tenants/list": tenants})
+    assert (old.client.series(), new.client.series()) == ((3, 1), (3, 2))
+    assert old.client.user()["tenantCode"] == "ml"
+
+
+@pytest.mark.parametrize(
+    ("series", "nodes", "expected"),
+    [
+        ((3, 1), [{"id": 5, "fullName": "a.py", "children": [{"id": 6, "fullName": "/d/b.py"}]}],
+         {"/a.py": 5, "/d/b.py": 6}),
+        ((3, 2), [{"fullName": "file:/base/ml/resources/d",
+                   "children": [{"fullName": "file:/base/ml/resources/d/b.py"}]},
+                  {"fullName": "file:/base/other/resources/c.py"}],
+         {"/d": "file:/base/ml/resources/d", "/d/b.py": "file:/base/ml/resources/d/b.py",
+          "file:/base/other/resources/c.py": "file:/base/other/resources/c.py"}),
+    ],
+)  # fmt: skip
+def test_files_are_named_below_the_tenants_folder(series: Any, nodes: Any, expected: Any) -> None:
+    server = Played({"/resources/list": ok(nodes), "/resources/base-dir": ok("file:/base")})
+    server.client._minor = series
+    server.client._user = {"tenantCode": "ml"}
+    assert server_names(server.client).known("resource") == expected
+
+
+class Locks:
+    """The part of a server that a lock needs."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, int] = {}
+        self.next = 1
+        self.now = 0.0
+
+    def create_empty_workflow(self, project: int, name: str, description: str) -> int:
+        if name in self.held:
+            raise RefusedError("create", "already exists", code=10168)
+        self.held[name] = self.next
+        self.next += 1
+        return self.held[name]
+
+    def workflow_code(self, project: int, name: str) -> int | None:
+        return self.held.get(name)
+
+    def delete_workflow(self, project: int, code: int) -> None:
+        self.held = {n: c for n, c in self.held.items() if c != code}
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_lock_is_held_let_go_and_taken_over() -> None:
+    locks: Any = Locks()
+    with submit_lock(locks, 1, "w", sleep=locks.sleep, clock=lambda: locks.now):
+        assert locks.held == {lock_name("w"): 1}
+        with submit_lock(locks, 1, "another", sleep=locks.sleep, clock=lambda: locks.now):
+            assert len(locks.held) == 2
+    assert (locks.held, locks.now) == ({}, 0.0)
+    locks.held = {lock_name("w"): 99}
+    with submit_lock(locks, 1, "w", sleep=locks.sleep, clock=lambda: locks.now):
+        assert 120 < locks.now < 122
+    with pytest.raises(KeyboardInterrupt), submit_lock(locks, 1, "w", sleep=locks.sleep, clock=lambda: locks.now):
+        raise KeyboardInterrupt
+    assert locks.held == {}
+
+
+def test_a_lock_that_cannot_be_made_is_an_error() -> None:
+    locks: Any = Locks()
+
+    def refuse(project: int, name: str, description: str) -> int:
+        raise RefusedError("create", "no permission", code=30002)
+
+    locks.create_empty_workflow = refuse
+    with pytest.raises(RefusedError, match="no permission"), submit_lock(locks, 1, "w", sleep=locks.sleep):
+        raise AssertionError("not reached")
+
+
+def test_export_gives_the_file_as_it_is() -> None:
+    content = [{"processDefinition": {"name": "w"}}]
+    server = Played({"/projects/1/process-definition/batch-export": httpx.Response(200, json=content)})
+    assert server.client.export(1, [2, 3]) == content
+    assert parse_qs(server.asked[-1].content.decode()) == {"codes": ["2,3"]}
+    refusing = Played({"/projects/1/process-definition/batch-export": refused(10109, "export failed")})
+    with pytest.raises(RefusedError, match="export failed"):
+        refusing.client.export(1, [2])
+
+
+def test_import_sends_a_file() -> None:
+    server = Played({"/projects/1/process-definition/import": ok()})
+    server.client.import_workflows(1, [{"a": "中文"}])
+    body = server.asked[-1].content
+    assert b'name="file"' in body
+    assert json.dumps([{"a": "中文"}]).encode() in body
