@@ -73,12 +73,9 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
     def index(self, keys: Iterable[str], ts: str | None) -> Index | None:
-        """The index with these keys and this time column; without a time column, any index with these keys."""
+        """The index with these keys and this time column; without a time column, the first one with these keys."""
         wanted = tuple(sorted(set(keys)))
-        exact = next((index for index in self.indexes if index.id == (wanted, ts)), None)
-        if exact is not None or ts is not None:
-            return exact
-        return next((index for index in self.indexes if index.id[0] == wanted), None)
+        return next((index for index in self.indexes if index.id[0] == wanted and ts in (None, index.ts)), None)
 
 
 @dataclass(frozen=True)

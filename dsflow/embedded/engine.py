@@ -380,7 +380,7 @@ class Engine:
         return self._plans.run(self._plans.get(db, name), rows)
 
     def warm_up(self) -> None:
-        """Compile all deployments, so that the first request is as fast as the others."""
+        """Get this thread ready to answer for all deployments, so that its first request is as fast as the others."""
         self._plans.warm_up()
 
     # ---- the catalog, for the server

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -140,7 +141,7 @@ class Jobs:
         if future is not None:
             try:
                 future.result(None if timeout_ms is None else timeout_ms / 1000)
-            except TimeoutError:
+            except FutureTimeoutError:  # the built-in one only from Python 3.11 on
                 return None
         return self.get(number)
 

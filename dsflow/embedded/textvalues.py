@@ -92,7 +92,7 @@ def sql_is_bad(kind: ColumnType, text: str) -> str:
 
 
 def ms_of(moment: str) -> str:
-    """A DuckDB expression for the milliseconds of a timestamp, what is finer cut off; ``epoch_ms`` alone would round."""
+    """A DuckDB expression for the milliseconds of a timestamp, what is finer cut off (``epoch_ms`` alone rounds)."""
     return f"epoch_ms(date_trunc('milliseconds', {moment}))"
 
 

@@ -26,7 +26,7 @@ class BatchCatalog:
         """The table, or a SqlError."""
         table = self._state.table(db or self._db, name)
         rows = live_relation(table, table.indexes[0]) if self._kind == "online" else relation(table, "offline")
-        return TableSchema(table.db, table.name, table.columns, rows)
+        return TableSchema(table.db, table.name, table.columns, rows, _index_ids(table))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RequestCatalog:
         """The table, or a SqlError."""
         table = self._state.table(db or self._db, name)
         self.tables[table.db, table.name] = table
-        return TableSchema(table.db, table.name, table.columns, relation(table, "online"))
+        return TableSchema(table.db, table.name, table.columns, relation(table, "online"), _index_ids(table))
 
     def index_relation(
         self,
@@ -92,6 +92,10 @@ class RequestCatalog:
         self.needs.extend(needs)
 
 
+def _index_ids(table: Table) -> tuple[tuple[tuple[str, ...], str | None], ...]:
+    return tuple((index.keys, index.ts) for index in table.indexes)
+
+
 def _needed_ttl(unit: str | None, rows: int | None, range_ms: int | None) -> Ttl:
     if unit is None:
         unit = "BOTH" if rows is not None and range_ms is not None else "ROWS" if rows is not None else "ROWS_RANGE"
@@ -115,12 +119,12 @@ def table_with_needs(table: Table, needs: Sequence[IndexNeed], *, lengthen: bool
     """A table with the indexes that a deployment needs: missing ones added, TTLs lengthened (unless told not to)."""
     from dataclasses import replace
 
-    indexes = list(table.indexes)
     for need in needs:
-        position = next((n for n, index in enumerate(indexes) if index.id == need.id), None)
-        if position is None:
-            indexes.append(Index(f"INDEX_{len(indexes)}_{table.tid}", need.keys, need.ts, need.ttl))
-        elif lengthen:
-            old = indexes[position]
-            indexes[position] = replace(old, ttl=old.ttl.merge(need.ttl))
-    return replace(table, indexes=tuple(indexes))
+        found = table.index(need.keys, need.ts)
+        if found is None:
+            new = Index(f"INDEX_{len(table.indexes)}_{table.tid}", need.keys, need.ts, need.ttl)
+            table = replace(table, indexes=(*table.indexes, new))
+        elif lengthen and found.id == need.id:
+            longer = replace(found, ttl=found.ttl.merge(need.ttl))
+            table = replace(table, indexes=tuple(longer if index is found else index for index in table.indexes))
+    return table

@@ -5,7 +5,7 @@ Every node of a parsed text carries where it begins in ``node.meta["line"]`` and
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp
 
@@ -47,7 +47,7 @@ def literal_value(node: exp.Expr) -> OptionValue:
 class Statement(exp.Expression):
     """A statement that is not a query."""
 
-    arg_types: dict[str, bool] = {}
+    arg_types: ClassVar[dict[str, bool]] = {}
 
     @property
     def options(self) -> dict[str, OptionValue]:
@@ -69,31 +69,31 @@ class Statement(exp.Expression):
 class Option(exp.Expression):
     """``name = value`` in an OPTIONS or CONFIG list."""
 
-    arg_types = {"this": True, "value": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "value": True}
 
 
 class CreateDatabase(Statement):
     """CREATE DATABASE [IF NOT EXISTS] name: ``name``, ``exists``."""
 
-    arg_types = {"this": True, "exists": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "exists": False}
 
 
 class DropDatabase(Statement):
     """DROP DATABASE [IF EXISTS] name: ``name``, ``exists``."""
 
-    arg_types = {"this": True, "exists": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "exists": False}
 
 
 class UseDatabase(Statement):
     """USE name: ``name``."""
 
-    arg_types = {"this": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True}
 
 
 class ColumnSpec(exp.Expression):
     """A column of CREATE TABLE: ``name``, ``kind`` (the type's word), ``not_null``, ``default`` (a literal or None)."""
 
-    arg_types = {"this": True, "kind": True, "not_null": False, "default": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "kind": True, "not_null": False, "default": False}
 
     @property
     def kind(self) -> str:
@@ -115,7 +115,7 @@ class IndexSpec(exp.Expression):
     ``name`` may be "". ``key_kind`` is ``key``, ``ckey`` or ``skey``.
     """
 
-    arg_types = {"this": False, "options": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": False, "options": True}
 
     @property
     def _options(self) -> dict[str, exp.Expr]:
@@ -161,7 +161,7 @@ class IndexSpec(exp.Expression):
 class CreateTable(Statement):
     """CREATE TABLE: ``table``, ``exists``, ``columns``, ``indexes``, ``options``, ``like`` (kind and path, or None)."""
 
-    arg_types = {
+    arg_types: ClassVar[dict[str, bool]] = {
         "table": True,
         "exists": False,
         "columns": False,
@@ -180,7 +180,7 @@ class CreateTable(Statement):
         return list(self.args.get("indexes") or [])
 
     @property
-    def like(self) -> tuple[str, str] | None:
+    def like(self) -> tuple[str, str] | None:  # type: ignore[override]
         kind = self.args.get("like_kind")
         return (str(kind), str(self.args["like_path"])) if kind else None
 
@@ -188,13 +188,13 @@ class CreateTable(Statement):
 class DropTable(Statement):
     """DROP TABLE [IF EXISTS] table."""
 
-    arg_types = {"table": True, "exists": False}
+    arg_types: ClassVar[dict[str, bool]] = {"table": True, "exists": False}
 
 
 class TruncateTable(Statement):
     """TRUNCATE TABLE table."""
 
-    arg_types = {"table": True}
+    arg_types: ClassVar[dict[str, bool]] = {"table": True}
 
 
 class CreateIndex(Statement):
@@ -203,7 +203,7 @@ class CreateIndex(Statement):
     ``name``, ``table``, ``exists`` (IF NOT EXISTS) and ``spec`` (an `IndexSpec`).
     """
 
-    arg_types = {"this": True, "table": True, "exists": False, "spec": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "table": True, "exists": False, "spec": True}
 
     @property
     def spec(self) -> IndexSpec:
@@ -214,13 +214,13 @@ class CreateIndex(Statement):
 class DropIndex(Statement):
     """DROP INDEX [db.]table.index: ``table``, ``name``."""
 
-    arg_types = {"this": True, "table": True, "exists": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "table": True, "exists": False}
 
 
 class LoadData(Statement):
     """LOAD DATA INFILE 'path' INTO TABLE table [OPTIONS (...)]: ``path``, ``table``, ``options``."""
 
-    arg_types = {"path": True, "table": True, "options": False, "config": False}
+    arg_types: ClassVar[dict[str, bool]] = {"path": True, "table": True, "options": False, "config": False}
 
     @property
     def path(self) -> str:
@@ -230,7 +230,7 @@ class LoadData(Statement):
 class SelectInto(Statement):
     """SELECT ... INTO OUTFILE 'path' [OPTIONS (...)]: ``query``, ``path``, ``options``."""
 
-    arg_types = {"query": True, "path": True, "options": False, "config": False}
+    arg_types: ClassVar[dict[str, bool]] = {"query": True, "path": True, "options": False, "config": False}
 
     @property
     def path(self) -> str:
@@ -248,7 +248,13 @@ class Deploy(Statement):
     ``query_text`` is the SELECT as it was written.
     """
 
-    arg_types = {"this": True, "exists": False, "options": False, "query": True, "query_text": False}
+    arg_types: ClassVar[dict[str, bool]] = {
+        "this": True,
+        "exists": False,
+        "options": False,
+        "query": True,
+        "query_text": False,
+    }
 
     @property
     def query(self) -> exp.Expr:
@@ -263,7 +269,7 @@ class Deploy(Statement):
 class DropDeployment(Statement):
     """DROP DEPLOYMENT [IF EXISTS] [db.]name: ``name``, ``db`` ("" when none is named)."""
 
-    arg_types = {"this": True, "db": False, "exists": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "db": False, "exists": False}
 
     @property
     def db(self) -> str:
@@ -279,7 +285,7 @@ class Show(Statement):
     ``like`` the pattern after LIKE.
     """
 
-    arg_types = {"kind": True, "target": False, "db": False, "like": False}
+    arg_types: ClassVar[dict[str, bool]] = {"kind": True, "target": False, "db": False, "like": False}
 
     @property
     def kind(self) -> str:
@@ -299,7 +305,7 @@ class Show(Statement):
         return str(self.args.get("db") or "")
 
     @property
-    def like(self) -> str | None:
+    def like(self) -> str | None:  # type: ignore[override]
         like = self.args.get("like")
         return None if like is None else str(like)
 
@@ -307,7 +313,7 @@ class Show(Statement):
 class StopJob(Statement):
     """STOP JOB id: ``target_value``."""
 
-    arg_types = {"target": True}
+    arg_types: ClassVar[dict[str, bool]] = {"target": True}
 
     @property
     def target_value(self) -> OptionValue:
@@ -317,7 +323,7 @@ class StopJob(Statement):
 class SetVariable(Statement):
     """SET [@@[session.|global.] | GLOBAL | SESSION] name = value: ``name``, ``scope`` (session, global), ``value``."""
 
-    arg_types = {"this": True, "scope": True, "value": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "scope": True, "value": True}
 
     @property
     def scope(self) -> str:
@@ -334,7 +340,7 @@ class InsertRows(Statement):
     ``table``, ``columns`` (names, () when none are given), ``rows`` (lists of expressions), ``or_ignore``.
     """
 
-    arg_types = {"table": True, "columns": False, "rows": True, "or_ignore": False}
+    arg_types: ClassVar[dict[str, bool]] = {"table": True, "columns": False, "rows": True, "or_ignore": False}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -352,7 +358,7 @@ class InsertRows(Statement):
 class DeleteRows(Statement):
     """DELETE FROM table WHERE condition: ``table``, ``where`` (an expression or None)."""
 
-    arg_types = {"table": True, "where": False}
+    arg_types: ClassVar[dict[str, bool]] = {"table": True, "where": False}
 
     @property
     def where(self) -> exp.Expr | None:
@@ -363,13 +369,13 @@ class DeleteRows(Statement):
 class Describe(Statement):
     """DESC table."""
 
-    arg_types = {"table": True}
+    arg_types: ClassVar[dict[str, bool]] = {"table": True}
 
 
 class Explain(Statement):
     """EXPLAIN SELECT ...: ``query``."""
 
-    arg_types = {"query": True}
+    arg_types: ClassVar[dict[str, bool]] = {"query": True}
 
     @property
     def query(self) -> exp.Expr:
@@ -386,19 +392,19 @@ class WindowFrame(exp.Expression):
     ``unit`` is ROWS, ROWS_RANGE or RANGE; ``start`` and ``end`` are `FrameBound`, ``end`` may be missing.
     """
 
-    arg_types = {"unit": True, "start": True, "end": False, "maxsize": False}
+    arg_types: ClassVar[dict[str, bool]] = {"unit": True, "start": True, "end": False, "maxsize": False}
 
 
 class FrameBound(exp.Expression):
-    """``side`` is PRECEDING, FOLLOWING or CURRENT ROW; ``this`` the offset, None when unbounded; ``open`` excludes it."""
+    """``side`` is PRECEDING, FOLLOWING or CURRENT ROW; ``this`` the offset (None: unbounded); ``open`` excludes it."""
 
-    arg_types = {"this": False, "side": True, "open": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": False, "side": True, "open": False}
 
 
 class WindowDefinition(exp.Expression):
-    """A window: ``this`` (its name in the WINDOW clause), ``base``, ``union`` (tables), partition, order, frame, flags."""
+    """A window: ``this`` (its name in the WINDOW clause), ``base``, ``union`` (tables), partition, order, frame."""
 
-    arg_types = {
+    arg_types: ClassVar[dict[str, bool]] = {
         "this": False,
         "base": False,
         "union": False,
@@ -414,13 +420,13 @@ class WindowDefinition(exp.Expression):
 class Over(exp.Expression):
     """``function OVER window``: ``this`` is the function, ``window`` an Identifier or a `WindowDefinition`."""
 
-    arg_types = {"this": True, "window": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "window": True}
 
 
 class LastJoin(exp.Join):
     """``LAST JOIN table [ORDER BY ...] ON ...``."""
 
-    arg_types = {**exp.Join.arg_types, "order": False}
+    arg_types: ClassVar[dict[str, bool]] = {**exp.Join.arg_types, "order": False}
 
 
 def position(node: exp.Expr) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _extreme_operand(function: str, value: Value) -> str:
     """NaN and what lies beyond the largest number never replace the first value, which is that number."""
     if value.type not in _LARGEST:
         return value.sql
-    largest = _LARGEST[value.type]  # type: ignore[index]
+    largest = _LARGEST[value.type]
     if function == "min":
         return f"CASE WHEN {value.sql} < {largest} THEN {value.sql} WHEN {value.sql} IS NOT NULL THEN {largest} END"
     return (
@@ -133,9 +133,12 @@ def _distinct_count(name: str, values: list[Value]) -> Aggregate:
     value = values[0]
     if not isinstance(value.type, ColumnType):
         raise SqlError(f"{name} does not take {value.type}")
-    return Aggregate(
-        (f"count(DISTINCT coalesce({value.sql}, {default_of(value.type)}))",), "coalesce({0}, 0)", BIGINT
-    )
+    values_sql = f"coalesce({value.sql}, {default_of(value.type)})"
+    if value.type in FLOATS:
+        # a NaN equals no other NaN
+        numbers = f"count(DISTINCT CASE WHEN isnan({values_sql}) THEN NULL ELSE {values_sql} END)"
+        return Aggregate((numbers, f"count(*) FILTER (isnan({value.sql}))"), "coalesce({0} + {1}, 0)", BIGINT)
+    return Aggregate((f"count(DISTINCT {values_sql})",), "coalesce({0}, 0)", BIGINT)
 
 
 def _condition(name: str, value: Value) -> str:
@@ -173,6 +176,12 @@ def _extreme_where(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 2)
     value, condition = _addable(name, values[0]), _condition(name, values[1])
     function = name[:3]
+    if value.type in FLOATS:
+        # the newest value comes first; a NaN there stays, and other NaN never replace a value
+        kept = f"CASE WHEN {condition} THEN {value.sql} END"
+        newest = f"last({kept}{{order}}) FILTER ({kept} IS NOT NULL)"
+        numbers = f"{function}({value.sql}) FILTER ({condition} AND NOT isnan({value.sql}))"
+        return Aggregate((numbers, newest), "CASE WHEN isnan({1}) THEN {1} ELSE {0} END", value.type)
     part = f"{function}({_extreme_operand(function, value)}) FILTER ({condition})"
     return Aggregate((part,), "{0}", value.type)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlglot import exp
 
 from dsflow.embedded.compiler import functions, operators
 from dsflow.embedded.compiler.aggregates import Aggregate, aggregate, is_aggregate
-from dsflow.embedded.compiler.functions.cast import cast, type_of_words
+from dsflow.embedded.compiler.functions.arrays import LIST_FUNCTIONS
+from dsflow.embedded.compiler.functions.cast import TYPE_WORDS, cast, type_of_words
 from dsflow.embedded.compiler.functions.conditional import choose
+from dsflow.embedded.compiler.functions.sparkcast import spark_cast
 from dsflow.embedded.compiler.functions.strings import like, rlike
 from dsflow.embedded.compiler.scope import Field, column_value, resolve
 from dsflow.embedded.compiler.values import (
@@ -22,6 +24,7 @@ from dsflow.embedded.compiler.values import (
     NULL,
     ROW,
     STRING,
+    Type,
     Value,
     literal_value,
     string_sql,
@@ -62,6 +65,8 @@ class Expressions:
         fields: the columns.
         parameters: type and value of each ``?``.
         aggregates: None where aggregates are not allowed; then ``refusal`` says why.
+        spark_casts: casts are done as Spark does them.
+        db: the current database: ``t.c`` means a table of it.
     """
 
     def __init__(
@@ -70,11 +75,16 @@ class Expressions:
         parameters: Sequence[tuple[ColumnType, object]] = (),
         aggregates: Aggregates | None = None,
         refusal: str = "an aggregate function cannot stand here",
+        *,
+        spark_casts: bool = False,
+        db: str | None = None,
     ) -> None:
         self.fields = fields
         self.parameters = parameters
         self.aggregates = aggregates
         self.refusal = refusal
+        self.spark_casts = spark_casts
+        self.db = db
         self._window: exp.Expr | None = None
         self._top: exp.Expr | None = None
         self._inside: str | None = None
@@ -125,7 +135,7 @@ class Expressions:
         if isinstance(node.this, exp.Star):
             raise SqlError("t.* can only be a column of SELECT")
         found = resolve(
-            self.fields, node.name, node.text("table") or None, node.text("db") or None, nodes.position(node)
+            self.fields, node.name, node.text("table") or None, node.text("db") or None, self.db, nodes.position(node)
         )
         return column_value(found)
 
@@ -180,9 +190,7 @@ class Expressions:
     def _between(self, node: exp.Between) -> Value:
         value = self._value(node.this)
         low, high = self._value(node.args["low"]), self._value(node.args["high"])
-        return operators.logical(
-            "AND", operators.compare(">=", value, low), operators.compare("<=", value, high)
-        )
+        return operators.logical("AND", operators.compare(">=", value, low), operators.compare("<=", value, high))
 
     def _in(self, node: exp.In) -> Value:
         if node.args.get("query"):
@@ -201,13 +209,19 @@ class Expressions:
     def _escape(self, node: exp.Escape) -> Value:
         inner = node.this
         name, pattern = self._two(inner)
-        return like(name, pattern, self._value(node.args["expression"]), any_case=isinstance(inner, exp.ILike))
+        escape = self._value(node.args["expression"])
+        if escape.is_literal and len(str(escape.literal).encode()) > 1:
+            raise SqlError("ESCAPE takes a text of one character")
+        return like(name, pattern, escape, any_case=isinstance(inner, exp.ILike))
 
     def _rlike(self, node: exp.RegexpLike) -> Value:
         return rlike(*self._two(node))
 
     def _cast(self, node: exp.Cast) -> Value:
-        return cast(self._value(node.this), type_of_words(node.args["to"].name))
+        return self._cast_to(self._value(node.this), type_of_words(node.args["to"].name))
+
+    def _cast_to(self, value: Value, target: Type) -> Value:
+        return spark_cast(value, target) if self.spark_casts else cast(value, target)
 
     def _case(self, node: exp.Case) -> Value:
         subject = self._value(node.this) if node.this else None
@@ -239,9 +253,17 @@ class Expressions:
         name = node.this.name if isinstance(node.this, exp.Identifier) else str(node.this)
         if any(isinstance(argument, exp.Distinct) for argument in node.expressions):
             raise UnsupportedError(f"{name}(DISTINCT ...)")
-        if is_aggregate(name):
+        if is_aggregate(name) and not _takes_list(name, node):
             return self._aggregate(name, node)
-        value = functions.call(name, [self._value(argument) for argument in node.expressions])
+        arguments = [self._value(argument) for argument in node.expressions]
+        if (
+            self.spark_casts
+            and name.lower() in TYPE_WORDS
+            and len(arguments) == 1
+            and name.lower() in functions.FUNCTIONS
+        ):
+            return spark_cast(arguments[0], TYPE_WORDS[name.lower()])
+        value = functions.call(name, arguments)
         if value is None:
             raise SqlError(f"there is no function {name}")
         return value
@@ -250,16 +272,32 @@ class Expressions:
         if self.aggregates is None:
             raise SqlError(self.refusal)
         if self._inside is not None:
-            raise SqlError(f"{name} inside {self._inside}: an aggregate cannot be the argument of another")
+            raise UnsupportedError(f"{name} inside {self._inside}", "an aggregate as the argument of another")
         top = isinstance(self._top, nodes.Over) and self._top.this is node
         frame = self.aggregates.frame(self._window, node, top)
+        if node.expressions and _gives_list(node.expressions[0]):
+            # a list that is an aggregate itself: this one runs over its elements
+            values = [self._value(argument) for argument in node.expressions]
+            return _value_of(frame, aggregate(name, values))
         outer, self.fields, self._inside = self.fields, frame.fields, name
         try:
             arguments = [self._value(argument) for argument in node.expressions]
         finally:
             self.fields, self._inside = outer, None
-        call = aggregate(name, arguments)
-        return Value(frame.add(call), call.type)
+        return _value_of(frame, aggregate(name, arguments))
+
+
+def _value_of(frame: Frame, call: Aggregate) -> Value:
+    return Value(frame.add(call), call.type)
+
+
+def _gives_list(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and str(node.this).lower() in LIST_FUNCTIONS
+
+
+def _takes_list(name: str, node: exp.Anonymous) -> bool:
+    """Whether this is at(split(...), 1), an element of a list and not a row of a window."""
+    return name.lower() in ("at", "lag") and bool(node.expressions) and _gives_list(node.expressions[0])
 
 
 def number_literal(text: str) -> Value:
@@ -304,12 +342,13 @@ def _construct(node: exp.Expr) -> str:
     return known.get(type(node), type(node).__name__)
 
 
-_ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "DIV", exp.Mod: "%"}
-_COMPARE = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
-_LOGICAL = {exp.And: "AND", exp.Or: "OR", exp.Xor: "XOR"}
-_BITWISE = {exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseXor: "^"}
+_Signs = dict[type[exp.Expr], str]
+_ARITHMETIC: _Signs = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "DIV", exp.Mod: "%"}
+_COMPARE: _Signs = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+_LOGICAL: _Signs = {exp.And: "AND", exp.Or: "OR", exp.Xor: "XOR"}
+_BITWISE: _Signs = {exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseXor: "^"}
 
-_HANDLERS: dict[type[exp.Expr], Callable[[Expressions, exp.Expr], Value]] = {
+_HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any], Value]] = {
     exp.Literal: Expressions._literal,
     exp.Boolean: Expressions._boolean,
     exp.Null: Expressions._null,
@@ -334,4 +373,4 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, exp.Expr], Value]] = {
     exp.Case: Expressions._case,
     nodes.Over: Expressions._over,
     exp.Anonymous: Expressions._call,
-}  # type: ignore[dict-item]
+}

@@ -6,6 +6,7 @@ INSTANCE_NOT_IN_WINDOW, which DuckDB does not have, become a join of each row wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +15,7 @@ from sqlglot import exp
 from dsflow.embedded.compiler.aggregates import Aggregate
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.scope import Field, Names, Relation
-from dsflow.embedded.compiler.values import BIGINT, DATE, FLOATS, TIMESTAMP, Value
+from dsflow.embedded.compiler.values import BIGINT, FLOATS, INT, SMALLINT, TIMESTAMP, Value
 from dsflow.embedded.compiler.windows import Window, window_of
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -45,11 +46,14 @@ def partition_columns(window: Window, fields: tuple[Field, ...]) -> list[Value]:
 
 
 def order_column(window: Window, fields: tuple[Field, ...]) -> Value:
-    """The column of ORDER BY: a timestamp or a bigint, read as milliseconds."""
-    assert window.order is not None
+    """The column of ORDER BY: a timestamp or an integer, read as milliseconds."""
+    if window.order is None:
+        return Value("CAST(0 AS BIGINT)", BIGINT, constant=True)
     value = column_of(window.order, fields, "ORDER BY")
+    if value.type in (SMALLINT, INT):
+        return Value(f"CAST({value.sql} AS BIGINT)", BIGINT)
     if value.type not in (TIMESTAMP, BIGINT):
-        raise SqlError(f"ORDER BY of a window takes a timestamp or a bigint, not {value.type}")
+        raise SqlError(f"ORDER BY of a window takes a timestamp or an integer, not {value.type}")
     return value
 
 
@@ -66,7 +70,7 @@ class NativeFrame(Frame):
         return self.relation.fields
 
     def add(self, call: Aggregate) -> str:
-        parts = [f"{part.replace('{order}', '')} OVER {self.name}" for part in call.parts]
+        parts = [f"{_as_window(part)} OVER {self.name}" for part in call.parts]
         return f"({call.result.format(*parts)})"
 
     @property
@@ -81,9 +85,7 @@ class NativeFrame(Frame):
         window, row = self.window, self.relation.row
         if window.by_time and window.start is not None:
             if window.end > 0:
-                return (
-                    f"ORDER BY coalesce({time}, 0) RANGE BETWEEN {window.start} PRECEDING AND {window.end} PRECEDING"
-                )
+                return f"ORDER BY coalesce({time}, 0) RANGE BETWEEN {window.start} PRECEDING AND {window.end} PRECEDING"
             # one key of time and arrival, so that peers have an order and none of them is a peer of another
             arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
             key = f"CAST(coalesce({time}, 0) AS HUGEINT) * {_ROW_BITS} + {arrival}"
@@ -96,14 +98,26 @@ class NativeFrame(Frame):
         return f"ORDER BY {time} NULLS FIRST, {row} ROWS BETWEEN {start} PRECEDING AND {end}"
 
 
+def _as_window(part: str) -> str:
+    """A part before OVER. DuckDB has first and last with IGNORE NULLS there instead of FILTER."""
+    part = part.replace("{order}", "")
+    found = re.fullmatch(r"(first|last)\((.*)\) FILTER \(\2 IS NOT NULL\)", part)
+    return f"{found[1]}({found[2]} IGNORE NULLS)" if found else part
+
+
 @dataclass
 class JoinedFrame(Frame):
-    """A frame whose rows are joined to each row of the relation."""
+    """A frame whose rows are joined to each row of the relation.
+
+    ``online``: the frame of a stored row as the online engine builds it. It knows no arrival of the row itself: all
+    rows up to its time are candidates, and what is left out as "current" is the newest of them.
+    """
 
     alias: str
     relation: Relation
     window: Window
     unions: list[Relation]
+    online: bool = False
     row_fields: tuple[Field, ...] = ()
     aggregates: list[str] = field(default_factory=list)
 
@@ -140,7 +154,8 @@ class JoinedFrame(Frame):
             f" FROM ({' UNION ALL '.join(stacked)}))"
         )
         same = " AND ".join(f"r.{k} IS NOT DISTINCT FROM b.{k}" for k in keys)
-        where = ["b.main = 1", "r.ord <= b.ord", *self._conditions()]
+        upto = "r.ts <= b.ts" if self.online else "r.ord <= b.ord"
+        where = ["b.main = 1", upto, *self._conditions()]
         columns = ", ".join([*(f"r.f{i} AS f{i}" for i in width), "r.ord AS ord", "b.rid AS rid"])
         current = "r.ord = b.ord AS here"
         rank = "row_number() OVER (PARTITION BY b.rid ORDER BY r.ord DESC) AS place"
@@ -169,9 +184,7 @@ class JoinedFrame(Frame):
 
     def _as_main(self, relation: Relation) -> tuple[Field, ...]:
         """A union's columns under the names of the main relation's."""
-        return tuple(
-            replace(f, sql=other.sql) for f, other in zip(self.relation.fields, relation.fields, strict=True)
-        )
+        return tuple(replace(f, sql=other.sql) for f, other in zip(self.relation.fields, relation.fields, strict=True))
 
     def _conditions(self) -> list[str]:
         window = self.window
@@ -181,7 +194,7 @@ class JoinedFrame(Frame):
         if window.by_time and window.end > 0:
             found.append(f"r.ts <= b.ts - {window.end}")
         if window.exclude_current_time:
-            found.append("(r.ts < b.ts OR r.ord = b.ord)")
+            found.append("r.ts < b.ts" if self.online else "(r.ts < b.ts OR r.ord = b.ord)")
         if window.instance_not_in_window:
             found.append("(r.main = 0 OR r.ord = b.ord)")
         return found
@@ -198,7 +211,7 @@ class JoinedFrame(Frame):
             extra = 1 if window.exclude_current_row and window.end == 0 else 0
             found.append(f"place <= {window.maxsize + extra}")
         if window.exclude_current_row:
-            found.append("NOT here")
+            found.append("place > 1" if self.online and window.end == 0 else "NOT here")
         return found
 
 
@@ -215,6 +228,7 @@ class BatchWindows:
     union_relation: Callable[[exp.Expr], Relation]
     native: dict[str, NativeFrame] = field(default_factory=dict)
     joined: dict[str, JoinedFrame] = field(default_factory=dict)
+    online: bool = False
     current: Window | None = None
     order_sql: set[str] = field(default_factory=set)
 
@@ -235,7 +249,7 @@ class BatchWindows:
         if top:
             found = lag_window(found, call)
         self.order_sql.add(order_column(found, self.relation.fields).sql)
-        return self._native(found) if found.native else self._joined(found)
+        return self._native(found) if found.native and not self.online else self._joined(found)
 
     def _native(self, window: Window) -> Frame:
         key = window.key()
@@ -249,7 +263,7 @@ class BatchWindows:
             unions = [self.union_relation(node) for node in window.union]
             for node, other in zip(window.union, unions, strict=True):
                 check_union(self.relation.fields, other.fields, node)
-            self.joined[key] = JoinedFrame(self.names("w"), self.relation, window, unions)
+            self.joined[key] = JoinedFrame(self.names("w"), self.relation, window, unions, self.online)
         return self.joined[key]
 
 
@@ -259,7 +273,7 @@ def check_union(main: tuple[Field, ...], other: tuple[Field, ...], node: exp.Exp
     Raises:
         SqlError: they differ.
     """
-    if [f.type for f in main] != [f.type for f in other]:
+    if [(f.name, f.type) for f in main] != [(f.name, f.type) for f in other]:
         raise SqlError("the tables of a window's UNION must have the same columns", **nodes.position(node))
 
 

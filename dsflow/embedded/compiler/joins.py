@@ -9,7 +9,7 @@ from sqlglot import exp
 from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
 from dsflow.embedded.compiler.scope import Field, Names, Relation
-from dsflow.embedded.compiler.values import BIGINT, DATE, INTEGERS, TIMESTAMP, Value
+from dsflow.embedded.compiler.values import INTEGERS, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
@@ -84,15 +84,23 @@ def _side(node: exp.Expr, left: Relation, right: Relation) -> str | None:
 
 
 def last_join(
-    left: Relation, right: Relation, join: nodes.LastJoin, expressions: Expressions, names: Names, *, null_keys: bool
+    left: Relation,
+    right: Relation,
+    join: nodes.LastJoin,
+    expressions: Expressions,
+    names: Names,
+    *,
+    null_keys: bool,
+    time: str | None = None,
 ) -> Relation:
     """For each row of the left side the last matching row of the right side, by ORDER BY or else by arrival.
 
     Args:
         null_keys: whether NULL keys match each other.
+        time: the column that orders the right side when there is no ORDER BY; None is the order of arrival.
     """
     condition = split_condition(join.args["on"], left, right, expressions)
-    newest = newest_first(join, right)
+    newest = newest_first(join, right, time)
     operator = "IS NOT DISTINCT FROM" if null_keys else "="
     keys = [f"{a} {operator} {b}" for a, b in zip(condition.left_keys, condition.right_keys, strict=True)]
     if condition.left_keys and condition.right_only:
@@ -100,7 +108,17 @@ def last_join(
     return _join_lateral(left, right, [*keys, *condition.others], newest, names)
 
 
-def newest_first(join: nodes.LastJoin, right: Relation) -> str:
+def check_order(join: nodes.LastJoin) -> None:
+    """Without ORDER BY the last row is the one stored last, which the rows of a UNION do not tell.
+
+    Raises:
+        UnsupportedError: LAST JOIN of a UNION has no ORDER BY.
+    """
+    if join.args.get("order") is None and join.this.find(exp.Union):
+        raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
+
+
+def newest_first(join: nodes.LastJoin, right: Relation, time: str | None) -> str:
     """ORDER BY that puts the last row first."""
     order = join.args.get("order")
     parts: list[str] = []
@@ -110,6 +128,8 @@ def newest_first(join: nodes.LastJoin, right: Relation) -> str:
         ordered = order.expressions[0]
         value = order_value(ordered, right)
         parts.append(f"{value.sql} {'ASC NULLS LAST' if ordered.args.get('desc') else 'DESC NULLS LAST'}")
+    elif time is not None:
+        parts.append(f"{time} DESC NULLS LAST")
     parts.append(f"{right.row} DESC")
     return ", ".join(parts)
 
@@ -119,7 +139,7 @@ def order_value(ordered: exp.Ordered, right: Relation) -> Value:
     if not isinstance(ordered.this, exp.Column):
         raise SqlError("ORDER BY of LAST JOIN takes a column", **nodes.position(ordered))
     value = Expressions(right.fields).compile(ordered.this)
-    if value.type not in (*INTEGERS, TIMESTAMP, DATE, BIGINT):
+    if value.type not in (*INTEGERS, TIMESTAMP):
         raise SqlError(f"ORDER BY of LAST JOIN does not take {value.type}", **nodes.position(ordered))
     return value
 

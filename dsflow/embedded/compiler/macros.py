@@ -25,8 +25,10 @@ MACROS: dict[str, str] = {**_WRAP}
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create all macros in a connection; they are temporary, so a database file does not keep old ones."""
+    """Create all macros and functions in a connection; they are temporary, a database file does not keep them."""
     from dsflow.embedded.compiler.functions import MACROS as FUNCTION_MACROS
+    from dsflow.embedded.compiler.functions import categories, hashing
 
-    for signature, body in {**MACROS, **FUNCTION_MACROS}.items():
+    hashing.register(connection)
+    for signature, body in {**MACROS, **FUNCTION_MACROS, **categories.MACROS}.items():
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {signature} AS {body}")

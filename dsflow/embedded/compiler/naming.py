@@ -7,7 +7,7 @@ from sqlglot import exp
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.openmldb import nodes
 
-_BINARY = {
+_BINARY: dict[type[exp.Expr], str] = {
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.IntDiv: "DIV", exp.Mod: "%", exp.EQ: "=",
     exp.NEQ: "!=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.And: "AND", exp.Or: "OR",
     exp.Xor: "XOR", exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseXor: "^", exp.Like: "LIKE", exp.ILike: "ILIKE",
@@ -62,4 +62,7 @@ def _literal(node: exp.Literal) -> str:
         return str(int(text))
     if text[-1] in "lL":
         return text[:-1]
-    return f"{float(text.rstrip('fF')):.6f}"
+    try:
+        return f"{float(text.rstrip('fF')):.6f}"
+    except ValueError:
+        return text

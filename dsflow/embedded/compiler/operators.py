@@ -37,13 +37,13 @@ def is_safe_cast(source: Type, target: Type) -> bool:
     if isinstance(source, NullType) or source == target:
         return True
     if target in INTEGERS:
-        return source in _RANK and _RANK[source] <= _RANK[target]  # type: ignore[index]
+        return source in _RANK and _RANK[source] <= _RANK[target]
     if target is FLOAT:
         return source is BOOL
     if target is DOUBLE:
         return source is BOOL or source is FLOAT
     if target is TIMESTAMP:
-        return source in INTEGERS
+        return source in INTEGERS or source is BOOL
     return False
 
 
@@ -138,7 +138,13 @@ def _bool_arithmetic(operator: str, left: Value, right: Value) -> str:
         return f"({a} <> {b})"
     if operator == "*":
         return f"({a} AND {b})"
-    raise _refuse(operator, left, right)
+    if operator == "DIV":
+        return f"CASE WHEN {b} THEN {a} END"
+    return f"CASE WHEN {b} AND {a} IS NOT NULL THEN false END"
+
+
+def _whole(value: Value) -> bool:
+    return value.type in INTEGERS or value.type is BOOL
 
 
 def _plus(left: Value, right: Value) -> Type:
@@ -148,9 +154,9 @@ def _plus(left: Value, right: Value) -> Type:
     if left.is_null or right.is_null:
         return right.type if left.is_null else left.type
     if left.type is TIMESTAMP or right.type is TIMESTAMP:
-        if left.type is TIMESTAMP and (right.type is TIMESTAMP or right.type in INTEGERS):
+        if left.type is TIMESTAMP and (right.type is TIMESTAMP or _whole(right)):
             return TIMESTAMP
-        if right.type is TIMESTAMP and left.type in INTEGERS:
+        if right.type is TIMESTAMP and _whole(left):
             return TIMESTAMP
         raise _refuse("+", left, right)
     return number_type(left.type, right.type)
@@ -162,7 +168,7 @@ def _minus(left: Value, right: Value) -> Type:
             raise _refuse("-", left, right)
     if left.is_null or right.is_null:
         return right.type if left.is_null else left.type
-    if left.type is TIMESTAMP and right.type in INTEGERS:
+    if left.type is TIMESTAMP and _whole(right):
         return TIMESTAMP
     if left.type in NUMBERS and right.type in NUMBERS:
         return number_type(left.type, right.type)
@@ -182,7 +188,7 @@ def _divide(left: Value, right: Value) -> Type:
 
 
 def _div(left: Value, right: Value) -> Type:
-    if not all(o.is_null or o.type in INTEGERS or o.type is BOOL for o in (left, right)):
+    if not all(o.is_null or _whole(o) for o in (left, right)):
         raise _refuse("DIV", left, right)
     return _null_or_number(left, right)
 
@@ -210,7 +216,7 @@ def negate(value: Value) -> Value:
         return Value(f"(-{value.sql})", value.type, constant=value.constant)
     if value.type is BOOL:
         return value
-    wide = _WIDER[value.type]  # type: ignore[index]
+    wide = _WIDER[value.type]
     return Value(wrap(f"-CAST({value.sql} AS {wide})", value.type), value.type, constant=value.constant)
 
 
@@ -229,6 +235,8 @@ def bitwise(operator: str, left: Value, right: Value) -> Value:
 
 def bitwise_not(value: Value) -> Value:
     """``~``."""
+    if value.is_null:
+        return value
     if value.type not in INTEGERS:
         raise _refuse("~", value)
     return Value(f"(~{value.sql})", value.type, constant=value.constant)

@@ -22,9 +22,7 @@ def parse(text: str) -> list[exp.Expr]:
         found = sqlglot.parse(text, dialect="openmldb", error_level=ErrorLevel.IMMEDIATE)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
-        raise SqlError(
-            str(first.get("description") or error), line=first.get("line"), col=first.get("col")
-        ) from error
+        raise SqlError(str(first.get("description") or error), line=first.get("line"), col=first.get("col")) from error
     except TokenError as error:
         raise SqlError(str(error)) from error
     except RecursionError as error:

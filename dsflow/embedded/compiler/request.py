@@ -22,10 +22,26 @@ from dsflow.embedded.compiler.frames import (
     partition_columns,
     single_window,
 )
-from dsflow.embedded.compiler.joins import JoinedRelation, last_join, split_condition, tail_of
+from dsflow.embedded.compiler.joins import (
+    JoinCondition,
+    JoinedRelation,
+    check_order,
+    last_join,
+    split_condition,
+    tail_of,
+)
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.scope import Field, Relation
-from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, final_sql, output_columns
+from dsflow.embedded.compiler.select import (
+    Context,
+    Item,
+    SelectCompiler,
+    Subquery,
+    final_sql,
+    is_simple,
+    output_columns,
+    typed,
+)
 from dsflow.embedded.compiler.types import (
     ROW_COLUMN,
     Catalog,
@@ -34,6 +50,7 @@ from dsflow.embedded.compiler.types import (
     TableSchema,
     duckdb_type,
 )
+from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window, named_windows
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -56,7 +73,7 @@ class Lookups:
 
     @property
     def sql(self) -> str:
-        """The lookups as subqueries of WITH. Nothing but the key's condition stands there: DuckDB then uses an index."""
+        """The lookups as subqueries of WITH, with nothing but the key's condition: DuckDB then uses an index."""
         subqueries = [
             f"{name} AS MATERIALIZED (SELECT * FROM {relation} WHERE {column} IS NOT DISTINCT FROM {value})"
             for (relation, column, value), name in self.found.items()
@@ -113,15 +130,26 @@ class RequestCompiler(SelectCompiler):
     def join(self, left: Relation, join: exp.Join) -> Relation:
         if not isinstance(join, nodes.LastJoin):
             return super().join(left, join)
+        check_order(join)
         right = self.source(join.this)
         expressions = self.expressions((*left.fields, *right.fields))
-        if left.one_row and right.stored:
-            right = self._looked_up(left, right, join, expressions)
-            expressions = self.expressions((*left.fields, *right.fields))
-        return last_join(left, right, join, expressions, self.context.names, null_keys=True)
+        time = None
+        if right.stored:
+            condition = split_condition(join.args["on"], left, right, expressions)
+            time = self._index_time(right, set(condition.right_columns))
+            if left.one_row:
+                right = self._looked_up(right, join, condition)
+        return last_join(left, right, join, expressions, self.context.names, null_keys=True, time=time)
 
-    def _looked_up(self, left: Relation, right: Relation, join: nodes.LastJoin, expressions: Expressions) -> Relation:
-        condition = split_condition(join.args["on"], left, right, expressions)
+    def _index_time(self, right: Relation, columns: set[str]) -> str | None:
+        """The time column of the index that a join's keys use: the one with the most keys."""
+        usable = [(keys, ts) for keys, ts in self.state.schemas[right.sql].indexes if set(keys) <= columns]
+        if not usable:
+            return None
+        ts = max(usable, key=lambda index: len(index[0]))[1]
+        return f"{right.alias}.{quote(ts)}" if ts is not None else None
+
+    def _looked_up(self, right: Relation, join: nodes.LastJoin, condition: JoinCondition) -> Relation:
         schema = self.state.schemas[right.sql]
         sides = list(zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True))
         order = join.args.get("order")
@@ -145,10 +173,6 @@ class RequestCompiler(SelectCompiler):
             raise UnsupportedError("LIMIT 0 in request mode", **nodes.position(node))
         return super()._limited(relation, node)
 
-    def _union(self, node: exp.Union) -> Relation:
-        relation = super()._union(node)
-        return relation
-
     def _grouped(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
         if relation.one_row:
             raise SqlError("GROUP BY of the request table is not possible in request mode", **nodes.position(node))
@@ -159,21 +183,42 @@ class RequestCompiler(SelectCompiler):
             return super()._projected(node, relation, items)
         if node.args.get("where"):
             raise UnsupportedError("WHERE on the request row", **nodes.position(node))
+        if any(item.node.find(nodes.Over) for item in items):
+            self.check_window_source(node)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
             single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
         aggregates = RequestWindows(self, node, relation, named)
-        expressions = Expressions(relation.fields, self.context.parameters, aggregates)
+        expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
         fields = []
         for item in items:
             aggregates.begin(item.node)
-            value = expressions.compile(item.node)
-            if value.is_null:
-                raise SqlError("a column of SELECT cannot be NULL without a type", **nodes.position(item.node))
+            value = typed(expressions.compile(item.node))
             fields.append(Field(item.name, value.type, value.sql))
         joins = "".join(f" CROSS JOIN LATERAL {frame.sql}" for frame in aggregates.frames.values())
         tail = tail_of(relation) + joins
         return JoinedRelation(relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, tail=tail)
+
+    def check_window_source(self, node: exp.Select) -> None:
+        """In request mode OpenMLDB has windows over a table, a table with joins, and columns of those.
+
+        Raises:
+            SqlError: the window is over something else.
+        """
+        source = node.args["from_"].this
+        if isinstance(source, exp.Table):
+            return
+        inner = source.this
+        plain = isinstance(inner, exp.Select) and not any(
+            inner.args.get(key) for key in ("where", "group", "having", "limit", "windows", "with_")
+        )
+        if node.args.get("joins") or not plain:
+            raise SqlError("a window in request mode needs a table on its left", **nodes.position(source))
+        for item in inner.expressions:
+            value = item.this if isinstance(item, exp.Alias) else item
+            if not (isinstance(value, exp.Star) or is_simple(value)):
+                raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
+        self.check_window_source(inner)
 
     def stored_from(self, node: exp.Select) -> Relation:
         """FROM of a SELECT over the stored rows instead of the request row."""
@@ -226,29 +271,36 @@ class RequestFrame(Frame):
         return f"(SELECT {outputs} FROM {self._rows()} AS r) AS {self.alias}"
 
     def _rows(self) -> str:
+        """The frame's rows, with no more columns than the aggregates read."""
         window, request = self.window, self.request
         time = order_column(window, request.fields).sql
         now = f"coalesce({time}, 0)"
-        parts = [self._stored(source, rank, now) for source, rank in self.sources]
-        if not window.exclude_current_row or not window.by_time or window.maxsize:
-            values = ", ".join(f"{f.sql} AS f{i}" for i, f in enumerate(request.fields))
-            known = f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known"
-            parts.append(f"SELECT {values}, {now} AS ts, {known}, 2 AS main, 0 AS seq, true AS here")
-        if not parts:
-            width = ", ".join(f"NULL AS f{i}" for i in range(len(request.fields)))
-            return f"(SELECT {width}, 0 AS ts, 0 AS known, 0 AS main, 0 AS seq, false AS here WHERE false)"
-        rows = " UNION ALL ".join(parts)
         places = self._places()
+        parts = [self._stored(source, rank, now, placed=bool(places)) for source, rank in self.sources]
+        if window.end == 0 or not window.by_time:
+            values = [f"{f.sql} AS f{i}" for i, f in self._used(request.fields)]
+            known = f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known"
+            values += self._order([f"{now} AS ts", known, "2 AS main", "0 AS seq"], placed=bool(places))
+            parts.append(f"SELECT {', '.join([*values, 'true AS here'])}")
+        if not parts:
+            width = "".join(f"NULL AS f{i}, " for i, _ in self._used(request.fields))
+            return f"(SELECT {width}0 AS ts, 0 AS known, 0 AS main, 0 AS seq, false AS here WHERE false)"
+        rows = " UNION ALL ".join(parts)
         if not places:
             return f"({rows})"
         place = "row_number() OVER (ORDER BY ts DESC, known DESC, main DESC, seq DESC) AS place"
         return f"(SELECT * FROM (SELECT *, {place} FROM ({rows})) WHERE {' AND '.join(places)})"
 
-    def _stored(self, source: Relation, rank: int, now: str) -> str:
+    def _used(self, fields: tuple[Field, ...]) -> list[tuple[int, Field]]:
+        read = {int(place) for sql in self.aggregates for place in re.findall(r"\br\.f(\d+)\b", sql)}
+        return [(i, f) for i, f in enumerate(fields) if i in read]
+
+    def _order(self, columns: list[str], *, placed: bool) -> list[str]:
+        return columns if placed or any("r.seq" in sql for sql in self.aggregates) else []
+
+    def _stored(self, source: Relation, rank: int, now: str, *, placed: bool) -> str:
         window = self.window
-        as_main = tuple(
-            replace(f, sql=other.sql) for f, other in zip(self.request.fields, source.fields, strict=True)
-        )
+        as_main = tuple(replace(f, sql=other.sql) for f, other in zip(self.request.fields, source.fields, strict=True))
         keys = zip(partition_columns(window, as_main), partition_columns(window, self.request.fields), strict=True)
         raw = order_column(window, as_main).sql
         time = f"coalesce({raw}, 0)"
@@ -259,12 +311,11 @@ class RequestFrame(Frame):
             where.append(f"{time} {'<' if window.exclude_current_time else '<='} {now}")
         if window.by_time and window.start is not None:
             where.append(f"{time} >= {now} - {window.start}")
-        columns = ", ".join(f"{f.sql} AS f{i}" for i, f in enumerate(source.fields))
+        columns = [f"{f.sql} AS f{i}" for i, f in self._used(source.fields)]
         known = f"CASE WHEN {raw} IS NULL THEN 0 ELSE 1 END AS known"
-        return (
-            f"SELECT {columns}, {time} AS ts, {known}, {rank} AS main, {source.row} AS seq, false AS here"
-            f" FROM {source.from_sql} WHERE {' AND '.join(where)}"
-        )
+        columns += self._order([f"{time} AS ts", known, f"{rank} AS main", f"{source.row} AS seq"], placed=placed)
+        columns.append("false AS here")
+        return f"SELECT {', '.join(columns)} FROM {source.from_sql} WHERE {' AND '.join(where)}"
 
     def _places(self) -> list[str]:
         window = self.window
@@ -276,7 +327,7 @@ class RequestFrame(Frame):
         if window.maxsize:
             extra = 1 if window.exclude_current_row and window.end == 0 else 0
             found.append(f"place <= {window.maxsize + extra}")
-        if window.exclude_current_row or (window.by_time and window.end > 0):
+        if window.exclude_current_row:
             found.append("NOT here")
         return found
 
@@ -302,7 +353,7 @@ class RequestWindows:
         del window
         found = self.current
         if found is None:
-            raise SqlError("an aggregate over a table is not possible in request mode", hint="use OVER")
+            raise UnsupportedError("an aggregate over a whole table in request mode", hint="use OVER")
         if top:
             found = lag_window(found, call)
         key = found.key()
@@ -338,9 +389,8 @@ class RequestWindows:
         values = [v.sql for v in partition_columns(window, request)]
         state = self.compiler.state
         schema = state.schemas[source.sql]
-        order = order_column(window, as_main).sql.removeprefix(f"{source.alias}.")
         names = tuple(key.strip('"') for key in keys)
-        index = IndexKey(schema, names, order.strip('"'))
+        index = IndexKey(schema, names, window.order.name if window.order is not None else None)
         state.lookups.keys[schema.relation, names, index.ts] = index
         if not is_constant(values[0]):
             return source
@@ -352,7 +402,7 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     tree = parse_query(query) if isinstance(query, str) else query
     if tree.find(exp.Placeholder):
         raise SqlError("a deployment's query cannot have parameters")
-    compiler = RequestCompiler(Context(catalog, db, null_keys=True))
+    compiler = RequestCompiler(Context(catalog, db, online=True))
     relation = compiler.query(tree)
     request = compiler.state.table
     if request is None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dsflow.embedded.compiler.values import Type, Value, quote
 from dsflow.embedded.errors import SqlError
+
+Position = dict[str, Any]
+"""``line`` and ``col`` for an error."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,15 @@ def same(left: str | None, right: str | None) -> bool:
     return left == right
 
 
-def resolve(fields: tuple[Field, ...], name: str, table: str | None, db: str | None, where: dict[str, int]) -> Field:
-    """The field that a name means.
+def resolve(
+    fields: tuple[Field, ...],
+    name: str,
+    table: str | None,
+    db: str | None,
+    current_db: str | None,
+    where: Position,
+) -> Field:
+    """The field that a name means; a table without a database is one of the current database.
 
     Raises:
         SqlError: there is none, or more than one.
@@ -89,6 +100,8 @@ def resolve(fields: tuple[Field, ...], name: str, table: str | None, db: str | N
         for f in fields
         if same(f.name, name) and (table is None or same(f.table, table)) and (db is None or same(f.db, db))
     ]
+    if table is not None and db is None and current_db is not None:
+        found = [f for f in found if f.db is None or f.db == current_db]
     full = ".".join(part for part in (db, table, name) if part)
     if not found:
         known = ", ".join(sorted({f.name for f in fields})) or "none"

@@ -10,11 +10,12 @@ from sqlglot import exp
 from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import BatchWindows, single_window
-from dsflow.embedded.compiler.joins import last_join, left_join
+from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
+from dsflow.embedded.compiler.joins import check_order, last_join, left_join
 from dsflow.embedded.compiler.naming import column_name
 from dsflow.embedded.compiler.scope import Field, Names, Relation
 from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, Column, TableSchema
-from dsflow.embedded.compiler.values import Value, quote
+from dsflow.embedded.compiler.values import BOOL, Value, null_of, quote
 from dsflow.embedded.compiler.windows import named_windows
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -23,13 +24,13 @@ from dsflow.openmldb.types import ColumnType
 
 @dataclass
 class Context:
-    """What all parts of one statement share."""
+    """What all parts of one statement share; ``online`` is request mode."""
 
     catalog: Catalog
     db: str | None
     parameters: Sequence[tuple[ColumnType, object]] = ()
     names: Names = field(default_factory=Names)
-    null_keys: bool = False
+    online: bool = False
 
 
 @dataclass
@@ -101,6 +102,8 @@ class SelectCompiler:
         raise UnsupportedError(type(node).__name__, **nodes.position(node))
 
     def _limited(self, relation: Relation, node: exp.Expr) -> Relation:
+        if node.args.get("settings"):
+            raise UnsupportedError("CONFIG", **nodes.position(node))
         if node.args.get("order"):
             raise UnsupportedError("ORDER BY of a query", **nodes.position(node.args["order"]))
         if node.args.get("offset"):
@@ -133,9 +136,7 @@ class SelectCompiler:
             first = f"min(side) AS side, min({ROW_COLUMN}) AS {ROW_COLUMN}"
             stacked = f"SELECT {listed}, {first} FROM ({stacked}) GROUP BY ALL"
         sql = f"(SELECT {listed}, {row} FROM ({stacked}))"
-        fields = tuple(
-            Field(f.name, f.type, f"{alias}.{c}") for f, c in zip(left.fields, columns, strict=True)
-        )
+        fields = tuple(Field(f.name, f.type, f"{alias}.{c}") for f, c in zip(left.fields, columns, strict=True))
         return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}")
 
     # ---- FROM
@@ -192,9 +193,8 @@ class SelectCompiler:
         right = self.source(join.this)
         expressions = self.expressions((*left.fields, *right.fields))
         if isinstance(join, nodes.LastJoin):
-            return last_join(
-                left, right, join, expressions, self.context.names, null_keys=self.context.null_keys
-            )
+            check_order(join)
+            return last_join(left, right, join, expressions, self.context.names, null_keys=self.context.online)
         if join.args.get("side") == "LEFT":
             return left_join(left, right, join, expressions, self.context.names)
         kind = join.args.get("side") or join.args.get("kind") or "INNER"
@@ -202,7 +202,7 @@ class SelectCompiler:
 
     def expressions(self, fields: tuple[Field, ...]) -> Expressions:
         """A compiler of expressions over these columns, without aggregates."""
-        return Expressions(fields, self.context.parameters)
+        return Expressions(fields, self.context.parameters, db=self.context.db)
 
     # ---- SELECT
 
@@ -229,11 +229,14 @@ class SelectCompiler:
         where = self._where(node, relation)
         prefix = ""
         windows = [w for item in items if (w := single_window(item.node, named)) is not None]
-        if any(not w.native for w in windows):
+        if (windows and self.context.online) or any(not w.native for w in windows):
             prefix, relation = self._numbered(relation, where)
             where = ""
-        aggregates = BatchWindows(relation, named, self.context.names, self.source)
-        expressions = Expressions(relation.fields, self.context.parameters, aggregates)
+        aggregates = BatchWindows(relation, named, self.context.names, self.source, online=self.context.online)
+        spark = not windows and all(is_simple(item.node) for item in items)
+        expressions = Expressions(
+            relation.fields, self.context.parameters, aggregates, spark_casts=spark, db=self.context.db
+        )
         values = []
         for item in items:
             aggregates.begin(item.node)
@@ -264,7 +267,7 @@ class SelectCompiler:
                 raise SqlError("GROUP BY takes columns only", **nodes.position(key))
             keys.append(self.expressions(relation.fields).compile(key))
         aggregates = GroupAggregates(GroupFrame(relation))
-        expressions = Expressions(relation.fields, self.context.parameters, aggregates)
+        expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
         values = [self._group_value(item, expressions, keys, relation) for item in items]
         tail = self._where(node, relation) + f" GROUP BY {', '.join(k.sql for k in keys)}"
         if having := node.args.get("having"):
@@ -299,8 +302,7 @@ class SelectCompiler:
         alias = self.context.names("t")
         fields, outputs = [], []
         for i, (item, value) in enumerate(zip(items, values, strict=True)):
-            if value.is_null:
-                raise SqlError("a column of SELECT cannot be NULL without a type", **nodes.position(item.node))
+            value = typed(value)
             fields.append(Field(item.name, value.type, f"{alias}.c{i}"))
             outputs.append(f"{value.sql} AS c{i}")
         outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
@@ -320,6 +322,21 @@ def _without(node: exp.Expr, key: str) -> exp.Expr:
     copy = node.copy()
     copy.set(key, None)
     return copy
+
+
+def is_simple(node: exp.Expr) -> bool:
+    """Whether a column of SELECT is a column, a constant, or a cast of one: OpenMLDB's "simple project"."""
+    if isinstance(node, exp.Cast):
+        return is_simple(node.this)
+    if isinstance(node, exp.Anonymous):
+        known = not isinstance(node.this, exp.Identifier) and str(node.this).lower() in TYPE_WORDS
+        return known and len(node.expressions) == 1 and is_simple(node.expressions[0])
+    return isinstance(node, exp.Column | exp.Literal | exp.Null | exp.Boolean)
+
+
+def typed(value: Value) -> Value:
+    """A column that is NULL and nothing else is a bool."""
+    return Value(null_of(BOOL), BOOL, constant=True) if value.is_null else value
 
 
 def expand(items: list[exp.Expr], relation: Relation) -> list[Item]:

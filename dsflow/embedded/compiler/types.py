@@ -46,12 +46,15 @@ class TableSchema:
         name: its name.
         columns: its columns, without ``__row``.
         relation: the quoted DuckDB relation that holds its rows: these columns and, last, ``__row``.
+        indexes: key columns and time column (None: order of insertion) of its indexes. In request mode LAST JOIN
+            without ORDER BY takes the newest row of the index that its keys use.
     """
 
     db: str
     name: str
     columns: tuple[Column, ...]
     relation: str
+    indexes: tuple[tuple[tuple[str, ...], str | None], ...] = ()
 
 
 class Catalog(Protocol):

@@ -28,6 +28,16 @@ class ArrayType:
 
 
 @dataclass(frozen=True)
+class ListType:
+    """The list that split and the like give; no column can have this type. DuckDB's LIST."""
+
+    element: Type
+
+    def __str__(self) -> str:
+        return f"list<{self.element}>"
+
+
+@dataclass(frozen=True)
 class MapType:
     """A map; DuckDB's MAP. ``map()`` has the key and value type NULL."""
 
@@ -56,7 +66,7 @@ class FeatureType:
         return f"feature<{self.kind}>"
 
 
-Type = ColumnType | NullType | ArrayType | MapType | RowType | FeatureType
+Type = ColumnType | NullType | ArrayType | ListType | MapType | RowType | FeatureType
 
 NULL = NullType()
 ROW = RowType()
@@ -100,7 +110,7 @@ def sql_type(type_: Type) -> str:
     """The DuckDB type that carries values of an OpenMLDB type."""
     if isinstance(type_, ColumnType):
         return duckdb_type(type_)
-    if isinstance(type_, ArrayType):
+    if isinstance(type_, ArrayType | ListType):
         return f"{sql_type(type_.element)}[]"
     if isinstance(type_, MapType):
         return f"MAP({sql_type(type_.key)}, {sql_type(type_.value)})"

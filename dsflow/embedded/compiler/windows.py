@@ -21,7 +21,7 @@ class Window:
 
     Attributes:
         partition: the columns of PARTITION BY, as written.
-        order: the column of ORDER BY, as written; None when there is none.
+        order: the column of ORDER BY, as written; None when there is none: then all rows have the same time.
         by_time: the frame is one of times (ROWS_RANGE), else of rows (ROWS).
         start: how far the frame reaches back, milliseconds or rows; None is without end.
         end: how far back it ends; 0 is the current row.
@@ -131,7 +131,9 @@ def _window(definition: nodes.WindowDefinition) -> Window:
 def _order(definition: nodes.WindowDefinition) -> exp.Expr | None:
     order = definition.args.get("order")
     if order is None:
-        raise UnsupportedError("a window without ORDER BY")
+        if definition.args.get("exclude_current_time"):
+            raise UnsupportedError("EXCLUDE CURRENT_TIME in a window without ORDER BY")
+        return None
     if len(order.expressions) != 1:
         raise SqlError("a window is ordered by one column")
     ordered = order.expressions[0]
@@ -169,4 +171,6 @@ def _number(node: exp.Expr, by_time: bool) -> int:
         return int(text[:-1]) * _UNITS[text[-1].lower()]
     if text and text[:-1].isdigit() and text[-1] in "lL":
         return int(text[:-1])
+    if isinstance(node, exp.Neg):
+        raise UnsupportedError("a frame with a negative bound")
     raise SqlError("a frame's bound must be a whole number or an interval like 10s, 5m, 3h, 1d")

@@ -165,7 +165,9 @@ class Compiler:
     # -- the child -----------------------------------------------------------------------------------------------------
 
     def _ask(self, op: str, sql: str, db: str, catalog: Catalog, **more: str) -> Any:
-        tables = {d: {t: [[c, k] for c, k in columns] for t, columns in inside.items()} for d, inside in catalog.items()}
+        tables = {
+            d: {t: [[c, k] for c, k in columns] for t, columns in inside.items()} for d, inside in catalog.items()
+        }
         request = json.dumps({"op": op, "sql": sql, "db": db, "tables": tables, **more})
         with self._lock:
             child = self._started()

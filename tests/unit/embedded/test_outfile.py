@@ -108,7 +108,9 @@ def test_a_path_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
 def test_two_columns_of_one_name(run: Run, tmp_path: Path) -> None:
     run(f"SELECT n AS a, n + 1 AS a FROM t INTO OUTFILE '{tmp_path / 'out'}'", "offline")
     assert part(tmp_path / "out").read_text().startswith("a,a\n1,2\n")
-    job = run(f"SELECT n AS a, n + 1 AS a FROM t INTO OUTFILE '{tmp_path / 'p'}' OPTIONS(format='parquet')", "offline").job
+    job = run(
+        f"SELECT n AS a, n + 1 AS a FROM t INTO OUTFILE '{tmp_path / 'p'}' OPTIONS(format='parquet')", "offline"
+    ).job
     assert job is not None
     assert "two columns of the result are named 'a'" in job.error
     assert not (tmp_path / "p").exists()

@@ -14,7 +14,9 @@ from dsflow.embedded.results import Result
 
 Run = Callable[..., Result]
 
-TABLE = "CREATE TABLE t (a int, b string NOT NULL, c timestamp, INDEX(KEY=(a, b), TS=c, TTL=(10m, 2), TTL_TYPE=absorlat))"
+TABLE = (
+    "CREATE TABLE t (a int, b string NOT NULL, c timestamp, INDEX(KEY=(a, b), TS=c, TTL=(10m, 2), TTL_TYPE=absorlat))"
+)
 
 
 def test_databases(engine: Engine) -> None:
@@ -51,7 +53,7 @@ def test_tables(run: Run) -> None:
     run(made)
     assert run("SHOW CREATE TABLE t").rows[0][1] == made
     run("DROP TABLE IF EXISTS nope")
-    with pytest.raises(SqlError, match="did you mean t?"):
+    with pytest.raises(SqlError, match=r"did you mean t\?"):
         run("DESC tt")
 
 
@@ -65,7 +67,7 @@ def test_tables(run: Run) -> None:
         ("CREATE TABLE x (a int, INDEX(KEY=b))", "names column b"),
         ("CREATE TABLE x (a int, INDEX(KEY=a, TS=a))", "must be timestamp or bigint"),
         ("CREATE TABLE x (a float, b int, INDEX(KEY=a))", "cannot be a key"),
-        ("CREATE TABLE x (a int, c timestamp, INDEX(KEY=a, TS=c, TTL=10, TTL_TYPE=absolute))", "needs a TTL with a unit"),
+        ("CREATE TABLE x (a int, c timestamp, INDEX(KEY=a, TS=c, TTL=10))", "needs a TTL with a unit"),
         ("CREATE TABLE x (a int, c timestamp, INDEX(KEY=a, TS=c, TTL=10d, TTL_TYPE=latest))", "without a unit"),
         ("CREATE TABLE x (a int, c timestamp, INDEX(KEY=a, TS=c), INDEX(KEY=a, TS=c))", "two indexes"),
         ("CREATE TABLE x (a int, INDEX(KEY=a, TTL=10d))", "no TS column"),
@@ -130,7 +132,7 @@ def test_delete_needs_a_simple_condition(run: Run) -> None:
 def test_unsupported_is_named(run: Run) -> None:
     with pytest.raises(UnsupportedError, match="LIKE"):
         run("CREATE TABLE x LIKE PARQUET '/tmp/x'")
-    with pytest.raises(UnsupportedError, match="SHOW USERS|does not support|Not a statement"):
+    with pytest.raises(UnsupportedError, match="SHOW USER"):
         run("SHOW USER")
 
 
@@ -138,7 +140,13 @@ def test_show(run: Run) -> None:
     run("CREATE TABLE t (a int)")
     run("INSERT INTO t VALUES (1)")
     status = run("SHOW TABLE STATUS")
-    assert [column.name for column in status.columns][:5] == ["Table_id", "Table_name", "Database_name", "Storage_type", "Rows"]
+    assert [column.name for column in status.columns][:5] == [
+        "Table_id",
+        "Table_name",
+        "Database_name",
+        "Storage_type",
+        "Rows",
+    ]
     assert status.rows[0][1:5] == ("t", "d", "memory", "1")
     assert {row[1] for row in run("SHOW COMPONENTS").rows} == {"tablet", "nameserver", "taskmanager"}
     run("SET @@global.job_timeout=5000")
@@ -154,7 +162,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
     with Engine(tmp_path) as engine:
         assert (engine.table("d", "t"), engine.execute("SELECT * FROM t", "d").rows) == before
         engine.execute("INSERT INTO t VALUES (2, 'b', 9000000000000)", "d")
-        assert [row[0] for row in engine.execute("SELECT a FROM t", "d").rows] == [1, 2]
+        assert sorted(row[0] for row in engine.execute("SELECT a FROM t", "d").rows) == [1, 2]
         engine.execute("DROP TABLE t", "d")
         engine.execute(TABLE, "d")
         assert engine.table("d", "t").tid == 2

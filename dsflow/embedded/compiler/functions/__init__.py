@@ -5,10 +5,25 @@ An overload is taken only if the argument types are exactly its own; OpenMLDB wi
 
 from __future__ import annotations
 
-from dsflow.embedded.compiler.functions import arrays, cast, conditional, datetime, features, maths, strings
+from dsflow.embedded.compiler.functions import (
+    arrays,
+    cast,
+    conditional,
+    datetime,
+    features,
+    maths,
+    sparkcast,
+    strings,
+)
 from dsflow.embedded.compiler.functions.registry import Function, Overload
 from dsflow.embedded.compiler.values import Value
-from dsflow.embedded.errors import SqlError
+from dsflow.embedded.errors import SqlError, UnsupportedError
+
+# Functions of OpenMLDB that the embedded engine does not have
+_MISSING_NAMES = """array_combine array_contains array_join char get_json_object json_array_length list_except_by_key
+    list_except_by_value locate make_tuple map map_keys map_values map_contains_key split_array transform unhex now
+    pmod add inc current_timestamp current_time json_extract index isin"""
+_MISSING = frozenset(_MISSING_NAMES.split())
 
 _FAMILIES = (arrays, cast, conditional, datetime, features, maths, strings)
 
@@ -16,7 +31,7 @@ FUNCTIONS: dict[str, list[Overload]] = {
     name: overloads for family in _FAMILIES for name, overloads in family.FUNCTIONS.items()
 }
 MACROS: dict[str, str] = {
-    signature: body for family in _FAMILIES for signature, body in getattr(family, "MACROS", {}).items()
+    signature: body for family in (*_FAMILIES, sparkcast) for signature, body in getattr(family, "MACROS", {}).items()
 }
 
 
@@ -27,6 +42,8 @@ def call(name: str, arguments: list[Value]) -> Value | None:
         SqlError: the function does not take these types.
     """
     overloads = FUNCTIONS.get(name.lower())
+    if overloads is None and name.lower() in _MISSING:
+        raise UnsupportedError(f"function {name}")
     if overloads is None:
         return None
     for wildcards in (False, True):

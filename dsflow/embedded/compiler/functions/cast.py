@@ -56,12 +56,12 @@ MACROS = {
     "oml_local(ts)": f"make_timestamp(((ts + {_UTC8}) // 1000) * 1000000)",
     "oml_ascii(s)": "strlen(s) = length(s)",
     "oml_finite_to_int(x)": (
-        "CASE WHEN x > -2147483649::DOUBLE AND x < 2147483648::DOUBLE THEN CAST(trunc(x) AS INTEGER)"
+        "CASE WHEN x > -2147483649.0::DOUBLE AND x < 2147483648.0::DOUBLE THEN TRY_CAST(trunc(x) AS INTEGER)"
         " WHEN x IS NOT NULL THEN -2147483648 END"
     ),
     "oml_finite_to_bigint(x)": (
-        "CASE WHEN x >= -9223372036854775808::DOUBLE AND x < 9223372036854775808::DOUBLE THEN CAST(trunc(x) AS BIGINT)"
-        " WHEN x IS NOT NULL THEN -9223372036854775808::BIGINT END"
+        "CASE WHEN x >= -9223372036854775808.0::DOUBLE AND x < 9223372036854775808.0::DOUBLE"
+        " THEN TRY_CAST(trunc(x) AS BIGINT) WHEN x IS NOT NULL THEN CAST('-9223372036854775808' AS BIGINT) END"
     ),
     "oml_to_float(x)": (
         "CASE WHEN abs(x) > 3.4028235677973366e38::DOUBLE AND NOT isnan(x) THEN"
@@ -95,30 +95,27 @@ MACROS = {
         "CASE WHEN lower(s) IN ('y', 'yes', '1', 't', 'true') THEN true"
         " WHEN lower(s) IN ('n', 'no', '0', 'f', 'false') THEN false END"
     ),
-    "oml_digits_to_date(y, m, d)": (
-        "CASE WHEN y >= 1900 AND m BETWEEN 1 AND 12 AND d BETWEEN 1 AND day(last_day(make_date(y, m, 1)))"
-        " THEN make_date(y, m, d) END"
-    ),
+    "oml_digits_to_date(digits)": ("CASE WHEN digits >= '1900' THEN CAST(try_strptime(digits, '%Y%m%d') AS DATE) END"),
     # the three lengths that OpenMLDB reads: 2020-05-22 10:43:40, 2020-05-22, 20200522
     "oml_text_to_date(s)": (
-        "CASE WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}') THEN"
-        " CASE WHEN s[12:13]::INT < 24 AND s[15:16]::INT < 60 AND s[18:19]::INT < 62 THEN"
-        " oml_digits_to_date(s[1:4]::INT, s[6:7]::INT, s[9:10]::INT) END"
+        "CASE WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|6[01])')"
+        " THEN oml_digits_to_date(s[1:4] || s[6:7] || s[9:10])"
         " WHEN regexp_full_match(s, '[0-9]{4}[-,. /][0-9]{2}[-,. /][0-9]{2}') THEN"
-        " oml_digits_to_date(s[1:4]::INT, s[6:7]::INT, s[9:10]::INT)"
-        " WHEN regexp_full_match(s, '[0-9]{8}') THEN"
-        " oml_digits_to_date(s[1:4]::INT, s[5:6]::INT, s[7:8]::INT)"
+        " oml_digits_to_date(s[1:4] || s[6:7] || s[9:10])"
+        " WHEN regexp_full_match(s, '[0-9]{8}') THEN oml_digits_to_date(s)"
         " WHEN strlen(s) = 19 AND regexp_matches(s, '^\\s*[0-9]{1,4}\\s*-\\s*[0-9]{1,2}\\s*-\\s*[0-9]{1,2}\\s')"
+        " AND NOT regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}')"
         " OR strlen(s) = 10 AND regexp_full_match(s, '[0-9]+[-,. /]+[A-Za-z]{3,}[-,. /]+[0-9]+')"
         " THEN error('cast of the text ' || s || ' to date is not supported') END"
     ),
     "oml_text_to_timestamp(s)": (
         "CASE WHEN strlen(s) = 19 THEN oml_date_to_timestamp(oml_text_to_date(s))"
-        " + s[12:13]::INT * 3600000 + s[15:16]::INT * 60000 + s[18:19]::INT * 1000"
+        " + TRY_CAST(s[12:13] AS INT) * 3600000 + TRY_CAST(s[15:16] AS INT) * 60000 + TRY_CAST(s[18:19] AS INT) * 1000"
         " ELSE oml_date_to_timestamp(oml_text_to_date(s)) END"
     ),
     "oml_date_to_timestamp(d)": (
-        f"CASE WHEN year(d) >= 1900 THEN CAST(date_diff('day', DATE '1970-01-01', d) AS BIGINT) * 86400000 - {_UTC8} END"
+        "CASE WHEN year(d) >= 1900 THEN CAST(date_diff('day', DATE '1970-01-01', d) AS BIGINT) * 86400000"
+        f" - {_UTC8} END"
     ),
     "oml_timestamp_to_date(ts)": "CAST(oml_local(ts) AS DATE)",
     "oml_number_to_timestamp(x)": "CASE WHEN x >= 0 THEN x END",
@@ -132,7 +129,7 @@ MACROS = {
 
 # DuckDB's macros do not see macros that are created after them
 _ORDER = ["oml_local(ts)", "oml_strip(s)", "oml_to_float(x)", "oml_text_to_bigint(s)", "oml_text_to_double(s)"]
-_ORDER += ["oml_digits_to_date(y, m, d)", "oml_text_to_date(s)", "oml_date_to_timestamp(d)"]
+_ORDER += ["oml_digits_to_date(digits)", "oml_text_to_date(s)", "oml_date_to_timestamp(d)"]
 MACROS = {**{name: MACROS[name] for name in _ORDER}, **MACROS}
 
 
@@ -235,7 +232,7 @@ def _to_number(sql: str, source: Type, target: Type) -> str:
         return whole if target is INT else f"oml_wrap_smallint({whole})"
     if source is DOUBLE and target is FLOAT:
         return f"oml_to_float({sql})"
-    if source in INTEGERS and target in INTEGERS and INTEGERS.index(source) > INTEGERS.index(target):  # type: ignore
+    if source in INTEGERS and target in INTEGERS and INTEGERS.index(source) > INTEGERS.index(target):
         return f"oml_wrap_{target}({sql})"
     return f"CAST({sql} AS {sql_type(target)})"
 

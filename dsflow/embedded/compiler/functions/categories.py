@@ -1,9 +1,269 @@
-"""Aggregates by category (``*_cate``, ``top_n_*``) and of frequencies, which answer with a text."""
+"""Aggregates that answer with a text: by category (``*_cate``, ``top_n_*``), ``topn_frequency``, ``top``; and others
+that look at the whole list of a frame's values.
+
+The frame's rows are collected in a list; what OpenMLDB keeps in a map is computed from it by list functions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-AGGREGATES: dict[str, Callable[..., Any]] = {}
-MACROS: dict[str, str] = {}
+from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.functions.arrays import TEXTS, split_sql
+from dsflow.embedded.compiler.values import (
+    BIGINT,
+    BOOL,
+    DATE,
+    DOUBLE,
+    FLOAT,
+    FLOATS,
+    INT,
+    INTEGERS,
+    STRING,
+    TIMESTAMP,
+    ListType,
+    Type,
+    Value,
+    sql_type,
+)
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb.types import ColumnType
+
+_KEYS: tuple[Type, ...] = (*INTEGERS, DATE, TIMESTAMP, STRING)
+_NUMBERS: tuple[Type, ...] = (*INTEGERS, *FLOATS)
+
+MACROS = {
+    "oml_entries(l)": (
+        "CASE WHEN len(array_to_string(l, ',')) + 1 > 4096"
+        " THEN error('a result of more than 4096 bytes is not supported')"
+        " ELSE coalesce(array_to_string(l, ','), '') END"
+    ),
+    # newest first: sum of weights and of weighted values, the weight shrinking by 1 - alpha
+    "oml_ew_avg(l, a)": (
+        "list_transform([list_reverse(l)], lambda v:"
+        " list_sum(list_transform(v, lambda x, i: x * pow(1 - a, i - 1)))"
+        " / list_sum(list_transform(v, lambda x, i: pow(1 - a, i - 1))))[1]"
+    ),
+    # the largest fall from a value to a later one, as a part of it
+    "oml_drawdown(l)": (
+        "list_transform([l], lambda v: list_max(list_transform(v, lambda x, i:"
+        " CASE WHEN x > list_min(v[i:]) THEN (x - list_min(v[i:])) / x ELSE 0 END)))[1]"
+    ),
+}
+
+
+def text_of(sql: str, type_: Type) -> str:
+    """A value as these functions print it: floats with six decimals."""
+    if type_ in FLOATS:
+        return f"oml_fixed({sql})"
+    if type_ is DATE:
+        return f"oml_date_to_text({sql})"
+    if type_ is TIMESTAMP:
+        return f"oml_timestamp_to_text({sql})"
+    if type_ is BOOL:
+        raise UnsupportedError("a bool in this aggregate")
+    return sql if type_ is STRING else f"CAST({sql} AS VARCHAR)"
+
+
+def _condition(name: str, value: Value) -> str:
+    if value.type is not BOOL:
+        raise SqlError(f"the condition of {name} must be bool, not {value.type}")
+    return value.sql
+
+
+def _bound(name: str, value: Value, types: tuple[Type, ...]) -> int:
+    if value.type not in types:
+        raise SqlError(f"{name} does not take {value.type} as its number")
+    if not value.is_literal:
+        raise UnsupportedError(f"{name} with a number that is not a literal")
+    return int(value.literal)
+
+
+def _folded(operation: str, values: str, type_: Type) -> str:
+    """The value of one category from the list of its values, in the order in which OpenMLDB adds them up."""
+    newest_first = f"list_reverse({values})"
+    if operation == "count":
+        return f"len({values})"
+    if operation == "avg":
+        numbers = f"list_transform({newest_first}, lambda n: CAST(n AS DOUBLE))"
+        return f"(list_reduce({numbers}, lambda p, q: p + q) / len({values}))"
+    if operation in ("min", "max"):
+        return f"list_{operation}({values})"
+    if type_ is FLOAT:
+        return f"list_reduce({newest_first}, lambda p, q: CAST(p + q AS FLOAT))"
+    if type_ is DOUBLE:
+        return f"list_reduce({newest_first}, lambda p, q: p + q)"
+    suffix = "" if type_ is BIGINT else "_huge"
+    return f"oml_wrap_{type_}{suffix}(list_sum({values}))"
+
+
+def _operation(name: str) -> str:
+    return next(word for word in ("count", "sum", "avg", "min", "max", "ratio") if word in name)
+
+
+def _collected(name: str, value: Value, key: Value, condition: str | None) -> str:
+    allowed: tuple[Type, ...] = (BOOL, *_NUMBERS, STRING, DATE, TIMESTAMP)
+    if value.type not in (allowed if _operation(name) in ("count", "ratio") else _NUMBERS):
+        raise SqlError(f"{name} does not take {value.type} as its value")
+    if key.type not in _KEYS:
+        raise SqlError(f"{name} does not take {key.type} as its category")
+    where = f"{value.sql} IS NOT NULL AND {key.sql} IS NOT NULL"
+    if condition:
+        where += f" AND {condition}"
+    return f"list({{{{'k': {key.sql}, 'v': {value.sql}}}}}{{order}}) FILTER ({where})"
+
+
+def _by_category(name: str, values: list[Value]) -> Aggregate:
+    """count_cate(value, category), count_cate_where(value, condition, category) and their like."""
+    where = name.endswith("_where")
+    _need(name, values, 3 if where else 2)
+    value, key = values[0], values[-1]
+    condition = _condition(name, values[1]) if where else None
+    return _texts(name, value, key, condition, by_value=False, bound=None, descending=False)
+
+
+def _top_by_category(name: str, values: list[Value]) -> Aggregate:
+    """top_n_key_sum_cate_where(value, condition, category, n) and their like."""
+    _need(name, values, 4)
+    value, condition, key, number = values
+    bound = _bound(name, number, (INT, BIGINT))
+    by_value = name.startswith("top_n_value")
+    return _texts(name, value, key, _condition(name, condition), by_value=by_value, bound=bound, descending=True)
+
+
+def _texts(
+    name: str, value: Value, key: Value, condition: str | None, *, by_value: bool, bound: int | None, descending: bool
+) -> Aggregate:
+    operation = _operation(name)
+    if operation == "ratio":
+        raise UnsupportedError(f"function {name}")
+    result_type = {"count": BIGINT, "avg": DOUBLE}.get(operation, value.type)
+    one = _folded(operation, "list_transform(list_filter(l, lambda e: e.k = y), lambda e: e.v)", value.type)
+    keys = "list_distinct(list_transform(l, lambda e: e.k))"
+    if by_value:
+        pairs = f"list_reverse_sort(list_transform({keys}, lambda y: {{'v': {one}, 'k': y}}))"
+    else:
+        sort = "list_reverse_sort" if descending else "list_sort"
+        pairs = f"list_transform({sort}({keys}), lambda y: {{'v': {one}, 'k': y}})"
+    if bound is not None and bound >= 0:
+        pairs = f"({pairs})[1:{bound}]" if bound else f"list_filter({pairs}, lambda y: false)"
+    entry = f"{text_of('z.k', key.type)} || ':' || {text_of('z.v', result_type)}"
+    text = f"oml_entries(list_transform({pairs}, lambda z: {entry}))"
+    result = f"coalesce(list_transform([{{0}}], lambda l: {text})[1], '')"
+    part = _collected(name, value, key, condition).replace("{{", "{").replace("}}", "}")
+    return Aggregate((part,), _escaped(result), STRING)
+
+
+def _escaped(result: str) -> str:
+    """Braces doubled for str.format, but not those of the part."""
+    return result.replace("{0}", "\0").replace("{", "{{").replace("}", "}}").replace("\0", "{0}")
+
+
+def _need(name: str, values: list[Value], count: int) -> None:
+    if len(values) != count:
+        raise SqlError(f"{name} takes {count} arguments, got {len(values)}")
+
+
+def _key_list(name: str, value: Value, allowed: tuple[Type, ...]) -> tuple[tuple[str, ...], str, Type]:
+    """The parts, the list of keys that are not NULL, and the keys' type."""
+    if isinstance(value.type, ListType):
+        return (), f"list_transform([{value.sql}], lambda l: {{body}})[1]", value.type.element
+    if value.type not in allowed:
+        raise SqlError(f"{name} does not take {value.type}")
+    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
+    return (part,), "list_transform([{0}], lambda l: {body})[1]", value.type
+
+
+def _over_keys(
+    name: str, value: Value, allowed: tuple[Type, ...], body: Callable[[Type], str]
+) -> tuple[tuple[str, ...], str]:
+    parts, shell, type_ = _key_list(name, value, allowed)
+    return parts, shell.replace("{body}", body(type_))
+
+
+_COUNTED = "list_transform(list_distinct(l), lambda y: {'n': -len(list_filter(l, lambda e: e = y)), 'k': y})"
+
+
+def _topn_frequency(name: str, values: list[Value]) -> Aggregate:
+    _need(name, values, 2)
+    count = min(_bound(name, values[1], (INT,)), 1024)
+    if count < 0:
+        raise UnsupportedError(f"{name} with a negative number")
+    if count == 0:
+        return Aggregate((), "''", STRING)
+    padding = ", ".join(["'NULL'"] * count)
+    allowed = (*_NUMBERS, DATE, TIMESTAMP, STRING)
+
+    def body(type_: Type) -> str:
+        texts = f"list_transform(list_sort({_COUNTED}), lambda z: {text_of('z.k', type_)})"
+        return f"array_to_string(list_concat({texts}, [{padding}])[1:{count}], ',')"
+
+    parts, sql = _over_keys(name, values[0], allowed, body)
+    missing = f"array_to_string([{padding}], ',')"
+    if not parts:
+        # a frame whose lists are all empty gives the empty text
+        missing = "''"
+        sql = f"CASE WHEN len({values[0].sql}) > 0 THEN {sql} END"
+    return Aggregate(parts, _escaped(f"coalesce({sql}, {missing})"), STRING)
+
+
+def _top1_ratio(name: str, values: list[Value]) -> Aggregate:
+    _need(name, values, 1)
+    allowed = (*_NUMBERS, DATE, TIMESTAMP, STRING)
+    counts = "list_max(list_transform(list_distinct(l), lambda y: len(list_filter(l, lambda e: e = y))))"
+    parts, sql = _over_keys(name, values[0], allowed, lambda _: f"CAST({counts} AS DOUBLE) / len(l)")
+    return Aggregate(parts, _escaped(f"coalesce({sql}, 0::DOUBLE)"), DOUBLE)
+
+
+def _entropy(name: str, values: list[Value]) -> Aggregate:
+    _need(name, values, 1)
+    if not isinstance(values[0].type, ColumnType):
+        raise SqlError(f"{name} does not take {values[0].type}")
+    share = "len(list_filter(l, lambda e: e = y)) / CAST(len(l) AS DOUBLE)"
+    total = f"list_sum(list_transform(list_transform(list_distinct(l), lambda y: {share}), lambda p: -p * log2(p)))"
+    part = f"list({values[0].sql}{{order}}) FILTER ({values[0].sql} IS NOT NULL)"
+    return Aggregate((part,), _escaped(f"list_transform([{{0}}], lambda l: {total})[1]"), DOUBLE)
+
+
+def _top(name: str, values: list[Value]) -> Aggregate:
+    _need(name, values, 2)
+    value = values[0]
+    bound = _bound(name, values[1], (INT, BIGINT))
+    if value.type not in (*_NUMBERS, DATE, TIMESTAMP, STRING):
+        raise SqlError(f"{name} does not take {value.type}")
+    if bound <= 0:
+        raise UnsupportedError(f"{name} with a number that is not positive")
+    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
+    texts = f"list_transform(list_reverse_sort(l)[1:{bound}], lambda z: {text_of('z', value.type)})"
+    sql = f"coalesce(list_transform([{{0}}], lambda l: array_to_string({texts}, ','))[1], '')"
+    return Aggregate((part,), _escaped(sql), STRING)
+
+
+def _window_split(name: str, values: list[Value]) -> Aggregate:
+    _need(name, values, 2 if name == "window_split" else 3)
+    value = values[0]
+    if value.type is not STRING or any(v.type is not STRING for v in values[1:]):
+        raise SqlError(f"{name} takes texts only")
+    one = split_sql(name, "x", values[1:])
+    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
+    flat = f"oml_short(flatten(list_transform(list_reverse({{0}}), lambda x: {one})))"
+    return Aggregate((part,), _escaped(f"coalesce({flat}, CAST([] AS VARCHAR[]))"), TEXTS)
+
+
+_CATES = [f"{word}_cate" for word in ("count", "sum", "avg", "min", "max")]
+
+AGGREGATES: dict[str, Callable[[str, list[Value]], Aggregate]] = {
+    **dict.fromkeys([*_CATES, *(f"{name}_where" for name in _CATES)], _by_category),
+    **dict.fromkeys(
+        [f"top_n_{what}_{name}_where" for what in ("key", "value") for name in _CATES]
+        + [f"top_n_{what}_ratio_cate" for what in ("key", "value")],
+        _top_by_category,
+    ),
+    "topn_frequency": _topn_frequency,
+    "top1_ratio": _top1_ratio,
+    "entropy": _entropy,
+    "top": _top,
+    **dict.fromkeys(("window_split", "window_split_by_key", "window_split_by_value"), _window_split),
+}
+
+__all__ = ["AGGREGATES", "MACROS", "sql_type"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dsflow.embedded.compiler.functions.registry import Overload
+from dsflow.embedded.compiler.functions.registry import Overload, named
 from dsflow.embedded.compiler.values import BIGINT, DATE, INT, INTEGERS, STRING, TIMESTAMP, Type, Value
-from dsflow.embedded.errors import SqlError, UnsupportedError
-
-_FORMATS = frozenset("YmdHMSyjFTeDRpIBbAaMZ%")
+from dsflow.embedded.errors import UnsupportedError
 
 
 def _part(template: str, *, dates: bool = True) -> list[Overload]:
@@ -34,7 +32,7 @@ def _date_format(values: list[Value]) -> Value:
     text = str(pattern.literal)
     codes = {text[i + 1] for i, c in enumerate(text[:-1]) if c == "%"}
     unknown = codes - set("YmdHMSyjp%IBbAa")
-    if unknown or text.endswith("%") and not text.endswith("%%"):
+    if unknown or (text.endswith("%") and not text.endswith("%%")):
         raise UnsupportedError(f"date_format with the format {text!r}")
     moment = f"oml_local({values[0].sql})" if values[0].type is TIMESTAMP else values[0].sql
     return Value(f"strftime({moment}, {pattern.sql})", STRING, constant=values[0].constant)
@@ -66,15 +64,15 @@ def _add_months(values: list[Value]) -> Value:
     return Value(sql, DATE, constant=all(v.constant for v in values))
 
 
-def _now(values: list[Value]) -> Value:
-    raise SqlError("unix_timestamp without an argument is not supported")
-
-
 MACROS = {
     "oml_text_to_day(s)": (
-        "CASE WHEN strlen(s) IN (8, 10, 19) THEN oml_text_to_date(s)"
-        " WHEN s IS NOT NULL AND regexp_matches(s, '^[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}[Tt]') THEN"
-        " error('datediff of an RFC 3339 text is not supported') END"
+        # a text without a zone is read as UTC and its day taken at UTC+8
+        "CASE WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]') THEN"
+        " CAST(try_strptime(s[1:10], '%Y-%m-%d') AS DATE) + CASE WHEN s[12:13] >= '16' THEN 1 ELSE 0 END"
+        " WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN CAST(try_strptime(s, '%Y-%m-%d') AS DATE)"
+        " WHEN regexp_full_match(s, '[0-9]{8}') THEN CAST(try_strptime(s, '%Y%m%d') AS DATE)"
+        " WHEN regexp_matches(s, '^\\s*[0-9]{1,4}\\s*-\\s*[0-9]{1,2}\\s*-') THEN"
+        " error('datediff of the text ' || s || ' is not supported') END"
     ),
     "oml_add_months(d, n)": "d + to_months(CAST(n AS INTEGER))",
 }
@@ -82,9 +80,9 @@ MACROS = {
 FUNCTIONS = {
     "year": _part("year({})"),
     "month": _part("month({})"),
-    **dict.fromkeys(("dayofmonth", "day"), _part("day({})")),
+    **named(("dayofmonth", "day"), _part("day({})")),
     "dayofweek": _part("(dayofweek({}) + 1)"),
-    **dict.fromkeys(("weekofyear", "week"), _part("week({})")),
+    **named(("weekofyear", "week"), _part("week({})")),
     "dayofyear": _not_before_1970("CAST(dayofyear({}) AS INTEGER)", INT),
     "last_day": _not_before_1970("last_day({})", DATE),
     "hour": _part("hour({})", dates=False),

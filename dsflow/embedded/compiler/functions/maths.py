@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dsflow.embedded.compiler.functions.cast import cast
-from dsflow.embedded.compiler.functions.registry import Overload, each
+from dsflow.embedded.compiler.functions.hashing import hash_sql
+from dsflow.embedded.compiler.functions.registry import Overload, each, named
 from dsflow.embedded.compiler.values import (
     BIGINT,
     BOOL,
@@ -41,6 +42,12 @@ MACROS = {
     ),
     "oml_fmod_float(a, b)": "CASE WHEN b <> 0 THEN a % b END",
     "oml_fmod_double(a, b)": "CASE WHEN b <> 0 THEN a % b END",
+    # the haversine formula with the Earth's radius in kilometres
+    "oml_earth_distance(a, b, c, d)": (
+        "CASE WHEN abs(a) <= 90 AND abs(c) <= 90 AND abs(b) <= 180 AND abs(d) <= 180 THEN 2 * 6372.8 * asin(sqrt("
+        "pow(sin((radians(c) - radians(a)) / 2), 2)"
+        " + cos(radians(a)) * cos(radians(c)) * pow(sin((radians(d) - radians(b)) / 2), 2))) END"
+    ),
     # half away from zero, as C's round
     "oml_round(x)": "CASE WHEN isinf(x) OR isnan(x) THEN x ELSE round(x) END",
     "oml_llround(x)": "CAST(round(x) AS BIGINT)",
@@ -60,7 +67,6 @@ def _logarithm(name: str) -> list[Overload]:
         Overload((DOUBLE,), DOUBLE, name.format("{0}")),
         Overload((FLOAT,), FLOAT, f"oml_to_float({name.format('CAST({0} AS DOUBLE)')})"),
         *each((BOOL, *INTEGERS), 1, DOUBLE, name.format("CAST({0} AS DOUBLE)")),
-        Overload((STRING,), DOUBLE, name.format("oml_text_to_double({0})")),
     ]
 
 
@@ -105,7 +111,7 @@ def _round(values: list[Value]) -> Value:
     if value.type in INTEGERS:
         if digits >= 0:
             return Value(value.sql, value.type, constant=constant)
-        factor = 10 ** -digits
+        factor = 10**-digits
         sql = f"CAST(round(CAST({value.sql} AS DOUBLE) / {factor}) * {factor} AS BIGINT)"
         return Value(sql if value.type is BIGINT else f"oml_wrap_{value.type}({sql})", value.type, constant=constant)
     scale = f"pow(10::DOUBLE, {digits})"
@@ -122,7 +128,14 @@ def _whole(function: str) -> list[Overload]:
 
 
 def _hash64(values: list[Value]) -> Value:
-    raise UnsupportedError("function hash64")
+    return Value(hash_sql(values[0].sql, str(values[0].type)), BIGINT, constant=values[0].constant)
+
+
+def _distance(values: list[Value]) -> Value:
+    if any(v.type not in (*NUMBERS, STRING) and not v.is_null for v in values):
+        raise SqlError("earth_distance takes numbers only")
+    places = ", ".join(cast(v, DOUBLE).sql for v in values)
+    return Value(f"oml_earth_distance({places})", DOUBLE, constant=all(v.constant for v in values))
 
 
 _ANY_TWO = (None, None)
@@ -137,10 +150,10 @@ FUNCTIONS: dict[str, list[Overload]] = {
         Overload((BIGINT,), BIGINT, "oml_wrap_bigint(abs(CAST({0} AS HUGEINT)))"),
         *each((FLOAT, DOUBLE, BOOL), 1, DOUBLE, "abs(CAST({0} AS DOUBLE))"),
     ],
-    **dict.fromkeys(("ceil", "ceiling"), _whole("ceil")),
+    **named(("ceil", "ceiling"), _whole("ceil")),
     "floor": _whole("floor"),
     "exp": _doubles("exp"),
-    **dict.fromkeys(("pow", "power"), [Overload(_ANY_TWO, None, _power)]),
+    **named(("pow", "power"), [Overload(_ANY_TWO, None, _power)]),
     "round": [Overload((None,), None, _round, variadic=True)],
     "sqrt": _doubles("oml_sqrt"),
     "truncate": [
@@ -148,6 +161,7 @@ FUNCTIONS: dict[str, list[Overload]] = {
         Overload((BIGINT,), BIGINT, "{0}"),
         *each((FLOAT, DOUBLE, BOOL), 1, DOUBLE, "trunc(CAST({0} AS DOUBLE))"),
     ],
+    "earth_distance": [Overload((None,) * 4, None, _distance)],
     "degrees": [Overload((DOUBLE,), DOUBLE, "({0} * (180 / 3.141592653589793::DOUBLE))")],
     "radians": each((*INTEGERS, *FLOATS), 1, DOUBLE, "(CAST({0} AS DOUBLE) * (3.141592653589793::DOUBLE / 180))"),
     "acos": _doubles("oml_acos"),
@@ -158,7 +172,7 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "cot": _doubles("oml_cot"),
     "sin": _doubles("oml_sin"),
     "tan": _doubles("oml_tan"),
-    **dict.fromkeys(
+    **named(
         ("hash64", "farm_fingerprint"),
         [Overload((t,), None, _hash64) for t in (*NUMBERS, STRING, TIMESTAMP, DATE)],
     ),

@@ -44,3 +44,8 @@ class Overload:
 def each(types: tuple[Type, ...], count: int, returns: Type | None, sql: str) -> list[Overload]:
     """One overload for each type, with ``count`` arguments of that type; returns None gives the argument's type."""
     return [Overload((t,) * count, returns or t, sql) for t in types]
+
+
+def named(names: tuple[str, ...], overloads: list[Overload]) -> dict[str, list[Overload]]:
+    """The same overloads under several names."""
+    return {name: list(overloads) for name in names}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import string
 
 from dsflow.embedded.compiler.functions.cast import to_string
-from dsflow.embedded.compiler.functions.registry import Overload, each
-from dsflow.embedded.compiler.values import BIGINT, BOOL, FLOATS, INT, INTEGERS, NUMBERS, STRING, Value
+from dsflow.embedded.compiler.functions.registry import Overload, each, named
+from dsflow.embedded.compiler.values import BIGINT, BOOL, FLOATS, INT, NUMBERS, SMALLINT, STRING, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
 _UPPER, _LOWER = string.ascii_uppercase, string.ascii_lowercase
@@ -29,7 +29,15 @@ MACROS = {
         "CASE WHEN strlen(s) = length(s) THEN reverse(s)"
         " WHEN s IS NOT NULL THEN error('reverse of a text that is not ASCII is not supported') END"
     ),
-    "oml_strcmp(a, b)": "CASE WHEN a < b THEN -1 WHEN a > b THEN 1 WHEN a = b THEN 0 END",
+    # the difference of the first bytes that differ, as memcmp gives it
+    "oml_strcmp(a, b)": (
+        "CASE WHEN a = b THEN 0 WHEN starts_with(a, b) THEN 1 WHEN starts_with(b, a) THEN -1"
+        " WHEN a IS NOT NULL AND b IS NOT NULL THEN list_transform([list_filter("
+        "range(1, 2 * least(strlen(a), strlen(b)), 2), lambda i:"
+        " substr(hex(encode(a)), i, 2) <> substr(hex(encode(b)), i, 2))[1]],"
+        " lambda i: TRY_CAST('0x' || substr(hex(encode(a)), i, 2) AS INTEGER)"
+        " - TRY_CAST('0x' || substr(hex(encode(b)), i, 2) AS INTEGER))[1] END"
+    ),
     # an escape that ends the pattern matches nothing; _ is one byte, DuckDB's is one character
     "oml_like(s, p, e)": (
         "CASE WHEN s IS NULL OR p IS NULL OR e IS NULL THEN NULL"
@@ -46,20 +54,25 @@ MACROS = {
         " error('RLIKE with the pattern ' || p || ' is not supported: only POSIX syntax is')"
         " ELSE regexp_full_match(s, p) END"
     ),
-    "oml_locate(t, s)": "CAST(strlen(split_part(s, t, 1)) + 1 AS INTEGER)",
+    # a byte below 16 gives one digit, one above 127 is printed as a negative number
+    "oml_hex(s)": (
+        "CASE WHEN regexp_full_match(s, '[\\x10-\\x7f]*') THEN hex(encode(s))"
+        " WHEN s IS NOT NULL THEN array_to_string(list_transform(range(1, 2 * strlen(s) + 1, 2), lambda i:"
+        " CASE WHEN substr(hex(encode(s)), i, 1) = '0' THEN substr(hex(encode(s)), i + 1, 1)"
+        " WHEN substr(hex(encode(s)), i, 1) >= '8' THEN 'FFFFFF' || substr(hex(encode(s)), i, 2)"
+        " ELSE substr(hex(encode(s)), i, 2) END), '') END"
+    ),
 }
 
 
 def like(name: Value, pattern: Value, escape: Value | None, *, any_case: bool) -> Value:
     """LIKE and ILIKE; ILIKE ignores the case of ASCII letters only."""
     for operand in (name, pattern):
-        if not (operand.is_null or operand.type is STRING):
+        if operand.type is not STRING:
             raise SqlError(f"LIKE does not take {operand.type}")
     if escape is not None and escape.type is not STRING:
         raise SqlError("ESCAPE takes a text")
     constant = name.constant and pattern.constant
-    if name.is_null or pattern.is_null:
-        return Value("CAST(NULL AS BOOLEAN)", BOOL, constant=constant)
     sign = "'\\'" if escape is None else escape.sql
     if any_case:
         if escape is not None and escape.is_literal and str(escape.literal)[:1].isalpha():
@@ -71,11 +84,9 @@ def like(name: Value, pattern: Value, escape: Value | None, *, any_case: bool) -
 def rlike(name: Value, pattern: Value) -> Value:
     """RLIKE: the whole text must match."""
     for operand in (name, pattern):
-        if not (operand.is_null or operand.type is STRING):
+        if operand.type is not STRING:
             raise SqlError(f"RLIKE does not take {operand.type}")
     constant = name.constant and pattern.constant
-    if name.is_null or pattern.is_null:
-        return Value("CAST(NULL AS BOOLEAN)", BOOL, constant=constant)
     return Value(f"oml_rlike({name.sql}, {pattern.sql})", BOOL, constant=constant)
 
 
@@ -104,7 +115,12 @@ def concat(values: list[Value], separator: str | None = None) -> Value:
 
 
 def _concat_ws(values: list[Value]) -> Value:
-    return concat(values[1:], to_string(values[0]).sql)
+    joined = concat(values[1:], to_string(values[0]).sql)
+    if values[0].is_literal:
+        return joined
+    refusal = "error('concat_ws with a separator that is NULL is not supported')"
+    sql = f"CASE WHEN {values[0].sql} IS NULL THEN {refusal} ELSE {joined.sql} END"
+    return Value(sql, STRING, constant=joined.constant and values[0].constant)
 
 
 _TEXT, _TEXTS = (STRING,), (STRING, STRING)
@@ -112,7 +128,7 @@ _TEXT, _TEXTS = (STRING,), (STRING, STRING)
 FUNCTIONS: dict[str, list[Overload]] = {
     "concat": [Overload((), None, concat, variadic=True)],
     "concat_ws": [Overload((None,), None, _concat_ws, variadic=True)],
-    **dict.fromkeys(
+    **named(
         ("substring", "substr"),
         [
             Overload((STRING, INT), STRING, "oml_substring({0}, {1}, strlen({0}))"),
@@ -120,10 +136,10 @@ FUNCTIONS: dict[str, list[Overload]] = {
         ],
     ),
     "strcmp": [Overload(_TEXTS, INT, "oml_strcmp({0}, {1})")],
-    **dict.fromkeys(("ucase", "upper"), [Overload(_TEXT, STRING, "oml_upper({0})")]),
-    **dict.fromkeys(("lcase", "lower"), [Overload(_TEXT, STRING, "oml_lower({0})")]),
+    **named(("ucase", "upper"), [Overload(_TEXT, STRING, "oml_upper({0})")]),
+    **named(("lcase", "lower"), [Overload(_TEXT, STRING, "oml_lower({0})")]),
     "reverse": [Overload(_TEXT, STRING, "oml_reverse({0})")],
-    **dict.fromkeys(("char_length", "character_length"), [Overload(_TEXT, INT, "CAST(strlen({0}) AS INTEGER)")]),
+    **named(("char_length", "character_length"), [Overload(_TEXT, INT, "CAST(strlen({0}) AS INTEGER)")]),
     "replace": [
         Overload(_TEXTS, STRING, "replace({0}, {1}, '')"),
         Overload((STRING, STRING, STRING), STRING, "replace({0}, {1}, {2})"),
@@ -132,9 +148,11 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "ilike_match": [Overload(_TEXTS, None, _ilike), Overload((STRING, STRING, STRING), None, _ilike)],
     "regexp_like": [Overload(_TEXTS, None, _regexp_like), Overload((STRING, STRING, STRING), None, _regexp_like)],
     "hex": [
-        *each(INTEGERS, 1, STRING, "to_hex(CAST({0} AS BIGINT))"),
+        Overload((SMALLINT,), STRING, "to_hex(CAST({0} AS BIGINT) & 65535)"),
+        Overload((INT,), STRING, "to_hex(CAST({0} AS BIGINT) & 4294967295)"),
+        Overload((BIGINT,), STRING, "to_hex({0})"),
         *each(FLOATS, 1, STRING, "to_hex(oml_llround({0}))"),
-        Overload(_TEXT, STRING, "hex(encode({0}))"),
+        Overload(_TEXT, STRING, "oml_hex({0})"),
     ],
 }
 

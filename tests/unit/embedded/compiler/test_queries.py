@@ -1,0 +1,167 @@
+"""Joins, groups, subqueries, names and types of results."""
+
+from __future__ import annotations
+
+import pytest
+
+from dsflow.embedded.compiler import compile_batch, compile_request
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb.types import ColumnType
+
+from .conftest import Database
+
+
+@pytest.fixture
+def joined(database: Database) -> Database:
+    database.create("l", "id int, k string, ts timestamp", [(1, "a", 5), (2, "b", 5), (3, None, 5), (4, "z", 5)])
+    database.create(
+        "r",
+        "rid int, k string, ts timestamp, v double",
+        [(11, "a", 3, 1.0), (12, "a", 9, 2.0), (13, "a", 3, 3.0), (14, "b", None, 4.0), (15, None, 1, 5.0)],
+    )
+    return database
+
+
+def test_last_join_takes_the_newest(joined: Database) -> None:
+    query = "SELECT l.id, r.rid FROM l LAST JOIN r ORDER BY r.ts ON l.k = r.k"
+    assert joined.batch(query) == [(1, 12), (2, 14), (3, None), (4, None)]
+
+
+def test_last_join_with_a_condition_on_both_sides(joined: Database) -> None:
+    query = "SELECT l.id, r.rid FROM l LAST JOIN r ORDER BY r.ts ON l.k = r.k AND r.ts <= l.ts"
+    assert joined.batch(query) == [(1, 13), (2, None), (3, None), (4, None)]
+
+
+def test_last_join_in_request_mode_matches_null_keys(joined: Database) -> None:
+    rows = [(1, "a", 5), (3, None, 5), (4, "z", 5)]
+    query = "SELECT l.id, r.rid FROM l LAST JOIN r ORDER BY r.ts ON l.k = r.k"
+    assert joined.request(query, rows) == [(1, 12), (3, 15), (4, None)]
+
+
+def test_left_join_keeps_all_matches(joined: Database) -> None:
+    query = "SELECT l.id, r.rid FROM l LEFT JOIN r ON l.k = r.k"
+    assert joined.batch(query) == [(1, 11), (1, 12), (1, 13), (2, 14), (3, None), (4, None)]
+
+
+def test_other_joins_are_refused(joined: Database) -> None:
+    for join in ("RIGHT JOIN", "JOIN", "FULL JOIN"):
+        with pytest.raises(SqlError, match="JOIN is not supported by OpenMLDB"):
+            joined.batch(f"SELECT l.id FROM l {join} r ON l.k = r.k")
+
+
+def test_last_join_of_a_union_needs_an_order(joined: Database) -> None:
+    query = "SELECT l.id FROM l LAST JOIN (SELECT * FROM r UNION ALL SELECT * FROM r) x ON l.k = x.k"
+    with pytest.raises(UnsupportedError, match="without ORDER BY"):
+        joined.batch(query)
+
+
+def test_group_by(joined: Database) -> None:
+    query = "SELECT k, count(rid) AS c, sum(v) AS s FROM r GROUP BY k HAVING count(rid) > 0"
+    assert joined.batch(query) == [("a", 3, 6.0), ("b", 1, 4.0), (None, 1, 5.0)]
+    with pytest.raises(UnsupportedError, match="outside GROUP BY"):
+        joined.batch("SELECT v FROM r GROUP BY k")
+
+
+def test_with_and_subqueries(joined: Database) -> None:
+    query = "WITH q AS (SELECT rid, v FROM r WHERE v > 2) SELECT rid FROM (SELECT * FROM q) AS x WHERE v < 5"
+    assert joined.batch(query) == [(13,), (14,)]
+
+
+def test_union_of_queries(joined: Database) -> None:
+    assert joined.batch("SELECT k FROM l UNION ALL SELECT k FROM l LIMIT 100") == [
+        ("a",), ("a",), ("b",), ("b",), ("z",), ("z",), (None,), (None,),
+    ]  # fmt: skip
+    assert joined.batch("SELECT k FROM l UNION DISTINCT SELECT k FROM l") == [("a",), ("b",), ("z",), (None,)]
+
+
+def test_names_of_columns(joined: Database) -> None:
+    columns = compile_batch("SELECT id, id + 1, upper(k), 1.5, 'x', l.k AS y FROM l", joined, "db").columns
+    assert [c.name for c in columns] == ["id", "id + 1", "upper(k)", "1.500000", "x", "y"]
+
+
+def test_types(database: Database) -> None:
+    database.create("t", "b bool, h smallint, i int, l bigint, f float, d double, s string, ts timestamp, dt date")
+    query = "SELECT h + h, h + i, i + l, l + f, i / i, f * d, ts + i, b + h, i % f, -h, h & i FROM t"
+    assert database.types(query) == [
+        "smallint", "int", "bigint", "float", "double", "double", "timestamp", "smallint", "float", "smallint", "int",
+    ]  # fmt: skip
+    assert database.types("SELECT CASE WHEN b THEN i ELSE l END, ifnull(l, 1.5f), nvl2(i, i, s), NULL FROM t") == [
+        "bigint", "double", "string", "bool",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["s + i", "dt - 1", "ts % 2", "ts = i", "b & i", "-s", "d DIV i", "s LIKE NULL", "substring(s, l)", "hour(dt)"],
+)
+def test_types_that_do_not_fit(database: Database, expression: str) -> None:
+    database.create("t", "b bool, i int, l bigint, d double, s string, ts timestamp, dt date")
+    with pytest.raises(SqlError) as caught:
+        database.batch(f"SELECT {expression} AS x FROM t")
+    assert caught.value.line == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "construct"),
+    [
+        ("SELECT DISTINCT id FROM l", "SELECT DISTINCT"),
+        ("SELECT id FROM l ORDER BY id", "ORDER BY of a query"),
+        ("SELECT id FROM l LIMIT 1 OFFSET 2", "OFFSET"),
+        ("SELECT id FROM l WHERE id IN (SELECT id FROM l)", "IN with a subquery"),
+        ("SELECT k IS NULL FROM l", "IS"),
+        ("SELECT k || 'x' FROM l", "||"),
+        ("SELECT [1, 2] FROM l", "an array literal"),
+        ("SELECT map(1, 2) FROM l", "function map"),
+        ("SELECT id FROM l CONFIG (execute_mode = 'online')", "CONFIG"),
+    ],
+)
+def test_refused_by_name(joined: Database, query: str, construct: str) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        joined.batch(query)
+    assert construct in caught.value.construct
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT nothing FROM l", r"line 1, column 8: there is no column nothing"),
+        ("SELECT id FROM nowhere", r"line 1, column 16: there is no table nowhere"),
+        ("SELECT k FROM l LAST JOIN r ON l.k = r.k", "ambiguous"),
+        ("SELECT frobnicate(id) FROM l", "there is no function frobnicate"),
+        ("SELECT id FROM", "Expected"),
+        ("SELECT id FROM l; SELECT id FROM l", "one SELECT"),
+        ("SELECT x.* FROM l", "no columns of x"),
+        ("SELECT ? FROM l", "no value for parameter 1"),
+    ],
+)
+def test_errors_say_where(joined: Database, query: str, message: str) -> None:
+    with pytest.raises(SqlError, match=message):
+        joined.batch(query)
+
+
+def test_parameters(joined: Database) -> None:
+    parameters = [(ColumnType.STRING, "a"), (ColumnType.DOUBLE, 1.5)]
+    assert joined.batch("SELECT rid FROM r WHERE k = ? AND v > ?", parameters) == [(12,), (13,)]
+
+
+def test_a_request_tells_its_keys(joined: Database) -> None:
+    query = (
+        "SELECT l.id, r.rid, count(id) OVER w AS c FROM l LAST JOIN r ORDER BY r.ts ON l.k = r.k"
+        " WINDOW w AS (PARTITION BY l.k ORDER BY l.ts ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW)"
+    )
+    compiled = compile_request(query, joined, "db")
+    assert compiled.request.name == "l"
+    assert {(k.table.name, k.keys, k.ts) for k in compiled.keys} == {("r", ("k",), "ts")}
+    simple = compile_request(
+        query.replace("LAST JOIN r ORDER BY r.ts ON l.k = r.k", "").replace("r.rid, ", ""), joined, "db"
+    )
+    assert {(k.table.name, k.keys, k.ts) for k in simple.keys} == {("l", ("k",), "ts")}
+
+
+def test_a_request_wants_a_row_for_a_row(joined: Database) -> None:
+    with pytest.raises(SqlError, match="needs a table"):
+        compile_request("SELECT 1 AS x", joined, "db")
+    with pytest.raises(SqlError, match="GROUP BY"):
+        compile_request("SELECT k, count(id) AS c FROM l GROUP BY k", joined, "db")
+    with pytest.raises(UnsupportedError, match="WHERE on the request row"):
+        compile_request("SELECT k FROM l WHERE id = 1", joined, "db")

@@ -1,0 +1,213 @@
+"""Windows: frames count row by row, in batch mode and in request mode."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dsflow.embedded.errors import SqlError, UnsupportedError
+
+from .conftest import Database
+
+COLUMNS = "id int, k string, ts timestamp, v int"
+ROWS = [
+    (1, "a", 1000, 10),
+    (2, "a", 1000, 20),
+    (3, "a", 2000, 30),
+    (4, "a", 2000, 40),
+    (5, "a", 4001, 50),
+    (6, "b", 1000, 60),
+    (7, None, 1000, 70),
+    (8, None, 1500, None),
+]
+
+
+def select(frame: str, what: str = "count(v) OVER w AS c, sum(v) OVER w AS s", union: str = "") -> str:
+    return f"SELECT id, {what} FROM t WINDOW w AS ({union}PARTITION BY k ORDER BY ts {frame})"
+
+
+@pytest.mark.parametrize(
+    ("frame", "sums"),
+    [
+        ("ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW", [10, 30, 60, 100, 50, 60, 70, 70]),
+        ("ROWS_RANGE BETWEEN 1s OPEN PRECEDING AND CURRENT ROW", [10, 30, 30, 70, 50, 60, 70, 70]),
+        ("ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", [10, 30, 60, 100, 150, 60, 70, 70]),
+        ("ROWS_RANGE BETWEEN 3s PRECEDING AND 1s PRECEDING", [None, None, 30, 30, 70, None, None, None]),
+        ("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", [10, 30, 50, 70, 90, 60, 70, 70]),
+        ("ROWS BETWEEN 2 OPEN PRECEDING AND CURRENT ROW", [10, 30, 50, 70, 90, 60, 70, 70]),
+        ("ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING", [None, 10, 30, 50, 70, None, None, 70]),
+        ("ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW MAXSIZE 2", [10, 30, 50, 70, 50, 60, 70, 70]),
+        (
+            "ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW EXCLUDE CURRENT_ROW",
+            [None, 10, 30, 60, None, None, None, 70],
+        ),
+        (
+            "ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW EXCLUDE CURRENT_TIME",
+            [10, 20, 60, 70, 50, 60, 70, 70],
+        ),
+        ("ROWS BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE CURRENT_ROW", [None, 10, 30, 50, 70, None, None, 70]),
+    ],
+)
+def test_frames(database: Database, frame: str, sums: list[Any]) -> None:
+    query = select(frame, "sum(v) OVER w AS s")
+    database.create("t", COLUMNS, ROWS)
+    assert [row[1] for row in database.batch(query)] == sums
+    database.create("t", COLUMNS)
+    assert [row[1] for row in database.request(query, ROWS)] == sums
+
+
+def test_empty_frames_count_nothing(database: Database) -> None:
+    database.create("t", COLUMNS, ROWS[:1])
+    frame = "ROWS_RANGE BETWEEN 3s PRECEDING AND 1s PRECEDING"
+    what = "count(v) OVER w AS a, distinct_count(v) OVER w AS b, avg(v) OVER w AS c, min(v) OVER w AS d"
+    assert database.batch(select(frame, what)) == [(1, 0, 0, None, None)]
+
+
+def test_union(database: Database) -> None:
+    database.create("t", COLUMNS, ROWS)
+    database.create("u", COLUMNS, [(101, "a", 1000, 1), (102, "a", 3000, 2), (103, None, 1500, 4)])
+    frame = "ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW"
+    expected = [11, 31, 61, 101, 50, 60, 70, 74]
+    assert [r[1] for r in database.batch(select(frame, "sum(v) OVER w AS s", "UNION u "))] == expected
+    alone = f"{frame} INSTANCE_NOT_IN_WINDOW"
+    expected = [11, 21, 31, 41, 50, 60, 70, 4]
+    assert [r[1] for r in database.batch(select(alone, "sum(v) OVER w AS s", "UNION u "))] == expected
+    database.create("t", COLUMNS)
+    assert [r[1] for r in database.request(select(alone, "sum(v) OVER w AS s", "UNION u "), ROWS)] == expected
+
+
+def test_rows_with_a_time_before_1970_are_dropped(database: Database) -> None:
+    database.create("t", COLUMNS, [(1, "a", -5, 1), (2, "a", 0, 2), (3, "a", None, 4)])
+    frame = "ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW"
+    assert database.batch(select(frame, "sum(v) OVER w AS s")) == [(2, 6), (3, 4)]
+
+
+def test_lag_looks_back_past_the_frame(database: Database) -> None:
+    database.create("t", COLUMNS, ROWS[:5])
+    frame = "ROWS_RANGE BETWEEN 0s PRECEDING AND CURRENT ROW"
+    what = "lag(v, 1) OVER w AS l, first_value(v) OVER w AS f, lag(v, 1) OVER w - 0 AS inside"
+    assert database.batch(select(frame, what)) == [
+        (1, None, 10, None),
+        (2, 10, 10, 10),
+        (3, 20, 30, None),
+        (4, 30, 30, 30),
+        (5, 40, 50, None),
+    ]
+
+
+def test_one_column_uses_one_window(database: Database) -> None:
+    database.create("t", COLUMNS)
+    frame = "(PARTITION BY k ORDER BY ts ROWS BETWEEN {} PRECEDING AND CURRENT ROW)"
+    query = f"SELECT sum(v) OVER {frame.format(1)} + sum(v) OVER {frame.format(2)} AS x FROM t"
+    with pytest.raises(SqlError, match="two windows"):
+        database.batch(query)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ("ROWS BETWEEN 1s PRECEDING AND CURRENT ROW", "counts rows"),
+        ("ROWS BETWEEN 1 PRECEDING AND 2 PRECEDING", "ends before"),
+        ("ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING", "FOLLOWING"),
+        ("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW MAXSIZE 3", "MAXSIZE"),
+        ("RANGE BETWEEN 1 PRECEDING AND CURRENT ROW", "RANGE"),
+        ("", "needs a frame"),
+    ],
+)
+def test_wrong_frames(database: Database, frame: str, message: str) -> None:
+    database.create("t", COLUMNS)
+    with pytest.raises(SqlError, match=message):
+        database.batch(select(frame))
+
+
+def test_an_aggregate_over_the_whole_table_is_refused(database: Database) -> None:
+    database.create("t", COLUMNS)
+    with pytest.raises(SqlError, match="whole table"):
+        database.batch("SELECT count(v) AS c FROM t")
+
+
+def test_a_nested_aggregate_is_refused_by_name(database: Database) -> None:
+    database.create("t", COLUMNS)
+    with pytest.raises(UnsupportedError, match="max inside sum"):
+        database.batch(select("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", "sum(max(v)) OVER w AS x"))
+
+
+def expected_sum(rows: list[tuple[Any, ...]], place: int, back: int, maxsize: int, skip_row: bool) -> int | None:
+    """The sum of a frame, spelled out."""
+    _, key, now, _ = rows[place]
+    frame = [i for i in range(place + 1) if rows[i][1] == key and now - back <= rows[i][2] <= now]
+    frame.sort(key=lambda i: (rows[i][2], i))
+    if skip_row:
+        frame.remove(place)
+    values = [rows[i][3] for i in (frame[-maxsize:] if maxsize else frame)]
+    return sum(values) if values else None
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.integers(-9, 9)), min_size=1, max_size=12),
+    st.integers(0, 4),
+    st.sampled_from([0, 1, 3]),
+    st.booleans(),
+)
+def test_request_mode_against_a_definition(
+    database: Database, given_rows: list[tuple[str, int, int]], back: int, maxsize: int, skip_row: bool
+) -> None:
+    """Rows come in any order of time; a request sees the rows stored before it."""
+    rows = [(i, key, time, value) for i, (key, time, value) in enumerate(given_rows)]
+    limit = f" MAXSIZE {maxsize}" if maxsize else ""
+    exclude = " EXCLUDE CURRENT_ROW" if skip_row else ""
+    frame = f"ROWS_RANGE BETWEEN {back} PRECEDING AND CURRENT ROW{limit}{exclude}"
+    database.create("t", COLUMNS)
+    answers = database.request(select(frame, "sum(v) OVER w AS s"), rows)
+    assert [s for _, s in answers] == [expected_sum(rows, i, back, maxsize, skip_row) for i in range(len(rows))]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 5), st.integers(-9, 9)), max_size=12),
+    st.sampled_from(
+        [
+            "ROWS_RANGE BETWEEN 2 PRECEDING AND CURRENT ROW",
+            "ROWS_RANGE BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE CURRENT_TIME",
+            "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW",
+            "ROWS_RANGE BETWEEN 3 PRECEDING AND 1 PRECEDING MAXSIZE 2",
+        ]
+    ),
+)
+def test_batch_and_request_agree_when_time_runs_forward(
+    database: Database, given_rows: list[tuple[Any, int, int]], frame: str
+) -> None:
+    ordered = sorted(given_rows, key=lambda row: row[1])
+    rows = [(i, key, time, value) for i, (key, time, value) in enumerate(ordered)]
+    query = select(frame, "count(v) OVER w AS c, sum(v) OVER w AS s, min(v) OVER w AS m")
+    database.create("t", COLUMNS, rows)
+    batch = database.batch(query)
+    database.create("t", COLUMNS)
+    assert sorted(database.request(query, rows), key=repr) == batch
+
+
+def test_a_window_without_order_follows_the_arrival(database: Database) -> None:
+    rows = [(1, "a", 9, 1), (2, "a", 3, 2), (3, "a", 5, 4), (4, "b", 1, 8)]
+    query = "SELECT id, sum(v) OVER w AS s FROM t WINDOW w AS (PARTITION BY k ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
+    database.create("t", COLUMNS, rows)
+    assert database.batch(query) == [(1, 1), (2, 3), (3, 6), (4, 8)]
+    database.create("t", COLUMNS)
+    assert database.request(query, rows) == [(1, 1), (2, 3), (3, 6), (4, 8)]
+
+
+def test_nan_among_the_values_of_a_frame(database: Database) -> None:
+    """NaN never replaces a value in min and max, but min_where and max_where begin with the newest value."""
+    rows = [(1, "a", 1, 2.0), (2, "a", 2, math.nan), (3, "a", 3, 5.0), (4, "a", 4, math.nan)]
+    what = "min(v) OVER w AS a, max(v) OVER w AS b, min_where(v, id > 0) OVER w AS c, distinct_count(v) OVER w AS d"
+    database.create("t", "id int, k string, ts timestamp, v double", rows)
+    found = database.batch(select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", what))
+    assert [row[1:3] for row in found] == [(2.0, 2.0), (2.0, 2.0), (2.0, 5.0), (2.0, 5.0)]
+    assert [row[4] for row in found] == [1, 2, 3, 4]
+    assert (found[0][3], found[2][3]) == (2.0, 2.0)
+    assert math.isnan(found[1][3])
+    assert math.isnan(found[3][3])
