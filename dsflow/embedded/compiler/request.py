@@ -149,6 +149,16 @@ class RequestCompiler(SelectCompiler):
         ts = max(usable, key=lambda index: len(index[0]))[1]
         return f"{right.alias}.{quote(ts)}" if ts is not None else None
 
+    def through_index(
+        self, source: Relation, index: IndexKey, rows: int | None, range_ms: int | None, unit: str
+    ) -> Relation:
+        """The rows of a stored table that an index has not dropped by its TTL."""
+        relation = getattr(self.context.catalog, "index_relation", None)
+        if relation is None:
+            return source
+        table = index.table
+        return replace(source, sql=relation(table.db, table.name, index.keys, index.ts, rows, range_ms, unit=unit))
+
     def _looked_up(self, right: Relation, join: nodes.LastJoin, condition: JoinCondition) -> Relation:
         schema = self.state.schemas[right.sql]
         sides = list(zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True))
@@ -157,6 +167,7 @@ class RequestCompiler(SelectCompiler):
         names = tuple(column for _, key, column in sides if key.startswith(f"{right.alias}."))
         if names:
             self.state.lookups.keys[schema.relation, names, ts] = IndexKey(schema, names, ts)
+            right = self.through_index(right, IndexKey(schema, names, ts), 1, None, "JOIN")
         for value, key, _ in sides:
             if key.startswith(f"{right.alias}.") and is_constant(value):
                 return self.state.lookups.rows(right, key.removeprefix(f"{right.alias}."), value)
@@ -392,6 +403,9 @@ class RequestWindows:
         names = tuple(key.strip('"') for key in keys)
         index = IndexKey(schema, names, window.order.name if window.order is not None else None)
         state.lookups.keys[schema.relation, names, index.ts] = index
+        rows = window.maxsize or (None if window.by_time else window.start)
+        unit = "ROWS" if not window.by_time else "BOTH" if window.maxsize else "ROWS_RANGE"
+        source = self.compiler.through_index(source, index, rows, window.start if window.by_time else None, unit)
         if not is_constant(values[0]):
             return source
         return state.lookups.rows(source, keys[0], values[0])
