@@ -11,7 +11,7 @@ from dsflow._source import caller
 from dsflow.errors import DeclarationError
 from dsflow.openmldb.encoding import split_statements
 from dsflow.openmldb.table import Table, check_file, is_name
-from dsflow.params import Operand, Reference
+from dsflow.params import PLACEHOLDER, Operand, Reference
 from dsflow.tasks.openmldb import OpenMLDB
 
 
@@ -52,7 +52,8 @@ class FeatureView:
         from dsflow.openmldb.query import output_names
 
         try:
-            names = output_names(self.sql, {self.source.name: tuple(self.source.columns)})
+            text = PLACEHOLDER.sub(r"\1", self.sql)  # a name in place of each parameter: it parses all the same
+            names = output_names(text, {self.source.name: tuple(self.source.columns)})
         except DeclarationError as error:
             raise DeclarationError(f"feature view {self.name!r}: {error.message}", where=self.where) from None
         if self.label is not None and self.label not in names:

@@ -1,0 +1,67 @@
+"""The rules, in the order of their codes. Each has a section in docs/rules.md."""
+
+from __future__ import annotations
+
+from dsflow.validation.rules import (
+    differences,
+    features,
+    order,
+    placeholders,
+    queries,
+    schedule,
+    scripts,
+    secrets,
+    statements,
+    windows,
+)
+from dsflow.validation.rules.base import Rule
+
+RULES: tuple[Rule, ...] = (
+    queries.syntax,
+    queries.batch,
+    queries.request,
+    queries.unknown_table,
+    statements.no_database,
+    queries.output_columns,
+    queries.crashed,
+    windows.ttl_cuts_window,
+    windows.history_expires,
+    queries.result_lost,
+    statements.options,
+    statements.online_load,
+    statements.wrong_mode,
+    statements.variables,
+    statements.mixed_modes,
+    statements.not_awaited,
+    statements.not_repeatable,
+    statements.not_encodable,
+    statements.columns,
+    differences.last_join_order,
+    differences.last_join_nulls,
+    differences.cast_of_bare_column,
+    differences.ignored_offline,
+    differences.refused_offline,
+    features.training_columns,
+    features.prediction_update,
+    features.feature_types,
+    placeholders.undefined,
+    placeholders.f_string,
+    placeholders.misfit,
+    placeholders.unused_parameter,
+    placeholders.unused_output,
+    placeholders.hidden,
+    secrets.secrets,
+    placeholders.system_in_sql,
+    scripts.python_syntax,
+    scripts.shell_syntax,
+    scripts.missing_output,
+    scripts.undeclared_output,
+    scripts.shell_quotes,
+    schedule.cron,
+    order.too_early,
+    order.collision,
+    order.switched_off,
+    order.http,
+)
+
+__all__ = ["RULES", "Rule"]

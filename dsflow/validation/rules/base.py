@@ -1,0 +1,50 @@
+"""What a rule is: a code, a title, and a function from the model to problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from dsflow.validation.finding import Severity
+from dsflow.validation.model import Model, Problem
+
+Check = Callable[[Model], Iterable[Problem]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        code: ``DSF`` and three digits.
+        title: what it looks for, as the heading of its section in docs/rules.md.
+        check: yields a problem for each place.
+        severity: of problems that do not say their own.
+        reads_sql: whether it needs the SQL parser.
+        compiles: whether it needs OpenMLDB's compiler.
+    """
+
+    code: str
+    title: str
+    check: Check
+    severity: Severity
+    reads_sql: bool = False
+    compiles: bool = False
+
+
+def rule(
+    code: str, severity: Severity = "error", *, sql: bool = False, compiler: bool = False
+) -> Callable[[Check], Rule]:
+    """Make a rule of a function; its docstring is the title."""
+
+    def make(check: Check) -> Rule:
+        return Rule(code, (check.__doc__ or "").strip().rstrip("."), check, severity, sql or compiler, compiler)
+
+    return make
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint that names the nearest known word."""
+    close = get_close_matches(word, list(known), 1)
+    return f"did you mean {close[0]!r}?" if close else otherwise

@@ -1,0 +1,238 @@
+"""Where OpenMLDB's offline engine and its online engine do not give the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dsflow.openmldb.types import ColumnType
+from dsflow.validation.model import KnownTable, Model, Problem, Query
+from dsflow.validation.rules.base import rule
+
+_AGGREGATES = frozenset(
+    [
+        "sum",
+        "count",
+        "avg",
+        "min",
+        "max",
+        "distinct_count",
+        "top",
+        "first_value",
+        "last_value",
+        "median",
+        "stddev",
+        "variance",
+        "count_where",
+        "sum_where",
+        "avg_where",
+        "min_where",
+        "max_where",
+        "entropy",
+        "std",
+    ]
+)
+
+
+def _offline(model: Model) -> Iterator[Query]:
+    yield from (q for q in model.queries if q.offline and q.tree is not None)
+
+
+def _serves(model: Model) -> bool:
+    return any("request" in q.modes for q in model.queries)
+
+
+@rule("DSF130", "warning", sql=True)
+def last_join_order(model: Model) -> Iterator[Problem]:
+    """A LAST JOIN that may take any row."""
+    for query in _trees(model):
+        for join in _last_joins(query):
+            if not join.args.get("order"):
+                yield model.problem_in_query(
+                    query,
+                    join,
+                    f"{query.owner}: a LAST JOIN without ORDER BY takes any matching row offline, the row stored last"
+                    " online",
+                    "write LAST JOIN table ORDER BY its time column ON ...",
+                )
+
+
+@rule("DSF131", "warning", sql=True)
+def last_join_nulls(model: Model) -> Iterator[Problem]:
+    """A LAST JOIN on keys that may be NULL."""
+    if not _serves(model):
+        return
+    for query in _offline(model):
+        guarded = _null_checked(query).union(*(table.not_null for table in _known_tables(model, query)))
+        for join in _last_joins(query):
+            pairs = _equal_columns(join.args.get("on"))
+            # NULL meets NULL only where neither side rules it out
+            keys = [key for pair in pairs if not any(k.name in guarded for k in pair) for key in pair]
+            if keys:
+                names = ", ".join(dict.fromkeys(key.name for key in keys))
+                yield model.problem_in_query(
+                    query,
+                    join.args["on"],
+                    f"{query.owner}: where the join key ({names}) is NULL, no row matches offline, but rows with a NULL"
+                    " key match online",
+                    "join (SELECT * FROM the_table WHERE NOT isnull(key)), or silence this where keys are never NULL",
+                )
+
+
+@rule("DSF132", "warning", sql=True)
+def cast_of_bare_column(model: Model) -> Iterator[Problem]:
+    """A cast that gives another value in training than in serving."""
+    if not _serves(model):
+        return
+    from sqlglot import exp
+
+    for query in _offline(model):
+        if not isinstance(query.tree, exp.Select) or query.tree.args.get("windows"):
+            continue
+        items = [item.this if isinstance(item, exp.Alias) else item for item in query.tree.selects]
+        casts = [_bare_cast(item) for item in items]
+        simple = all(cast or isinstance(item, exp.Column) for cast, item in zip(casts, items, strict=True))
+        if not simple:
+            continue
+        for item, cast in zip(items, casts, strict=True):
+            if cast and _differs(_column_type(model, query, cast[0]), cast[1]):
+                yield model.problem_in_query(
+                    query,
+                    item,
+                    f"{query.owner}: in a SELECT of nothing but columns, the offline engine leaves this cast of"
+                    f" {cast[0].name} to Spark, which reads and writes texts in other ways than OpenMLDB does online",
+                    "compute it in a query that has a window or another expression, or cast before loading",
+                )
+
+
+@rule("DSF133", "warning", sql=True)
+def ignored_offline(model: Model) -> Iterator[Problem]:
+    """A clause that the offline engine ignores."""
+    from sqlglot import exp
+
+    for query in _offline(model):
+        for select in query.tree.find_all(exp.Select):
+            if having := select.args.get("having"):
+                yield model.problem_in_query(
+                    query,
+                    having,
+                    f"{query.owner}: the offline engine ignores HAVING and gives every group",
+                    "filter with WHERE in a query around it: SELECT ... FROM (SELECT ... GROUP BY ...) WHERE ...",
+                )
+            if select.args.get("distinct"):
+                yield model.problem_in_query(
+                    query,
+                    select,
+                    f"{query.owner}: the offline engine ignores DISTINCT and gives rows that are equal twice",
+                    "GROUP BY the columns",
+                )
+
+
+@rule("DSF134", sql=True)
+def refused_offline(model: Model) -> Iterator[Problem]:
+    """A query that the offline engine does not run."""
+    from sqlglot import exp
+
+    arithmetic = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
+    for query in _offline(model):
+        for join in _last_joins(query):
+            on = join.args.get("on")
+            refused = next(on.find_all(exp.Between, exp.In, exp.Not, *arithmetic), None) if on is not None else None
+            if refused is not None:
+                yield model.problem_in_query(
+                    query,
+                    refused,
+                    f"{query.owner}: the offline engine refuses BETWEEN, IN, NOT and arithmetic in a join's condition",
+                    "compute the value in a subquery and compare plain columns",
+                )
+        for select in query.tree.find_all(exp.Select):
+            if select.args.get("group"):
+                continue
+            for item in select.selects:
+                call = item.this if isinstance(item, exp.Alias) else item
+                if isinstance(call, exp.Anonymous) and call.name.lower() in _AGGREGATES:
+                    yield model.problem_in_query(
+                        query,
+                        call,
+                        f"{query.owner}: the offline engine refuses {call.name}() over a whole table",
+                        "write OVER a window, or GROUP BY",
+                    )
+                    break
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _trees(model: Model) -> Iterator[Query]:
+    yield from (q for q in model.queries if q.tree is not None)
+
+
+def _last_joins(query: Query) -> list[Any]:
+    from dsflow.openmldb import nodes
+
+    return list(query.tree.find_all(nodes.LastJoin))
+
+
+def _known_tables(model: Model, query: Query) -> list[KnownTable]:
+    from sqlglot import exp
+
+    found = (model.tables.get((node.db or query.db, node.name)) for node in query.tree.find_all(exp.Table))
+    return [table for table in found if table]
+
+
+def _equal_columns(condition: Any) -> list[tuple[Any, Any]]:
+    """Pairs of columns that a condition compares by =."""
+    from sqlglot import exp
+
+    if condition is None:
+        return []
+    pairs = [(equal.this, equal.expression) for equal in condition.find_all(exp.EQ)]
+    return [(a, b) for a, b in pairs if isinstance(a, exp.Column) and isinstance(b, exp.Column)]
+
+
+def _null_checked(query: Query) -> set[str]:
+    from sqlglot import exp
+
+    calls = (c for c in query.tree.find_all(exp.Anonymous) if c.name.lower() in ("isnull", "is_null", "ifnull"))
+    return {column.name for call in calls for column in call.find_all(exp.Column)}
+
+
+_CAST_FUNCTIONS = {
+    **{t.value: t for t in ColumnType},
+    "int16": ColumnType.SMALLINT,
+    "int32": ColumnType.INT,
+    "int64": ColumnType.BIGINT,
+}
+
+
+def _bare_cast(item: Any) -> tuple[Any, ColumnType] | None:
+    """The column and the type of ``cast(column as type)`` or ``type(column)``."""
+    from sqlglot import exp
+
+    if isinstance(item, exp.Cast) and isinstance(item.this, exp.Column):
+        word, column = str(item.args["to"].name).lower(), item.this
+    elif isinstance(item, exp.Anonymous) and len(item.expressions) == 1:
+        word, column = item.name.lower(), item.expressions[0]
+    else:
+        return None
+    kind = _CAST_FUNCTIONS.get(word)
+    return (column, kind) if kind and isinstance(column, exp.Column) else None
+
+
+def _column_type(model: Model, query: Query, column: Any) -> ColumnType | None:
+    from sqlglot import exp
+
+    tables = [t for t in query.tree.find_all(exp.Table) if not column.table or column.table in (t.name, t.alias)]
+    for node in tables:
+        table = model.tables.get((node.db or query.db, node.name))
+        if table and column.name in table.columns:
+            return table.columns[column.name]
+    return None
+
+
+def _differs(source: ColumnType | None, target: ColumnType) -> bool:
+    """Text to number and float to text are where the two engines were seen to differ."""
+    numbers = {ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DOUBLE}
+    if source is ColumnType.STRING:
+        return target in numbers
+    return source in (ColumnType.FLOAT, ColumnType.DOUBLE) and target is ColumnType.STRING

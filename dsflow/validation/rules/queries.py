@@ -1,0 +1,331 @@
+"""SELECTs: what OpenMLDB's own compiler says of them, and what their columns and tables are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from dsflow.errors import DeclarationError
+from dsflow.openmldb.sdk import CompilerError, Refusal
+from dsflow.validation.model import Model, Problem, Query, node_offset, offset_of
+from dsflow.validation.rules.base import did_you_mean, rule
+
+
+@rule("DSF101", sql=True)
+def syntax(model: Model) -> Iterator[Problem]:
+    """SQL that does not parse."""
+    seen = set()
+    for query in model.queries:
+        if query.failure is not None:
+            seen.add(id(query.view))
+            where, excerpt = model.in_query(query, query.failure.offset)
+            yield Problem(
+                f"{query.owner}: {query.failure.message}",
+                where,
+                _grammar_hint(query.text, query.failure.message),
+                excerpt=excerpt,
+            )
+    for statement in model.statements:
+        if statement.failure is not None and id(statement.task.origin) not in seen:
+            where, excerpt = model.in_statement(statement, statement.failure.offset)
+            hint = _grammar_hint(statement.sql.text, statement.failure.message)
+            yield Problem(f"task {statement.task.name!r}: {statement.failure.message}", where, hint, excerpt=excerpt)
+
+
+@rule("DSF102", compiler=True)
+def batch(model: Model) -> Iterator[Problem]:
+    """A query that an offline job refuses."""
+    for query in model.queries:
+        if "batch" in query.modes:
+            yield from _refused(model, query, "batch", "OpenMLDB refuses the query")
+
+
+@rule("DSF103", compiler=True)
+def request(model: Model) -> Iterator[Problem]:
+    """A query that can not be deployed."""
+    for query in model.queries:
+        if "request" not in query.modes:
+            continue
+        if "batch" in query.modes and _refusal(model, query, "batch"):
+            continue  # said once
+        yield from _refused(model, query, "request", "OpenMLDB can not serve the query")
+
+
+@rule("DSF104", "warning", sql=True)
+def unknown_table(model: Model) -> Iterator[Problem]:
+    """A table that nothing declares."""
+    for query in model.queries:
+        for node in unknown_tables(model, query):
+            db = node.db or query.db
+            if _from_output(model, query, node):
+                continue
+            near = [name for (database, name) in model.tables if database == db]
+            hint = did_you_mean(node.name, near)
+            yield model.problem_in_query(
+                query,
+                node,
+                f"{query.owner} reads the table {db}.{node.name}, which is not declared here",
+                hint or "declare it as a Table, so that the query is checked against its columns",
+                "error" if hint or query.view else "warning",
+            )
+    yield from _misspelt_tables(model)
+
+
+def _misspelt_tables(model: Model) -> Iterator[Problem]:
+    """Tables that other statements than queries name. They may well be another workflow's, so that only what is nearly
+    the name of a declared one is told."""
+    from dsflow.openmldb import nodes
+
+    kinds = (nodes.LoadData, nodes.InsertRows, nodes.DeleteRows, nodes.TruncateTable, nodes.CreateIndex)
+    for statement in model.statements:
+        if not isinstance(statement.tree, kinds):
+            continue
+        node = statement.tree.table
+        db = node.db or statement.db
+        if not db or (db, node.name) in model.tables:
+            continue
+        hint = did_you_mean(node.name, [name for (database, name) in model.tables if database == db])
+        if hint:
+            message = f"task {statement.task.name!r} names the table {db}.{node.name}, which is not declared here"
+            yield model.problem_in_statement(statement, message, hint, node, "error")
+
+
+@rule("DSF106", sql=True)
+def output_columns(model: Model) -> Iterator[Problem]:
+    """Output columns that can not be told apart, or no label among them."""
+    for query in model.queries:
+        if query.tree is None or query.view is None:
+            continue
+        try:
+            names = model.output_columns(query)
+        except DeclarationError as error:
+            yield Problem(f"{query.owner}: {error.message}", query.where, error.hint or "")
+            continue
+        label = query.view.label
+        if label is not None and label not in names:
+            yield Problem(
+                f"{query.owner}: the label {label!r} is not among its columns",
+                model.sources.argument_place(query.where, "label"),
+                did_you_mean(label, names, "columns: " + ", ".join(names)),
+            )
+        for name, count in Counter(names).items():
+            if count > 1:
+                items = [item for item in query.tree.selects if item.alias_or_name == name]
+                yield model.problem_in_query(
+                    query,
+                    items[-1] if items else query.tree,
+                    f"{query.owner} gives {count} columns of the name {name!r}",
+                    "name each column once: ... AS other_name; a model knows its features by their names",
+                )
+
+
+@rule("DSF107", "warning", compiler=True)
+def crashed(model: Model) -> Iterator[Problem]:
+    """A query that OpenMLDB's compiler does not survive."""
+    for query in model.queries:
+        for mode in query.modes if _checkable(model, query) else ():
+            answer = model.refusal(query, mode)
+            if isinstance(answer, CompilerError):
+                yield Problem(f"{query.owner} was not checked: {answer.message}", query.where)
+                break
+
+
+@rule("DSF110", "warning", sql=True)
+def result_lost(model: Model) -> Iterator[Problem]:
+    """A query whose result goes nowhere."""
+    from sqlglot import exp
+
+    for statement in model.statements:
+        if isinstance(statement.tree, exp.Query):
+            yield model.problem_in_statement(
+                statement,
+                f"task {statement.task.name!r}: an OPENMLDB task throws the result of a SELECT away",
+                "write it to files: SELECT ... INTO OUTFILE '...' OPTIONS(mode='overwrite')",
+            )
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def unknown_tables(model: Model, query: Query) -> list[Any]:
+    """The nodes of a query's tables that are not declared."""
+    from sqlglot import exp
+
+    if query.tree is None:
+        return []
+    own = {cte.alias for cte in query.tree.find_all(exp.CTE)}
+    return [
+        node
+        for node in query.tree.find_all(exp.Table)
+        if (node.db or node.name not in own)
+        and (node.db or query.db)
+        and (node.db or query.db, node.name) not in model.tables
+    ]
+
+
+def _from_output(model: Model, query: Query, node: Any) -> bool:
+    """Whether a table's name is an output, which is not known before a run."""
+    raw = query.sql.raw[query.sql.raw_offset(node_offset(query.sql.text, node)) :]
+    return raw.startswith("${") and raw[2:].partition("}")[0] not in model.values
+
+
+def _checkable(model: Model, query: Query) -> bool:
+    return query.failure is None and bool(query.db) and not (query.tree is not None and unknown_tables(model, query))
+
+
+def _refusal(model: Model, query: Query, mode: str) -> Refusal | None:
+    answer = model.refusal(query, mode) if _checkable(model, query) else None
+    return answer if isinstance(answer, Refusal) else None
+
+
+def _refused(model: Model, query: Query, mode: str, what: str) -> Iterator[Problem]:
+    refusal = _refusal(model, query, mode)
+    if refusal is None:
+        return
+    offset = culprit(query, refusal)
+    where, excerpt = model.in_query(query, offset)
+    yield Problem(
+        f"{query.owner}: {what}: {_plain(refusal.message)}", where, _hint(model, query, refusal), excerpt=excerpt
+    )
+
+
+def _plain(message: str) -> str:
+    """The compiler's words without the numbers that it gives to columns inside."""
+    return re.sub(r"#\d+:", "", message)
+
+
+def culprit(query: Query, refusal: Refusal) -> int:
+    """Where in a query the compiler stumbled: it says so for syntax only; else by the names in its message."""
+    if refusal.line:
+        return offset_of(query.text, refusal.line, refusal.column or 1)
+    if query.tree is None:
+        return 0
+    message = _plain(refusal.message)
+    node = _named_node(query, message)
+    for step in reversed(
+        re.findall(r"(?:Fail to infer|Fail to resolve expression:?|Lambdafy) ([^\n]+)", refusal.trace)
+    ):
+        node = node or _expression(query, _plain(step).removesuffix(" failed"))
+    return node_offset(query.sql.text, node) - query.start if node is not None else 0
+
+
+_NO_COLUMN = re.compile(
+    r"(?:[Ff]ail to find column|[Cc]olumn [Nn]ot found:|Ambiguous column name)"
+    r" [\w.]*?(?:(?P<table>\w+)\.)?(?P<name>\w+)\Z"
+)
+
+
+def _named_node(query: Query, message: str) -> Any:
+    from sqlglot import exp
+
+    if table := re.search(r"table (?:\w+\.)?(\w+) not exist", message):
+        return next((n for n in query.tree.find_all(exp.Table) if n.name == table[1]), None)
+    if column := _NO_COLUMN.search(message):
+        columns = [n for n in query.tree.find_all(exp.Column) if n.name == column["name"]]
+        return next((n for n in columns if n.table == (column["table"] or "")), columns[0] if columns else None)
+    if function := re.search(r"(?:resolve expression:?|function|udf) ?'?(\w+)\(", message):
+        calls = [n for n in query.tree.find_all(exp.Anonymous) if str(n.name).lower() == function[1].lower()]
+        return calls[0] if calls else None
+    if "operator: IS" in message:
+        return next(iter(query.tree.find_all(exp.Is)), None)
+    if window := re.search(r"window:? '?(\w+)'?", message):
+        from dsflow.openmldb import nodes
+
+        for over in query.tree.find_all(nodes.Over):
+            if over.args["window"].name == window[1]:
+                return over.args["window"]
+    if "aggregat" in message.lower() and query.tree.args.get("group"):
+        return query.tree.args["group"].expressions[0]
+    return next((n for words, kind in _kinds() if words in message.lower() for n in query.tree.find_all(kind)), None)
+
+
+def _kinds() -> list[tuple[str, type]]:
+    """Words of the compiler's messages that name no name, and what of a query they speak of."""
+    from sqlglot import exp
+
+    from dsflow.openmldb import nodes
+
+    return [
+        ("order column", exp.Order),
+        ("rows window", nodes.WindowFrame),
+        ("window union", nodes.WindowDefinition),
+        ("frame", nodes.WindowDefinition),
+        ("window", nodes.WindowDefinition),
+        ("fail to cast", exp.Cast),
+        ("datatype", exp.Cast),
+        ("parameter type", exp.Placeholder),
+        ("join type", exp.Join),
+        ("bitwise not", exp.BitwiseNot),
+        ("escape", exp.Escape),
+        ("like", exp.Like),
+    ]
+
+
+def _expression(query: Query, text: str) -> Any:
+    """The smallest node with all the names of an expression that the compiler printed."""
+    from sqlglot import exp
+
+    wanted = Counter(re.findall(r"[A-Za-z_]\w*", text.lower()))
+    wanted = Counter({w: n for w, n in wanted.items() if w not in ("over", "null", "true", "false", "lambda")})
+    if not wanted:
+        return None
+    best: tuple[int, Any] | None = None
+    for item in query.tree.walk():
+        if not isinstance(item, (exp.Binary, exp.Unary, exp.Anonymous, exp.Column, exp.Cast, exp.Case, exp.Alias)):
+            continue
+        names = Counter(re.findall(r"[A-Za-z_]\w*", item.sql(dialect="openmldb").lower()))
+        size = sum(names.values())
+        if not wanted - names and (best is None or size < best[0]):
+            best = (size, item)
+    return best[1] if best else None
+
+
+_FUNCTION_HINTS = {
+    "coalesce": "OpenMLDB 0.9 has no COALESCE; write ifnull(x, other), one inside the other",
+    "nullif": "OpenMLDB 0.9 has no NULLIF; write CASE WHEN a = b THEN NULL ELSE a END",
+    "if": "OpenMLDB 0.9 has no IF(); write CASE WHEN ... THEN ... ELSE ... END",
+    "mod": "write a % b",
+    "strlen": "write char_length(x)",
+    "length": "write char_length(x)",
+    "now": "features must not depend on the clock: training and serving would differ",
+    "current_timestamp": "features must not depend on the clock: training and serving would differ",
+}
+
+
+def _hint(model: Model, query: Query, refusal: Refusal) -> str:
+    message = _plain(refusal.message)
+    if "operator: IS" in message:
+        return "write isnull(x), or NOT isnull(x)"
+    if column := _NO_COLUMN.search(message):
+        tables = {t.name for t in _tables(query)}
+        known = [c for (_, name), table in model.tables.items() if name in tables for c in table.columns]
+        return did_you_mean(column["name"], known, "columns: " + ", ".join(dict.fromkeys(known)))
+    if function := re.search(r"resolve expression:? (\w+)\(", message):
+        return _FUNCTION_HINTS.get(function[1].lower(), "there is no such function, or none for these types")
+    if "Aggregate over a table" in message:
+        return "a deployment answers one row at a time: aggregate over a WINDOW instead of GROUP BY"
+    return ""
+
+
+_NAME_LIKE = frozenset(
+    """array at collate contains current default desc end exclude fetch following hash ignore index limit lookup map mod
+    natural new no of open order preceding proto range respect row set to treat window within""".split()  # noqa: SIM905
+)
+"""Reserved words that people give to columns."""
+
+
+def _grammar_hint(text: str, message: str) -> str:
+    word = re.search(r"keyword (\w+)$", message)
+    if word and word[1].lower() in _NAME_LIKE:
+        return f"{word[1].lower()} is a reserved word; as a name it needs back quotes: `{word[1].lower()}`"
+    if re.search(r"\bis\s+(not\s+)?null\b", text, re.IGNORECASE):
+        return "OpenMLDB has isnull(x) and NOT isnull(x) in place of IS NULL"
+    return ""
+
+
+def _tables(query: Query) -> list[Any]:
+    from sqlglot import exp
+
+    return list(query.tree.find_all(exp.Table)) if query.tree is not None else []

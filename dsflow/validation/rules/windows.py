@@ -1,0 +1,158 @@
+"""What a deployment keeps of a table's rows: indexes and their TTL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from dsflow.openmldb.sdk import CompilerError, IndexNeed
+from dsflow.validation.model import KnownIndex, KnownTable, Model, Problem, Query, Statement
+from dsflow.validation.rules.base import rule
+from dsflow.validation.rules.queries import unknown_tables
+
+_UNITS = {"m": 1, "h": 60, "d": 1440}
+_FOREVER = math.inf
+
+
+@rule("DSF108", compiler=True)
+def ttl_cuts_window(model: Model) -> Iterator[Problem]:
+    """An index that forgets rows which a deployed window needs."""
+    for query in model.queries:
+        for table, need in needs(model, query):
+            for number, index in enumerate(table.indexes):
+                if (index.keys, index.ts) == (need.keys, need.ts) and not covers(index, need):
+                    where = model.sources.argument_place(table.where, "indexes", str(number))
+                    yield Problem(
+                        f"the index of table {table.name!r} on {', '.join(index.keys)} keeps {_kept(index)},"
+                        f" {query.owner} needs {_needed(need)}",
+                        where,
+                        f"declare {_ttl_for(need)}: DEPLOY lengthens the TTL, but rows from before it are gone",
+                    )
+
+
+@rule("DSF109", "warning", compiler=True)
+def history_expires(model: Model) -> Iterator[Problem]:
+    """A deployment that forgets loaded history."""
+    from dsflow.openmldb import nodes
+
+    loaded = {
+        (s.tree.table.db or s.db, s.tree.table.name)
+        for s in model.statements
+        if isinstance(s.tree, nodes.LoadData) and s.mode == "online"
+    }
+    for query in model.queries:
+        for deploy in _deploys(model, query):
+            if "range_bias" in deploy.tree.options:
+                continue
+            for table, need in needs(model, query):
+                kept = any((i.keys, i.ts) == (need.keys, need.ts) and _time(i) == _FOREVER for i in table.indexes)
+                if need.minutes and (table.db, table.name) in loaded and not kept:
+                    yield Problem(
+                        f"task {deploy.task.name!r} makes an index of {table.name!r} that keeps rows for"
+                        f" {_duration(need.minutes)} by the server's clock: older rows that are loaded into the table"
+                        " are dropped, and windows miss them",
+                        deploy.task.where,
+                        'give deploy(range_bias="inf") (OPTIONS(RANGE_BIAS="inf")), or a bias as old as the rows are',
+                    )
+                    break
+
+
+def needs(model: Model, query: Query) -> Iterator[tuple[KnownTable, IndexNeed]]:
+    """The indexes that a deployed query needs, by table."""
+    if "request" not in query.modes or model.compiler is None or query.failure is not None:
+        return
+    if not query.db or unknown_tables(model, query) or model.refusal(query, "request") is not None:
+        return
+    try:
+        found = model.compiler.needed_indexes(query.text, query.db, model.catalog)
+    except CompilerError as error:
+        model.notes.append(f"the indexes of {query.owner} were not checked: {error.message}")
+        return
+    for name, listed in found.items():
+        table = model.tables.get((query.db, name))
+        if table is not None:
+            yield from ((table, need) for need in listed)
+
+
+def _deploys(model: Model, query: Query) -> list[Statement]:
+    from dsflow.openmldb import nodes
+
+    if query.view is None:
+        return [query.statement] if query.statement and isinstance(query.statement.tree, nodes.Deploy) else []
+    return [s for s in model.statements if s.task.origin is query.view and isinstance(s.tree, nodes.Deploy)]
+
+
+def covers(index: KnownIndex, need: IndexNeed) -> bool:
+    """Whether an index keeps every row that is needed."""
+    time, rows = _time(index), _rows(index)
+    minutes, count = need.minutes or _FOREVER, need.rows or _FOREVER
+    if need.ttl_type == "absolute":
+        return time >= minutes
+    if need.ttl_type == "latest":
+        return rows >= count
+    if need.ttl_type == "absandlat":
+        return time >= minutes and rows >= count
+    both = index.ttl_type == "absorlat" and _minutes(index) >= minutes and _count(index) >= count
+    return both or time >= minutes or rows >= count
+
+
+def _minutes(index: KnownIndex) -> float:
+    """The TTL's time part in minutes; for ever when there is none."""
+    if index.ttl_type == "latest":
+        return _FOREVER
+    text = index.ttl[0] if index.ttl else "0"
+    number, unit = (text[:-1], text[-1].lower()) if text[-1:].isalpha() else (text, "m")
+    return (int(number) * _UNITS.get(unit, 1) if number.isdigit() else 0) or _FOREVER
+
+
+def _count(index: KnownIndex) -> float:
+    """The TTL's number of rows; all when there is none."""
+    if index.ttl_type == "absolute" or not index.ttl:
+        return _FOREVER
+    return (int(index.ttl[-1]) if index.ttl[-1].isdigit() else 0) or _FOREVER
+
+
+def _time(index: KnownIndex) -> float:
+    """How long any row is kept, however many newer ones there are."""
+    if index.ttl_type == "latest" or (index.ttl_type == "absorlat" and _count(index) < _FOREVER):
+        return _FOREVER if _count(index) == _FOREVER else 0
+    return _minutes(index)
+
+
+def _rows(index: KnownIndex) -> float:
+    """How many rows of a key are kept, however old they are."""
+    if index.ttl_type == "absolute" or (index.ttl_type == "absorlat" and _minutes(index) < _FOREVER):
+        return _FOREVER if _minutes(index) == _FOREVER else 0
+    return _count(index)
+
+
+def _kept(index: KnownIndex) -> str:
+    time, rows = f"rows for {index.ttl[0]}", f"the last {index.ttl[-1]} rows of a key"
+    if index.ttl_type in ("absolute", "latest"):
+        return time if index.ttl_type == "absolute" else rows
+    return f"{time} {'and' if index.ttl_type == 'absandlat' else 'of'} {rows}"
+
+
+def _needed(need: IndexNeed) -> str:
+    time = f"rows of the last {_duration(need.minutes)}" if need.minutes else "all rows"
+    rows = f"the last {need.rows} rows of a key" if need.rows else "all rows"
+    if need.ttl_type == "absolute":
+        return time
+    if need.ttl_type == "latest":
+        return rows
+    return f"{time} {'and' if need.ttl_type == 'absandlat' else 'of'} {rows}"
+
+
+def _ttl_for(need: IndexNeed) -> str:
+    if need.ttl_type == "absolute":
+        return f'ttl="{need.minutes}m"' if need.minutes else "no ttl"
+    if need.ttl_type == "latest":
+        return f'ttl="{need.rows}", ttl_type="latest"' if need.rows else "no ttl"
+    return f'ttl="({need.minutes}m, {need.rows})", ttl_type="{need.ttl_type}"'
+
+
+def _duration(minutes: int) -> str:
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes % size == 0:
+            return f"{minutes // size} {unit}"
+    return f"{minutes} min"

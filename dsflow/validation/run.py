@@ -1,0 +1,180 @@
+"""Checks a workflow: all rules over one model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dsflow.context import declared_workflows
+from dsflow.definition import Definition
+from dsflow.errors import DsflowError, SourceLocation
+from dsflow.params import Scalar, to_text
+from dsflow.tasks.openmldb import OpenMLDB
+from dsflow.validation.finding import Finding, Place
+from dsflow.validation.model import Model, Problem
+from dsflow.validation.rules.base import Rule
+from dsflow.validation.silences import CODES, apply_silences
+from dsflow.workflow import Workflow
+
+NOT_COMPILED = "DSF200"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        findings: in the order of files and lines.
+        notes: what was not checked and why, one line each.
+    """
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings do not count."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, fit for JSON."""
+        return {"ok": self.ok, "findings": [f.to_dict() for f in self.findings], "notes": list(self.notes)}
+
+
+def check(workflow: Workflow, values: Mapping[str, Scalar | str] | None = None, *, compiler: bool = True) -> Report:
+    """Check a workflow without any server.
+
+    Args:
+        workflow: as declared.
+        values: parameters' values in place of their defaults.
+        compiler: whether to ask OpenMLDB's own compiler, where it is installed.
+
+    Raises:
+        ParameterError: a value is for no parameter, or of another type.
+    """
+    from dsflow.compiler import parameter_values
+
+    chosen = parameter_values(workflow, values or {})
+    definition, refused = None, None
+    try:
+        definition = workflow.definition(values)
+    except DsflowError as error:
+        refused = error
+    return _check(workflow, definition, chosen, refused, compiler)
+
+
+def validate(workflow: Workflow, definition: Definition) -> list[Finding]:
+    """The findings about a workflow whose Definition is at hand; :func:`check` also says what was left out."""
+    from dsflow.compiler import parameter_values
+
+    values: dict[str, str] = parameter_values(workflow, {})
+    values |= {p.prop: to_text(p.value) for p in definition.global_params}
+    return list(_check(workflow, definition, values, None, True).findings)
+
+
+def _check(
+    workflow: Workflow,
+    definition: Definition | None,
+    values: Mapping[str, str],
+    refused: DsflowError | None,
+    use_compiler: bool,
+) -> Report:
+    # Start the compiler before the rules and the SQL parser are imported: its library loads meanwhile.
+    has_sql = any(isinstance(task, OpenMLDB) for task in workflow.tasks.values())
+    notes: list[str] = []
+    compiler = _compiler(notes) if use_compiler and has_sql else None
+    from dsflow.validation.rules import RULES
+
+    model = Model(workflow, definition, values, compiler)
+    if workflow.where:
+        model.sources[workflow.where.file]
+    parser = _has_parser(notes) if has_sql else False
+    found: list[Finding] = []
+    ran = [rule for rule in RULES if (parser or not rule.reads_sql) and (compiler or not rule.compiles)]
+    for rule in ran:
+        found += [_finding(model, rule, problem) for problem in rule.check(model)]
+    if refused is not None:
+        found += _refusal(model, refused, found)
+    for script in model.scripts:
+        if script.is_file:
+            model.sources[script.file]
+    known = {rule.code for rule in RULES} | {NOT_COMPILED, *CODES}
+    found = apply_silences(dict.fromkeys(found), model.sources.read, known, _all_said(model, {r.code for r in ran}))
+    shown = [f if f.excerpt else replace(f, excerpt=model.sources.excerpt(f.where)) for f in found]
+    return Report(tuple(sorted(shown, key=_position)), tuple(dict.fromkeys([*notes, *model.notes])))
+
+
+def _compiler(notes: list[str]) -> Any:
+    from dsflow.openmldb.sdk import CompilerError, SdkMissing, find_sdk, shared_compiler
+
+    sdk = find_sdk()
+    if isinstance(sdk, SdkMissing):
+        remedy = "; `dsflow validate --install-compiler` fetches it" if sdk.installable else ""
+        notes.append(f"SQL was parsed, but not checked against its tables: {sdk.reason}{remedy}")
+        return None
+    compiler = shared_compiler(sdk)
+    try:
+        compiler.start()
+    except CompilerError as error:
+        notes.append(f"SQL was parsed, but not checked against its tables: {error.message}")
+        return None
+    return compiler
+
+
+def _has_parser(notes: list[str]) -> bool:
+    from importlib.util import find_spec
+
+    if find_spec("sqlglot") is None:
+        notes.append("SQL was not checked: the package sqlglot is not installed (pip install 'dsflow[local]')")
+        return False
+    return True
+
+
+def _finding(model: Model, rule: Rule, problem: Problem) -> Finding:
+    return Finding(
+        code=rule.code,
+        severity=problem.severity or rule.severity,
+        message=problem.message,
+        where=_place(problem.where),
+        excerpt=_with_own_line(model, problem),
+        hint=problem.hint,
+    )
+
+
+def _with_own_line(model: Model, problem: Problem) -> str:
+    """A line of SQL that is not to be found in the file stands below the declaration's own."""
+    if not problem.excerpt:
+        return ""
+    declaration = model.sources.excerpt(_place(problem.where))
+    return f"{declaration}\n  in its SQL:\n{problem.excerpt}" if declaration else problem.excerpt
+
+
+def _place(where: SourceLocation | None) -> Place | None:
+    if where is None or isinstance(where, Place):
+        return where
+    return Place(where.file, where.line)
+
+
+def _refusal(model: Model, error: DsflowError, found: list[Finding]) -> Iterator[Finding]:
+    """The error that compiling the workflow raised, unless a rule has said it better."""
+    where = error.where if isinstance(error.where, SourceLocation) else model.workflow.where
+    said = {f.code for f in found}
+    better = ("DSF201" in said and "neither a parameter nor an output" in error.message) or (
+        "DSF301" in said and "line" in error.message
+    )
+    if not better:
+        yield Finding(NOT_COMPILED, "error", error.message, _place(where), hint=error.hint or "")
+
+
+def _all_said(model: Model, ran: set[str]) -> Callable[[Place, str], bool]:
+    """Whether a silence that finds nothing really has nothing to silence: its rule ran, over all of its file."""
+    files = Counter(workflow.where.file for workflow in declared_workflows() if workflow.where)
+    own = model.workflow.where.file if model.workflow.where else ""
+    return lambda where, code: where.file == own and files[own] == 1 and code in ran | {NOT_COMPILED}
+
+
+def _position(finding: Finding) -> tuple[str, int, int, str]:
+    where = finding.where
+    return (where.file, where.line, where.column or 0, finding.code) if where else ("", 0, 0, finding.code)

@@ -1,0 +1,123 @@
+"""The user's files: their lines, their syntax trees, and the places in them that a declaration came from."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from dsflow.errors import SourceLocation
+from dsflow.validation.finding import Place
+from dsflow.validation.literals import Literal, locate, read_literals
+
+
+class Source:
+    """One file, or a notebook's cell. What can not be read has no lines, what is no Python no literals."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            self.text = "".join(linecache.getlines(path))  # a notebook keeps its cells there
+        self.lines = self.text.split("\n") if self.text else []
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        try:
+            return ast.parse(self.text)
+        except (SyntaxError, ValueError):
+            return ast.Module(body=[], type_ignores=[])
+
+    @cached_property
+    def _literals(self) -> list[Literal]:
+        return read_literals(self.text, self.tree)
+
+    def line(self, number: int) -> str:
+        """A line's text, '' when there is none."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    def calls(self, line: int) -> Iterator[ast.Call]:
+        """The calls that a declaration at this line may be, the widest first."""
+        found = [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Call) and node.lineno <= line <= (node.func.end_lineno or node.lineno)
+        ]
+        return iter(sorted(found, key=lambda n: (n.lineno, -(n.end_lineno or n.lineno))))
+
+    def ranges(self, line: int) -> list[tuple[int, int]]:
+        """Ranges of lines around a declaration: its call, the lines before it, all."""
+        calls = [(c.lineno, c.end_lineno or c.lineno) for c in self.calls(line)]
+        return [*calls[:1], (1, line), (1, len(self.lines) + 1)]
+
+    def text_place(self, text: str, offset: int, line: int) -> Place | None:
+        """The place of a character of a text that a declaration at ``line`` was given; None when it is not found."""
+        char = locate(self._literals, text, offset, self.ranges(line))
+        return Place(self.path, char.line, char.column) if char else None
+
+    def argument_place(self, line: int, *names: str) -> Place | None:
+        """The place of a keyword argument of the call at ``line``, or (two names) of a key
+        of its dict or a numbered element of its list."""
+        for call in self.calls(line):
+            for keyword in call.keywords:
+                if keyword.arg == names[0]:
+                    if len(names) == 1:
+                        return self._place(keyword.value)
+                    value = keyword.value
+                    if isinstance(value, ast.Dict):
+                        for key in value.keys:
+                            if isinstance(key, ast.Constant) and key.value == names[1]:
+                                return self._place(key)
+                    if isinstance(value, (ast.List, ast.Tuple)) and names[1].isdigit():
+                        return self._place(value.elts[int(names[1])] if int(names[1]) < len(value.elts) else value)
+                    if isinstance(value, ast.Call):  # dict(name=...)
+                        for inner in value.keywords:
+                            if inner.arg == names[1]:
+                                return self._place(inner.value)
+                    return self._place(value)
+        return None
+
+    def _place(self, node: ast.expr) -> Place:
+        line = self.line(node.lineno)
+        column = len(line.encode()[: node.col_offset].decode(errors="ignore")) + 1
+        return Place(self.path, node.lineno, column)
+
+
+class Sources:
+    """Files by path, each read once."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, Source] = {}
+
+    def __getitem__(self, path: str) -> Source:
+        if path not in self._files:
+            self._files[path] = Source(path)
+        return self._files[path]
+
+    @property
+    def read(self) -> list[Source]:
+        """Those that were asked for so far."""
+        return list(self._files.values())
+
+    def text_place(self, where: SourceLocation | None, text: str, offset: int) -> Place | None:
+        """The place of a character of a text that was given to the declaration at ``where``."""
+        return self[where.file].text_place(text, offset, where.line) if where else None
+
+    def argument_place(self, where: SourceLocation | None, *names: str) -> Place | None:
+        """The place of an argument of the declaration at ``where``; the declaration's own place without it."""
+        if where is None:
+            return None
+        return self[where.file].argument_place(where.line, *names) or Place(where.file, where.line)
+
+    def excerpt(self, place: Place | None) -> str:
+        """The line at a place, with a caret below its column."""
+        line = self[place.file].line(place.line).rstrip() if place else ""
+        if not line.strip():
+            return ""
+        if place is None or not place.column:
+            return line
+        blanks = "".join("\t" if c == "\t" else " " for c in line[: place.column - 1])
+        return f"{line}\n{blanks}^"

@@ -1,0 +1,20 @@
+"""The prediction server is told of a deployment that nobody makes, with a key misspelt."""
+
+from dsflow import FeatureView, Http, Table, Workflow
+from dsflow import types as t
+
+with Workflow("w", project="p") as wf:
+    clicks = Table("clicks", database="db", ip=t.Int)
+    view = FeatureView("view", source=clicks, sql="SELECT ip FROM clicks")
+    update = Http(
+        "update",
+        "POST",
+        "http://127.0.0.1:8881/update",
+        json={
+            "database": "db",
+            "deployment": "view",  # <- DSF141
+            "model_path": "/models/m.json",
+            "modelpath": "/models/m.json",  # <- DSF141
+        },
+    )
+    clicks.create() >> view.deploy() >> update
