@@ -190,7 +190,9 @@ def _read(path: Path) -> dict[str, Any]:
     unknown = set(data) - {"default", "profiles", "repository"}
     if unknown:
         raise ConfigError(
-            f"unknown key {sorted(map(str, unknown))[0]!r}", where=str(path), hint="known: default, profiles, repository"
+            f"unknown key {sorted(map(str, unknown))[0]!r}",
+            where=str(path),
+            hint="known: default, profiles, repository",
         )
     return data
 

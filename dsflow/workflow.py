@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -312,7 +313,8 @@ class Workflow:
         from dsflow.display.progress import RunDisplay
         from dsflow.local.runner import run_local
 
-        display = RunDisplay(self.definition()) if show else None
+        # a notebook shows what goes to standard error in red
+        display = RunDisplay(self.definition(), stream=sys.stdout) if show else None
         return run_local(self, values=values, state=state, display=display)
 
     def cli(self, arguments: Sequence[str] | None = None) -> None:

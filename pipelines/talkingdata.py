@@ -43,7 +43,8 @@ with Workflow(
             WINDOW
                 w1 AS (PARTITION BY ip ORDER BY click_time ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW),
                 w2 AS (PARTITION BY ip, app ORDER BY click_time ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
-                w3 AS (PARTITION BY ip, app, os ORDER BY click_time ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+                w3 AS (PARTITION BY ip, app, os ORDER BY click_time
+                    ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         """,
     )
 

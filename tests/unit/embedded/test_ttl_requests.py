@@ -55,7 +55,7 @@ def test_a_table_keeps_the_newest_rows_of_a_key(engine: Engine) -> None:
     index = "INDEX(KEY=k, TS=ts, TTL=1, TTL_TYPE=latest)"
     now = int(time.time() * 1000)
     stored(engine, now - 1000, f"k string, v int, ts timestamp, {index}")
-    rows = "SELECT k, count(v) OVER w AS n FROM t WINDOW w AS (PARTITION BY k ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
-    engine.execute(f"DEPLOY d {rows}", "db")
+    window = "PARTITION BY k ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW"
+    engine.execute(f"DEPLOY d SELECT k, count(v) OVER w AS n FROM t WINDOW w AS ({window})", "db")
     [(_, count)] = engine.request("db", "d", [("a", 3, now)])
     assert count == 2

@@ -13,7 +13,12 @@ NOW = datetime(2024, 3, 31, 14, 5, 9)
 TASK = TaskDefinition(
     "t",
     "SHELL",
-    {"localParams": [{"prop": "a", "direct": "OUT", "type": "LONG"}, {"prop": "b", "direct": "OUT", "type": "VARCHAR"}]},
+    {
+        "localParams": [
+            {"prop": "a", "direct": "OUT", "type": "LONG"},
+            {"prop": "b", "direct": "OUT", "type": "VARCHAR"},
+        ]
+    },
 )
 
 
