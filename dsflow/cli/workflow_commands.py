@@ -5,31 +5,68 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsflow.cli.exits import CHANGES, OK
+from dsflow.cli.following import (
+    SERVER_TIMEOUT,
+    Detach,
+    Following,
+    ServerTimeout,
+    StopOnInterrupt,
+    Tail,
+    Timeout,
+    check_report,
+)
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
-from dsflow.errors import RunError
-from dsflow.report import SUCCESS, RunReport, TaskReport
+from dsflow.cli.runs import run_there
+from dsflow.report import SUCCESS, RunReport
 from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
+    from dsflow.config import Profile
     from dsflow.definition import Definition
-    from dsflow.display.progress import RunDisplay
+    from dsflow.dolphinscheduler.plan import Plan
     from dsflow.local.runner import LocalRun
 
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Leave the workflow and its schedule offline, whatever is declared.")
+]
 
-def validate(workflow: Workflow, set_: Set = None) -> None:
-    """Check the workflow, without any server."""
-    definition = workflow.definition(parse_set(set_))
-    print(
-        f"{definition.project}/{definition.name}: {len(definition.tasks)} tasks, {len(definition.relations)} edges: ok"
-    )
+
+def validate(
+    workflow: Workflow,
+    set_: Set = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    install_compiler: Annotated[
+        bool, typer.Option("--install-compiler", help="First fetch OpenMLDB's own compiler, which then checks the SQL.")
+    ] = False,
+) -> None:
+    """Check the workflow, without any server: its SQL by OpenMLDB's own compiler, and the rules of docs/rules.md.
+
+    Exit code 1: there are errors.
+    """
+    from dsflow.validation import check, findings_json, findings_text
+
+    if install_compiler:
+        from dsflow.openmldb.sdk import install_sdk
+
+        print(f"OpenMLDB's compiler: {install_sdk().native}", file=sys.stderr)
+    report = check(workflow, parse_set(set_))
+    if json_:
+        sys.stdout.write(findings_json(report.findings, report.notes))
+    else:
+        if text := findings_text(report.findings, report.notes):
+            print(text)
+        if report.ok:
+            print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
+    raise typer.Exit(0 if report.ok else 1)
 
 
 def show(workflow: Workflow, set_: Set = None) -> None:
@@ -56,32 +93,80 @@ def render(
         raise typer.BadParameter(f"{format!r} is neither json nor yaml")
 
 
-def plan(workflow: Workflow, set_: Set = None, profile: ProfileName = None) -> None:
-    """Show what submit would change. Exit code 0: nothing, 2: something."""
+def plan(
+    workflow: Workflow,
+    set_: Set = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    offline: Offline = False,
+    profile: ProfileName = None,
+) -> None:
+    """Show what submit would change. Exit code 0: nothing, 2: something, 1: it can not be told, 5: no answer."""
     from dsflow.dolphinscheduler.client import Server
-    from dsflow.dolphinscheduler.plan_text import render_plan
 
-    place = target(workflow, profile)
-    definition = workflow.definition(server_values(workflow, place, parse_set(set_)))
+    definition, place = _submitted(workflow, set_, offline, profile)
     with Server(place) as server:
         found = server.plan(definition)
-    print(render_plan(found))
-    raise typer.Exit(0 if found.is_empty else 2)
+    _show_plan(found, json_)
+    raise typer.Exit(OK if found.is_empty else CHANGES)
 
 
-def submit(workflow: Workflow, set_: Set = None, profile: ProfileName = None) -> None:
-    """Make the server hold this workflow, and read it back to be sure."""
+def submit(
+    workflow: Workflow,
+    set_: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan; exit codes as of plan.")] = False,
+    offline: Offline = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing. Without a terminal nothing is asked anyway.")
+    ] = False,
+    overwrite_drift: Annotated[
+        bool,
+        typer.Option("--overwrite-drift", help="Also undo what somebody else changed on the server since dsflow did."),
+    ] = False,
+    profile: ProfileName = None,
+) -> None:
+    """Make the server hold this workflow, and read it back to be sure.
+
+    What somebody else changed on the server is not undone unasked: in a terminal the plan is shown and a question
+    asked, elsewhere (and with --yes) the command ends with exit code 1. Exit code 5: a server did not answer.
+    """
     from dsflow.dolphinscheduler.client import Server
+    from dsflow.dolphinscheduler.errors import DriftError
 
-    place = target(workflow, profile)
-    definition = workflow.definition(server_values(workflow, place, parse_set(set_)))
+    definition, place = _submitted(workflow, set_, offline, profile)
     with Server(place) as server:
-        result = server.submit(definition)
+        if dry_run:
+            found = server.plan(definition)
+            _show_plan(found, False)
+            raise typer.Exit(OK if found.is_empty else CHANGES)
+        try:
+            result = server.submit(definition, overwrite=overwrite_drift)
+        except DriftError as drift:
+            if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+                raise
+            _show_plan(server.plan(definition), False)
+            if not typer.confirm("undo what was changed on the server?"):
+                raise drift from None
+            result = server.submit(definition, overwrite=True)
     for note in result.notes:
         print(f"note: {note}")
     name = f"{definition.project}/{definition.name}"
-    print(f"{name}: submitted" if result.written else f"{name}: unchanged, nothing was written")
+    done = f"submitted, version {result.version}" if result.written else "unchanged, nothing was written"
+    print(f"{name}: {done}")
     print(result.url)
+
+
+def _submitted(
+    workflow: Workflow, assignments: list[str] | None, offline: bool, profile: str | None
+) -> tuple[Definition, Profile]:
+    place = target(workflow, profile)
+    definition = workflow.definition(server_values(workflow, place, parse_set(assignments)))
+    return replace(definition, release_state="OFFLINE") if offline else definition, place
+
+
+def _show_plan(found: Plan, as_json: bool) -> None:
+    from dsflow.dolphinscheduler.plan_text import plan_to_json, render_plan
+
+    sys.stdout.write(plan_to_json(found) if as_json else render_plan(found, color=sys.stdout.isatty()))
 
 
 def run(
@@ -95,18 +180,36 @@ def run(
         typer.Option("--state", metavar="DIR", help="Where a local run keeps its data, models and logs."),
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="After a local run keep its servers up until Ctrl-C.")] = False,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="TASK", help="Start with this task; all that comes after it runs.")
+    ] = None,
+    only: Annotated[str | None, typer.Option("--only", metavar="TASK", help="Run this one task.")] = None,
+    tail: Tail = False,
+    timeout: Timeout = None,
+    detach: Detach = False,
+    stop_on_interrupt: StopOnInterrupt = False,
     report: ReportFile = None,
+    server_timeout: ServerTimeout = SERVER_TIMEOUT,
     profile: ProfileName = None,
 ) -> None:
-    """Run the workflow and follow it to its end; here with --local, else on the server."""
+    """Run the workflow and follow it to its end; here with --local, else on the server.
+
+    Exit code 0: SUCCESS, 1: FAILURE, 3: it was stopped, 4: --timeout is over, 5: the server went away.
+    """
     values = parse_set(set_)
-    if report is not None and not report.absolute().parent.is_dir():
-        raise RunError(f"there is no folder {report.absolute().parent} for the report")
+    check_report(report)
     if not local and (serve or state is not None):
         raise typer.BadParameter("--serve and --state go with --local")
-    outcome = (
-        _run_local(workflow, values, state, serve, report) if local else _run_there(workflow, values, profile, report)
-    )
+    if from_ is not None and only is not None:
+        raise typer.BadParameter("--from and --only exclude each other")
+    if not local:
+        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
+        raise typer.Exit(run_there(workflow, values, following, start_at=from_, only=only))
+    if from_ or only or tail or timeout is not None or detach or stop_on_interrupt:
+        raise typer.BadParameter(
+            "--from, --only, --tail, --timeout, --detach and --stop-on-interrupt are for a run on a server, not --local"
+        )
+    outcome = _run_local(workflow, values, state, serve, report)
     raise typer.Exit(0 if outcome.state == SUCCESS else 1)
 
 
@@ -154,42 +257,6 @@ def _terminate_like_interrupt() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-
-
-def _run_there(workflow: Workflow, values: dict[str, str], profile: str | None, report: Path | None) -> RunReport:
-    from dsflow.display.progress import RunDisplay
-    from dsflow.dolphinscheduler.client import Server
-
-    place = target(workflow, profile)
-    definition: Definition = workflow.definition(server_values(workflow, place, {}))
-    display = RunDisplay(definition)
-    with Server(place) as server:
-        started = server.start(definition, params=values)
-        print(f"run {started.instance}: {started.url}", flush=True)
-        with display:
-            server.follow(started, _tell(definition, display))
-        outcome = server.report(started, definition)
-    if report is not None:
-        outcome.write(report)
-    print(display.summary(outcome))
-    return outcome
-
-
-def _tell(definition: Definition, display: RunDisplay) -> Callable[[str, Mapping[str, str]], None]:
-    """Turn the server's snapshots into changes of tasks."""
-    reports = {task.name: TaskReport(task.name, task.task_type) for task in definition.tasks}
-    since: dict[str, float] = {}
-
-    def on_change(_: str, states: Mapping[str, str]) -> None:
-        now = time.monotonic()
-        for name, state in states.items():
-            report = reports.get(name)
-            if report is not None and report.state != state:
-                report.state = state
-                report.seconds = now - since.setdefault(name, now)
-                display.update(report)
-
-    return on_change
 
 
 COMMANDS: list[Callable[..., None]] = [validate, show, render, plan, submit, run]

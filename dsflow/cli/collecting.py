@@ -1,0 +1,140 @@
+"""Finds every workflow below some paths; what is wrong in one file does not hide what is in the others."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsflow.cli.loading import load_workflows
+from dsflow.cli.options import server_values
+from dsflow.cli.repository import Repository
+from dsflow.config import Profile
+from dsflow.definition import Definition
+from dsflow.errors import ConfigError, DeclarationError, DsflowError, ParameterError, SourceLocation
+from dsflow.workflow import Workflow
+
+_LEFT_OUT = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
+_MENTIONS = re.compile(r"\bWorkflow\b|\bdsflow\b")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A workflow, and the file that declares it (relative to the repository's root)."""
+
+    workflow: Workflow
+    file: str
+
+
+@dataclass
+class Collection:
+    """What was found.
+
+    Attributes:
+        files: how many files were run.
+    """
+
+    found: list[Found] = field(default_factory=list)
+    errors: list[DsflowError] = field(default_factory=list)
+    files: int = 0
+
+
+def collect(paths: list[Path], repository: Repository) -> Collection:
+    """Run every Python file below the paths that mentions a Workflow, and gather what they declare.
+
+    A file that is named must declare a workflow; one that is found in a folder need not. Hidden folders, virtual
+    environments and the like are left out.
+
+    Raises:
+        ConfigError: a path does not exist.
+    """
+    collection = Collection()
+    named = {p.resolve() for p in paths if p.is_file()}
+    for file in _files(paths):
+        if file.resolve() not in named and not _MENTIONS.search(file.read_text(encoding="utf-8", errors="replace")):
+            continue
+        collection.files += 1
+        try:
+            with _own_modules(file):
+                workflows = load_workflows(file)
+        except DsflowError as error:
+            if error.where is None:
+                error.where = str(file)
+            collection.errors.append(error)
+            continue
+        except SystemExit as error:
+            collection.errors.append(
+                DeclarationError(
+                    f"the file ends the program ({error.code!r}) when it is imported",
+                    where=SourceLocation(str(file), 1),
+                )
+            )
+            continue
+        if not workflows and file.resolve() in named:
+            collection.errors.append(
+                DeclarationError(f"{file} declares no workflow", where=SourceLocation(str(file), 1))
+            )
+        collection.found += [Found(w, repository.relative(file)) for w in workflows]
+    return collection
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f"there is no file or folder {path}")
+        for file in [path] if path.is_file() else sorted(_below(path)):
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir() and not (entry / "pyvenv.cfg").exists():
+            yield from _below(entry)
+        elif entry.suffix == ".py" and entry.is_file():
+            yield entry
+
+
+@contextmanager
+def _own_modules(file: Path) -> Iterator[None]:
+    """Forget afterwards what a file imported from beside it: another folder may have a module of the same name."""
+    before = set(sys.modules)
+    folder = file.resolve().parent
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            source = getattr(sys.modules[name], "__file__", None)
+            if source and not name.startswith("dsflow") and Path(source).resolve().is_relative_to(folder):
+                del sys.modules[name]
+
+
+def definitions(collection: Collection, profile: Profile, given: Mapping[str, str]) -> list[tuple[Found, Definition]]:
+    """Compile every workflow; an error is added to the collection's.
+
+    Args:
+        given: ``--set``: each reaches the workflows that have a parameter of that name.
+
+    Raises:
+        ParameterError: no workflow has a parameter of a given name.
+    """
+    for name in given:
+        if collection.found and not any(name in f.workflow.parameters for f in collection.found):
+            raise ParameterError(f"--set {name}: none of the {len(collection.found)} workflows has such a parameter")
+    compiled = []
+    for found in collection.found:
+        own = {name: value for name, value in given.items() if name in found.workflow.parameters}
+        try:
+            compiled.append((found, found.workflow.definition(server_values(found.workflow, profile, own))))
+        except DsflowError as error:
+            if error.where is None:
+                error.where = found.workflow.where or found.file
+            collection.errors.append(error)
+    return compiled

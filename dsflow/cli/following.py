@@ -1,0 +1,222 @@
+"""Following a run from the command line: progress, logs, Ctrl-C, time limits, and how to come back."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsflow.cli import exits
+from dsflow.context import declared_workflows
+from dsflow.errors import RunError, UnreachableError
+from dsflow.report import TIMEOUT, RunReport, TaskReport
+from dsflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from dsflow.definition import Definition
+    from dsflow.display.progress import RunDisplay
+    from dsflow.dolphinscheduler.operations import Operations
+    from dsflow.dolphinscheduler.runs import Run
+    from dsflow.dolphinscheduler.watch import Look, Patience
+
+SERVER_TIMEOUT = 120.0
+POLL = 1.0
+
+Tail = Annotated[bool, typer.Option("--tail", help="Show what the tasks write while they run.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="S", min=0, help="Follow for S seconds at most; then exit code 4."),
+]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it and end at once; says how to come back.")]
+StopOnInterrupt = Annotated[
+    bool,
+    typer.Option("--stop-on-interrupt", help="Ctrl-C, SIGTERM or --timeout stop the run; without it, the run goes on."),
+]
+ServerTimeout = Annotated[
+    float,
+    typer.Option(
+        "--server-timeout", metavar="S", min=0, help="Wait S seconds for a server that went away; then exit code 5."
+    ),
+]
+RunNumber = Annotated[
+    int | None, typer.Option("--run", metavar="ID", help="A run's number; the newest one by default.")
+]
+
+
+@dataclass(frozen=True)
+class Following:
+    """How a run is followed: the options that commands share.
+
+    Attributes:
+        profile: the --profile that was given, to be repeated in what the user is told to type.
+    """
+
+    tail: bool = False
+    timeout: float | None = None
+    detach: bool = False
+    stop_on_interrupt: bool = False
+    report: Path | None = None
+    server_timeout: float = SERVER_TIMEOUT
+    profile: str | None = None
+
+    def check(self) -> None:
+        """Raise for what can not be, before anything is started."""
+        check_report(self.report)
+        if self.detach and (self.tail or self.timeout is not None or self.stop_on_interrupt or self.report):
+            raise typer.BadParameter("--detach follows nothing: --tail, --timeout, --stop-on-interrupt and --report do")
+
+
+def check_report(report: Path | None) -> None:
+    """Raise RunError when a report could not be written."""
+    if report is not None and not report.absolute().parent.is_dir():
+        raise RunError(f"there is no folder {report.absolute().parent} for the report")
+
+
+def again(workflow: Workflow, command: str, profile: str | None, *arguments: str) -> str:
+    """A command line about this workflow, as one would type it."""
+    file = Path(workflow.where.file) if workflow.where else Path(workflow.name)
+    try:
+        file = file.resolve().relative_to(Path.cwd())
+    except ValueError:
+        pass
+    beside = [w for w in declared_workflows() if w.where and workflow.where and w.where.file == workflow.where.file]
+    target = f"{file}:{workflow.name}" if len({w.name for w in beside}) > 1 else str(file)
+    options = ["--profile", profile] if profile else []
+    return shlex.join(["dsflow", command, target, *arguments, *options])
+
+
+def patience(following: Following, display: RunDisplay | None = None) -> Patience:
+    """How the server's silence is borne."""
+    from dsflow.dolphinscheduler.watch import Patience
+
+    return Patience(following.server_timeout, poll=POLL, tell=display.note if display else _stderr)
+
+
+def request_timeout(server_timeout: float) -> float:
+    """Seconds for one request: a hanging server must not eat the whole limit in one."""
+    return max(5.0, min(60.0, server_timeout / 4))
+
+
+def _stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def follow(workflow: Workflow, definition: Definition, operations: Operations, run: Run, following: Following) -> int:
+    """Follow a run to its end and show how it went; gives the exit code.
+
+    Raises:
+        UnreachableError: the server was away for too long.
+    """
+    from dsflow.display.progress import RunDisplay
+    from dsflow.dolphinscheduler.watch import LogTail, RunTimeoutError, Watch
+
+    print(f"run {run.instance}: {run.url}", flush=True)
+    if following.detach:
+        print(_come_back(workflow, run, following.profile))
+        return exits.OK
+    display = RunDisplay(definition)
+    watch = Watch(operations.rest, run, patience(following, display), following.timeout)
+    tail = LogTail(operations.rest) if following.tail else None
+    progress = Progress(definition, display)
+    code: int | None = None
+    try:
+        with terminate_like_interrupt(), display:
+            for look in watch.looks():
+                progress.see(look)
+                if tail is not None:
+                    for task, line in tail.last(look) if look.ended else tail.news(look):
+                        display.note(f"{task} │ {line}")
+                code = exits.of_state(look.state)
+    except KeyboardInterrupt:
+        if not following.stop_on_interrupt:
+            _stderr(f"\nrun {run.instance} goes on\n{_come_back(workflow, run, following.profile)}")
+            return exits.INTERRUPTED
+        _stop(operations, run)
+        code = exits.STOPPED_RUN
+    except RunTimeoutError as error:
+        if following.stop_on_interrupt:
+            _stderr(f"run {run.instance} was not over after {following.timeout:g} s")
+            _stop(operations, run)
+        else:
+            _stderr(f"{error}\n{_come_back(workflow, run, following.profile)}")
+        code = exits.TIMED_OUT
+    except UnreachableError as error:
+        error.hint = f"{error.hint}; when the server is back:\n{_come_back(workflow, run, following.profile)}"
+        raise
+    outcome = patience(following).ask(lambda: operations.server.report(run, definition))
+    if code == exits.TIMED_OUT:
+        outcome.state = TIMEOUT
+    finish(display, outcome, following.report)
+    return code if code is not None else exits.of_state(outcome.state)
+
+
+def finish(display: RunDisplay, outcome: RunReport, report: Path | None) -> None:
+    """Write the report, if one is wanted, and print the summary; it quotes what a failed task itself wrote."""
+    from dsflow.dolphinscheduler.watch import own_output
+
+    if report is not None:
+        outcome.write(report)
+    tasks = [replace(task, log=own_output(task.log)) for task in outcome.tasks]
+    print(display.summary(replace(outcome, tasks=tasks)))
+
+
+def _stop(operations: Operations, run: Run) -> None:
+    _stderr(f"\nstopping run {run.instance}; once more Ctrl-C leaves at once")
+    word = operations.end(run, "STOP")
+    _stderr(f"run {run.instance}: {word}")
+
+
+def _come_back(workflow: Workflow, run: Run, profile: str | None) -> str:
+    number = str(run.instance)
+    return "\n".join(
+        f"  {what:<19}{again(workflow, command, profile, *arguments)}"
+        for what, command, arguments in (
+            ("how it stands:", "status", (number,)),
+            ("follow its logs:", "logs", ("--run", number, "--follow")),
+            ("stop it:", "stop", ("--run", number)),
+        )
+    )
+
+
+class Progress:
+    """Turns looks at a run into changes of its display."""
+
+    def __init__(self, definition: Definition, display: RunDisplay) -> None:
+        self._display = display
+        self._reports = {task.name: TaskReport(task.name, task.task_type) for task in definition.tasks}
+        self._since: dict[str, float] = {}
+
+    def see(self, look: Look) -> None:
+        """Show what changed since the last look."""
+        now = time.monotonic()
+        for name, state in look.states().items():
+            row = look.tasks[name]
+            report = self._reports.setdefault(name, TaskReport(name, str(row.get("taskType") or "")))
+            attempts = int(row.get("retryTimes") or 0) + 1
+            if (report.state, report.attempts) != (state, attempts):
+                report.state, report.attempts = state, attempts
+                report.seconds = now - self._since.setdefault(name, now)
+                self._display.update(report)
+
+
+@contextmanager
+def terminate_like_interrupt() -> Iterator[None]:
+    """Inside, SIGTERM (a CI job that is cancelled) interrupts as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

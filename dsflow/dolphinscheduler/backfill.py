@@ -1,0 +1,286 @@
+"""Running a workflow for dates in the past: DolphinScheduler's COMPLEMENT_DATA.
+
+One start makes many runs. Serially, the run of a date is made when that of the date before has ended SUCCESS; in
+parallel, the dates are dealt into N such chains, all begun at once. A chain ends at its first run without SUCCESS.
+The dates are those of the workflow's live schedule, or without one each midnight, both ends included.
+
+What a chain still has before it stands in each run's ``commandParam``: 3.2 lists the dates, 3.1 gives the first and the
+last one. On 3.1 with a live schedule the dates between are known to the server alone, so there the end is only certain
+when nothing has come for a while.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.runs import MARK, Runs, check_params, map_state
+from dsflow.dolphinscheduler.watch import Patience, RunTimeoutError
+from dsflow.errors import ParameterError, RunError
+from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS
+
+FORM = "%Y-%m-%d %H:%M:%S"
+GRACE = 15.0  # seconds without a new run after which a chain whose length is not known is over
+SEEN_RUNS = 100
+
+
+@dataclass(frozen=True)
+class DateRun:
+    """The run of one date.
+
+    Attributes:
+        date: ``YYYY-MM-DD HH:MM:SS``, the time that the run stands for.
+        instance: DolphinScheduler's id of the run; None for a date whose turn has not come.
+        state: of :mod:`dsflow.report`; SKIPPED when its turn can not come any more.
+        rest: the dates that follow in its chain; None when only the server knows.
+    """
+
+    date: str
+    instance: int | None
+    state: str
+    seconds: float = 0.0
+    rest: tuple[str, ...] | None = ()
+
+
+@dataclass
+class Backfill:
+    """A backfill that was started.
+
+    Attributes:
+        dates: all its dates, when they are known from the start.
+    """
+
+    project_code: int
+    workflow_code: int
+    trigger: int | None
+    mark: str
+    before: set[int]
+    parallel: int
+    dates: tuple[str, ...] | None
+    runs: dict[int, DateRun] = field(default_factory=dict)
+
+    def missing(self) -> set[str]:
+        """Dates that have no run yet, as far as dates are known."""
+        known = set(self.dates or ())
+        for run in self.runs.values():
+            known.update(run.rest or ())
+        return known - {r.date for r in self.runs.values()}
+
+    def hopeless(self) -> set[str]:
+        """Dates whose turn can not come, because an earlier one of their chain did not succeed."""
+        broken = [r for r in self.runs.values() if r.state in FINAL_STATES and r.state != SUCCESS]
+        return self.missing() & {date for run in broken for date in run.rest or ()}
+
+    @property
+    def going(self) -> bool:
+        """Whether one of its runs is going."""
+        return any(r.state not in FINAL_STATES for r in self.runs.values())
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing more can come."""
+        if self.going or not self.runs or self.missing() - self.hopeless():
+            return False
+        chains = min(self.parallel, len(self.dates)) if self.dates is not None else self.parallel
+        open_end = any(r.rest is None and r.state == SUCCESS for r in self.runs.values())
+        return not open_end and (self.dates is not None or len(self._heads()) >= chains)
+
+    def _heads(self) -> list[DateRun]:
+        later = {date for run in self.runs.values() for date in run.rest or ()}
+        return [r for r in self.runs.values() if r.date not in later]
+
+    def rows(self) -> list[DateRun]:
+        """Every date in order, those without a run included."""
+        hopeless = self.hopeless()
+        waiting = [DateRun(d, None, SKIPPED if d in hopeless else RUNNING) for d in self.missing()]
+        return sorted([*self.runs.values(), *waiting], key=lambda r: (r.date, r.instance or 0))
+
+    @property
+    def state(self) -> str:
+        """SUCCESS when each date succeeded, else the worst that happened, or RUNNING."""
+        if self.going:
+            return RUNNING
+        states = {r.state for r in self.runs.values()}
+        if FAILURE in states:
+            return FAILURE
+        return STOPPED if STOPPED in states else SUCCESS
+
+
+class Backfills:
+    """Starts backfills of one workflow and follows them."""
+
+    def __init__(self, server: Server, project: str, name: str) -> None:
+        self._server = server
+        self._rest = server.rest
+        self._runs = Runs(server.rest, server.profile)
+        self._project = project
+        self._name = name
+
+    def start(
+        self, definition: Definition, params: Mapping[str, str], first: datetime, last: datetime, parallel: int = 1
+    ) -> Backfill:
+        """Start it.
+
+        Args:
+            first: from when on, in the server's time zone.
+            last: until when, included.
+            parallel: how many chains run side by side.
+
+        Raises:
+            RunError: the workflow is not there, or offline.
+            ParameterError: the range is empty, or a parameter can not be set.
+        """
+        state = self._server.state(self._project, self._name)
+        if state.code is None:
+            raise RunError(f"project {self._project!r} has no workflow {self._name!r} on the server", hint="submit it")
+        if not state.online:
+            raise RunError(f"workflow {self._name!r} is offline on the server", hint="submit it with online=True")
+        check_params(definition, state, params)
+        dates = None if state.live_schedules else midnights(first, last)
+        if first > last or dates == ():
+            raise ParameterError(f"there is no date from {first} to {last}")
+        mark = uuid.uuid4().hex
+        # The server adds a second to the end (source, CronUtils.getSelfFireDateList, 3.1.5 and 3.2.2).
+        end = last - timedelta(seconds=1) if last - first > timedelta(seconds=1) else last
+        form = {
+            **self._runs._form(state, definition, params, mark if self._rest.series() < (3, 2) else ""),
+            "execType": "COMPLEMENT_DATA",
+            "scheduleTime": json.dumps(
+                {"complementStartDate": first.strftime(FORM), "complementEndDate": end.strftime(FORM)}
+            ),
+            "runMode": "RUN_MODE_PARALLEL" if parallel > 1 else "RUN_MODE_SERIAL",
+            "expectedParallelismNumber": parallel if parallel > 1 else "",
+            "complementDependentMode": "OFF_MODE",
+            "executionOrder": "ASC_ORDER",
+        }
+        rows = self._rest.newest_instances(state.project_code, state.code, SEEN_RUNS)
+        before = {int(r["id"]) for r in rows}
+        trigger = self._rest.start(state.project_code, form)
+        return Backfill(state.project_code, state.code, trigger, mark, before, parallel, dates)
+
+    def look(self, backfill: Backfill) -> bool:
+        """Read how far it is; gives whether anything changed."""
+        before = dict(backfill.runs)
+        for row in self._rows(backfill):
+            number = int(row["id"])
+            known = backfill.runs.get(number)
+            date = str(row.get("scheduleTime") or "")
+            rest = known.rest if known and known.date else self._rest_of(backfill, row, date)
+            state = map_state(str(row["state"]))
+            if date:  # a run has none in its first moment
+                backfill.runs[number] = DateRun(date, number, state, _seconds(row), rest)
+        return backfill.runs != before
+
+    def _rows(self, backfill: Backfill) -> list[JsonDict]:
+        project = backfill.project_code
+        if backfill.trigger is not None:
+            return self._rest.instances_of_trigger(project, backfill.trigger)
+        found = []
+        for row in self._rest.newest_instances(project, backfill.workflow_code, SEEN_RUNS):
+            number = int(row["id"])
+            if number in backfill.before:
+                continue
+            if number not in backfill.runs:
+                row = {**row, "commandParam": self._rest.instance(project, number).get("commandParam")}
+                if MARK not in str(row["commandParam"]) or backfill.mark not in str(row["commandParam"]):
+                    backfill.before.add(number)
+                    continue
+            found.append(row)
+        return found
+
+    def _rest_of(self, backfill: Backfill, row: JsonDict, date: str) -> tuple[str, ...] | None:
+        try:
+            param = json.loads(row.get("commandParam") or "{}")
+        except ValueError:
+            return None
+        if "complementScheduleDateList" in param:
+            return tuple(d for d in str(param["complementScheduleDateList"]).split(",") if d > date)
+        last = str(param.get("complementEndDate") or "")
+        if last and last <= date:
+            return ()
+        if backfill.dates is not None and last:
+            bound = (datetime.strptime(last, FORM) + timedelta(seconds=1)).strftime(FORM)
+            return tuple(d for d in backfill.dates if date < d <= bound)
+        return None
+
+    def follow(self, backfill: Backfill, patience: Patience, *, limit: float | None = None) -> Iterator[Backfill]:
+        """The backfill each time something changed, until nothing more comes.
+
+        Raises:
+            UnreachableError: the server does not answer for longer than ``patience`` allows.
+            RunTimeoutError: it took longer than ``limit`` seconds; it goes on.
+            RunError: no run appeared.
+        """
+        began = changed = patience.clock()
+        while True:
+            if patience.ask(lambda: self.look(backfill)):
+                changed = patience.clock()
+                yield backfill
+            if backfill.certain:
+                return
+            idle = patience.clock() - changed
+            if not backfill.runs and idle > 60:
+                raise RunError(
+                    "the server accepted the backfill, but made no run within 60 s",
+                    hint="is a master server running? Are there dates of the schedule between --from and --to?",
+                )
+            if backfill.runs and not backfill.going and idle > GRACE:
+                return
+            if limit is not None and patience.clock() - began > limit:
+                raise RunTimeoutError(f"the backfill was not over after {limit:g} s: it goes on")
+            patience.sleep(patience.poll)
+
+    def stop(self, backfill: Backfill) -> None:
+        """Stop the runs that are going; a chain does not go on after a stopped run."""
+        self.look(backfill)
+        for run in backfill.runs.values():
+            if run.state not in FINAL_STATES and run.instance is not None:
+                self._rest.execute(backfill.project_code, run.instance, "STOP")
+
+
+def midnights(first: datetime, last: datetime) -> tuple[str, ...]:
+    """Each midnight from ``first`` to ``last``, both included."""
+    day = datetime(first.year, first.month, first.day)
+    if day < first:
+        day += timedelta(days=1)
+    found = []
+    while day <= last:
+        found.append(day.strftime(FORM))
+        day += timedelta(days=1)
+    return tuple(found)
+
+
+def parse_date(text: str, *, end: bool = False) -> datetime:
+    """``YYYY-MM-DD`` or ``YYYY-MM-DD HH:MM:SS``.
+
+    Args:
+        end: a date alone means its last second, so that the whole day is in.
+
+    Raises:
+        ParameterError: it is neither.
+    """
+    for form in ("%Y-%m-%d", FORM):
+        try:
+            moment = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        return moment + timedelta(days=1, seconds=-1) if end and form == "%Y-%m-%d" else moment
+    raise ParameterError(f"{text!r} is not a date", hint="such as 2024-01-31, or '2024-01-31 06:00:00'")
+
+
+def run_now(clock: Callable[[], float] = time.time) -> datetime:
+    """The present moment; a backfill into the future would run at once with a wrong date."""
+    return datetime.fromtimestamp(clock())
+
+
+def _seconds(row: JsonDict) -> float:
+    start, end = row.get("startTime"), row.get("endTime")
+    if not start or not end:
+        return 0.0
+    return max(0.0, (datetime.strptime(str(end), FORM) - datetime.strptime(str(start), FORM)).total_seconds())

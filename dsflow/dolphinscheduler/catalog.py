@@ -1,0 +1,88 @@
+"""What workflows a server holds, and who deployed them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+from dsflow.definition import JsonDict
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.lock import PREFIX as LOCK_PREFIX
+from dsflow.dolphinscheduler.register import PREFIX, entries_of
+from dsflow.errors import RunError
+
+READERS = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """A workflow on a server.
+
+    Attributes:
+        state: ``ONLINE`` or ``OFFLINE``.
+        schedule: the crontab, with ``(offline)`` behind it when it is; '' without one.
+        changed: when it was last changed, in the server's words.
+        owner: the repository that deployed it; '' when none did.
+    """
+
+    project: str
+    name: str
+    code: int
+    state: str
+    version: int
+    schedule: str
+    changed: str
+    owner: str
+
+    def to_dict(self) -> JsonDict:
+        """As plain data."""
+        return asdict(self)
+
+
+def listing(server: Server, project: str | None = None) -> list[Row]:
+    """The workflows of one project, or of all that the user may see, by name; dsflow's own marks are left out.
+
+    Raises:
+        RunError: there is no such project.
+    """
+    server.rest.user()  # one log-in before there are many threads
+    codes = {str(p["name"]): int(p["code"]) for p in server.rest.projects()}
+    if project is not None:
+        if project not in codes:
+            raise RunError(
+                f"the server has no project {project!r}", hint=f"it has: {', '.join(sorted(codes)) or 'none'}"
+            )
+        codes = {project: codes[project]}
+    with ThreadPoolExecutor(READERS) as pool:
+        found = pool.map(lambda name: _project(server, name, codes[name]), sorted(codes))
+        return [row for rows in found for row in rows]
+
+
+def _project(server: Server, project: str, code: int) -> list[Row]:
+    rows = server.rest.workflows(code)
+    schedules = {int(s["processDefinitionCode"]): s for s in server.rest.project_schedules(code)} if rows else {}
+    owners: dict[int, str] = {}
+    for row in rows:
+        if str(row["name"]).startswith(PREFIX):
+            entries = entries_of(server.rest.workflow(code, int(row["code"])))
+            owners.update((e.code, str(row["name"]).removeprefix(PREFIX)) for e in entries)
+    return [
+        Row(
+            project,
+            str(row["name"]),
+            int(row["code"]),
+            str(row["releaseState"]),
+            int(row["version"]),
+            _schedule(schedules.get(int(row["code"]))),
+            str(row.get("updateTime") or ""),
+            owners.get(int(row["code"]), ""),
+        )
+        for row in sorted(rows, key=lambda r: str(r["name"]))
+        if not str(row["name"]).startswith((PREFIX, LOCK_PREFIX))
+    ]
+
+
+def _schedule(row: JsonDict | None) -> str:
+    if row is None:
+        return ""
+    return str(row["crontab"]) + ("" if row.get("releaseState") == "ONLINE" else " (offline)")

@@ -1,0 +1,128 @@
+"""Going back to an earlier version of a workflow, and deleting one: each verified by reading back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsflow.definition import JsonDict
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.errors import VerificationError
+from dsflow.dolphinscheduler.lock import submit_lock
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.submit import ServerState, workflow_url
+from dsflow.errors import RunError, ServerError
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What going back did."""
+
+    before: int
+    after: int
+    online: bool
+    live_schedules: int
+    url: str
+
+
+def held(server: Server, project: str, name: str) -> ServerState:
+    """What the server holds under a name.
+
+    Raises:
+        RunError: it holds no such workflow.
+    """
+    state = server.state(project, name)
+    if state.code is None:
+        raise RunError(f"the server has no workflow {project}/{name}", hint="dsflow list shows those that it has")
+    return state
+
+
+def versions(server: Server, project: str, name: str) -> tuple[int, list[JsonDict]]:
+    """The current version of a workflow, and all that the server keeps, newest first."""
+    state = held(server, project, name)
+    assert state.code is not None
+    return state.version, server.rest.versions(state.project_code, state.code)
+
+
+def rollback(server: Server, project: str, name: str, to: int | None = None) -> Rollback:
+    """Make an earlier version of a workflow the current one.
+
+    DolphinScheduler switches a workflow together with the versions of its tasks. It is taken offline for that; it and
+    its schedules come back as they were, also when switching fails.
+
+    Args:
+        to: the version; None means the one before the current one.
+
+    Raises:
+        RunError: there is no such workflow or version.
+        VerificationError: the server took the change and holds something else.
+    """
+    state = held(server, project, name)
+    rest, code = server.rest, state.code
+    assert code is not None
+    known = [int(v["version"]) for v in rest.versions(state.project_code, code)]
+    if to is None:
+        to = max((v for v in known if v < state.version), default=None)
+        if to is None:
+            raise RunError(f"{project}/{name} is at version {state.version}: there is none before it")
+    if to not in known:
+        raise RunError(f"{project}/{name} has no version {to}", hint=f"it has: {', '.join(map(str, known))}")
+    if to != state.version:
+        with submit_lock(rest, state.project_code, name):
+            _switch(rest, state, code, to)
+    after = held(server, project, name)
+    wrong = []
+    if after.version != to:
+        wrong.append(f"version: {after.version}, not {to}")
+    if after.online != state.online:
+        wrong.append("it is " + ("online" if after.online else "offline"))
+    if set(after.live_schedules) != set(state.live_schedules):
+        wrong.append(f"live schedules: {after.live_schedules}, not {state.live_schedules}")
+    if wrong:
+        raise VerificationError(f"{project}/{name} was to go back to version {to}, but:", wrong)
+    url = workflow_url(server.profile, state.project_code, code)
+    return Rollback(state.version, after.version, after.online, len(after.live_schedules), url)
+
+
+def _switch(rest: RestClient, state: ServerState, code: int, version: int) -> None:
+    project = state.project_code
+    if state.online:
+        rest.release(project, code, "OFFLINE")
+    try:
+        rest.switch_version(project, code, version)
+    finally:
+        if state.online:
+            rest.release(project, code, "ONLINE")
+            live = {int(s["id"]) for s in rest.schedules(project, code) if s.get("releaseState") == "ONLINE"}
+            for schedule in state.live_schedules:
+                if schedule not in live:
+                    rest.release_schedule(project, schedule, online=True)
+
+
+def delete_workflow(rest: RestClient, project: int, code: int) -> None:
+    """Delete a workflow with its schedules; it is taken offline first.
+
+    Raises:
+        ServerError: the server refuses, because another workflow uses it, for example; it is online again then, and so
+            are its schedules.
+    """
+    online = rest.workflow(project, code)["processDefinition"]["releaseState"] == "ONLINE"
+    schedules = rest.schedules(project, code)
+    live = [int(s["id"]) for s in schedules if s.get("releaseState") == "ONLINE"]
+    if online:
+        rest.release(project, code, "OFFLINE")
+    try:
+        for schedule in rest.schedules(project, code):
+            if schedule.get("releaseState") == "ONLINE":
+                rest.release_schedule(project, int(schedule["id"]), online=False)
+        if len(schedules) > 1:  # 3.1 lets one make several, and then fails to delete the workflow
+            for schedule in schedules[1:]:
+                rest.delete_schedule(project, int(schedule["id"]))
+        rest.delete_workflow(project, code)
+    except ServerError:
+        if online:
+            rest.release(project, code, "ONLINE")
+            kept = {int(s["id"]) for s in rest.schedules(project, code)}
+            for number in live:
+                if number in kept:
+                    rest.release_schedule(project, number, online=True)
+        raise

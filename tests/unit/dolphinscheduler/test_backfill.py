@@ -1,0 +1,76 @@
+"""When a backfill is over, and what could not be run."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from dsflow.dolphinscheduler.backfill import Backfill, Backfills, DateRun, midnights, parse_date
+from dsflow.errors import ParameterError
+
+DAYS = ("2024-01-01 00:00:00", "2024-01-02 00:00:00", "2024-01-03 00:00:00")
+
+
+def backfill(*runs: DateRun, dates: tuple[str, ...] | None = DAYS, parallel: int = 1) -> Backfill:
+    return Backfill(1, 2, None, "", set(), parallel, dates, {r.instance or 0: r for r in runs})
+
+
+def run(number: int, day: int, state: str, *rest: int, unknown: bool = False) -> DateRun:
+    return DateRun(DAYS[day], number, state, 0.0, None if unknown else tuple(DAYS[r] for r in rest))
+
+
+@pytest.mark.parametrize(
+    ("found", "certain", "state"),
+    [
+        (backfill(), False, "SUCCESS"),
+        (backfill(run(1, 0, "RUNNING", 1, 2)), False, "RUNNING"),
+        (backfill(run(1, 0, "SUCCESS", 1, 2)), False, "SUCCESS"),  # the next one is about to come
+        (backfill(run(1, 0, "FAILURE", 1, 2)), True, "FAILURE"),
+        (backfill(run(1, 0, "SUCCESS", 1, 2), run(2, 1, "STOPPED", 2)), True, "STOPPED"),
+        (backfill(run(1, 0, "SUCCESS", 1, 2), run(2, 1, "SUCCESS", 2), run(3, 2, "SUCCESS")), True, "SUCCESS"),
+        (backfill(run(1, 0, "FAILURE", 1), parallel=2), False, "FAILURE"),  # the other chain has not begun
+        (backfill(run(1, 0, "FAILURE", 1), run(2, 2, "SUCCESS"), parallel=2), True, "FAILURE"),
+        (backfill(run(1, 0, "SUCCESS", unknown=True), dates=None), False, "SUCCESS"),
+        (backfill(run(1, 0, "SUCCESS"), dates=None), True, "SUCCESS"),
+        (backfill(run(1, 0, "SUCCESS"), dates=None, parallel=2), False, "SUCCESS"),
+    ],
+)
+def test_when_it_is_over(found: Backfill, certain: bool, state: str) -> None:
+    assert (found.certain, found.state) == (certain, state)
+
+
+def test_dates_whose_turn_can_not_come() -> None:
+    found = backfill(run(1, 0, "SUCCESS", 1, 2), run(2, 1, "FAILURE", 2))
+    assert [(r.date[:10], r.state) for r in found.rows()] == [
+        ("2024-01-01", "SUCCESS"), ("2024-01-02", "FAILURE"), ("2024-01-03", "SKIPPED"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("param", "dates", "rest"),
+    [
+        ({"complementScheduleDateList": ",".join(DAYS)}, None, DAYS[1:]),
+        ({"complementStartDate": DAYS[0], "complementEndDate": DAYS[2]}, DAYS, DAYS[1:]),
+        ({"complementStartDate": DAYS[0], "complementEndDate": DAYS[2]}, None, None),
+        ({"complementStartDate": DAYS[0], "complementEndDate": DAYS[0]}, None, ()),
+        ({"complementStartDate": DAYS[0], "complementEndDate": "2024-01-02 23:59:58"}, DAYS, DAYS[1:2]),
+    ],
+)
+def test_what_follows_a_run(param: dict[str, str], dates: Any, rest: Any) -> None:
+    row = {"commandParam": json.dumps(param)}
+    assert Backfills._rest_of(None, backfill(dates=dates), row, DAYS[0]) == rest  # type: ignore[arg-type]
+
+
+def test_dates() -> None:
+    assert parse_date("2024-01-31") == datetime(2024, 1, 31)
+    assert parse_date("2024-02-29", end=True) == datetime(2024, 2, 29, 23, 59, 59)
+    assert parse_date("2024-01-31 06:00:00", end=True) == datetime(2024, 1, 31, 6)
+    assert midnights(datetime(2024, 1, 1), datetime(2024, 1, 3, 23, 59, 59)) == DAYS
+    assert midnights(datetime(2024, 1, 1, 0, 0, 1), datetime(2024, 1, 2)) == DAYS[1:2]
+    assert midnights(datetime(2024, 1, 2), datetime(2024, 1, 1)) == ()
+    for text in ("31.1.2024", "2024-02-30", ""):
+        with pytest.raises(ParameterError, match="is not a date"):
+            parse_date(text)
