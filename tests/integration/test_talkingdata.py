@@ -15,7 +15,6 @@ import pytest
 
 from dsflow.embedded.server import EmbeddedServer
 from dsflow.serving import PredictionServer
-
 from tests.integration.conftest import CLIENTS, TENANT, Running
 
 CLICK = {

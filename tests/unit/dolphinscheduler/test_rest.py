@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import httpx
@@ -12,7 +15,7 @@ import pytest
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.dolphinscheduler.lock import lock_name, submit_lock
+from dsflow.dolphinscheduler.lock import Lock, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.names import server_names
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import UnreachableError
@@ -200,40 +203,101 @@ class Locks:
     """The part of a server that a lock needs."""
 
     def __init__(self) -> None:
-        self.held: dict[str, int] = {}
+        self.held: dict[str, dict[str, Any]] = {}
         self.next = 1
         self.now = 0.0
 
     def create_empty_workflow(self, project: int, name: str, description: str) -> int:
         if name in self.held:
             raise RefusedError("create", "already exists", code=10168)
-        self.held[name] = self.next
+        self.held[name] = {"name": name, "code": self.next, "description": description}
         self.next += 1
-        return self.held[name]
+        return self.next - 1
 
-    def workflow_code(self, project: int, name: str) -> int | None:
-        return self.held.get(name)
+    def pages(self, path: str, doing: str, *, searchVal: str) -> list[dict[str, Any]]:
+        return [row for name, row in self.held.items() if searchVal in name]
 
     def delete_workflow(self, project: int, code: int) -> None:
-        self.held = {n: c for n, c in self.held.items() if c != code}
+        self.held = {n: r for n, r in self.held.items() if r["code"] != code}
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
+    def lock(self, workflow: str = "w") -> AbstractContextManager[Lock]:
+        return submit_lock(cast(RestClient, self), 1, workflow, sleep=self.sleep, clock=lambda: self.now)
 
-def test_a_lock_is_held_let_go_and_taken_over() -> None:
-    locks: Any = Locks()
-    with submit_lock(locks, 1, "w", sleep=locks.sleep, clock=lambda: locks.now):
-        assert locks.held == {lock_name("w"): 1}
-        with submit_lock(locks, 1, "another", sleep=locks.sleep, clock=lambda: locks.now):
+    def left_behind(self, **changes: Any) -> None:
+        """As by a process that was killed, or is about to be."""
+        with self.lock() as lock:
+            lock.keep = True
+        self.held[lock_name("w")].update(changes)
+
+
+def test_a_lock_is_held_and_let_go() -> None:
+    locks = Locks()
+    with locks.lock():
+        assert list(locks.held) == [lock_name("w")]
+        with locks.lock("another"):
             assert len(locks.held) == 2
     assert (locks.held, locks.now) == ({}, 0.0)
-    locks.held = {lock_name("w"): 99}
-    with submit_lock(locks, 1, "w", sleep=locks.sleep, clock=lambda: locks.now):
-        assert 120 < locks.now < 122
-    with pytest.raises(KeyboardInterrupt), submit_lock(locks, 1, "w", sleep=locks.sleep, clock=lambda: locks.now):
+    with pytest.raises(KeyboardInterrupt), locks.lock():
         raise KeyboardInterrupt
     assert locks.held == {}
+
+
+def test_a_lock_of_the_unknown_is_waited_for_and_taken_over() -> None:
+    locks = Locks()
+    locks.left_behind(description="")
+    with locks.lock() as lock:
+        assert 120 < locks.now < 122
+        assert (lock.taken_over, lock.waited > 119) == ("somebody", True)
+    assert locks.held == {}
+
+
+def test_a_lock_of_the_dead_is_taken_over_sooner() -> None:
+    locks = Locks()
+    locks.left_behind()
+    assert is_dead(locks.held[lock_name("w")])
+    with locks.lock() as lock:
+        assert 10 < locks.now < 12
+        assert lock.taken_over.endswith(f"process {os.getpid()}")
+        assert not is_dead(locks.held[lock_name("w")])
+    assert locks.held == {}
+
+
+def test_of_another_machine_nobody_is_known_to_be_dead() -> None:
+    locks = Locks()
+    locks.left_behind()
+    text = locks.held[lock_name("w")]["description"]
+    assert is_dead({"description": re.sub(r"process \d+", "process 99999999", text)})
+    assert not is_dead({"description": re.sub(r"process \d+", "process 1", text)})
+    assert not is_dead({"description": re.sub(r"\(\w+/", "(other/", text)})
+
+
+def test_a_lock_whose_answers_were_lost() -> None:
+    locks = Locks()
+    create, delete = locks.create_empty_workflow, locks.delete_workflow
+    answers = iter([UnreachableError("lost"), UnreachableError("lost")])
+
+    def lose(what: Callable[..., Any]) -> Callable[..., Any]:
+        def losing(*arguments: Any) -> Any:
+            result = what(*arguments)
+            for error in answers:
+                raise error
+            return result
+
+        return losing
+
+    locks.create_empty_workflow, locks.delete_workflow = lose(create), lose(delete)  # type: ignore[method-assign]
+    with locks.lock() as lock:
+        assert lock.code == locks.held[lock_name("w")]["code"]
+    assert (locks.held, lock.stuck) == ({}, False)
+
+
+def test_the_lock_of_a_long_name() -> None:
+    one, other = ("w" * 254 + end for end in "ab")
+    assert lock_name(one) != lock_name(other)
+    assert len(lock_name(one)) == 255
 
 
 def test_a_lock_that_cannot_be_made_is_an_error() -> None:
