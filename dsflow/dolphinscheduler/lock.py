@@ -4,28 +4,92 @@ DolphinScheduler does not keep two updates of the same workflow apart: seen on 3
 the other's edges, and a task version was stored twice, after which the server refused every further update of that
 workflow for good (TooManyResultsException). Nothing in its API locks, but within a project the database allows a
 workflow's name only once: whoever manages to make an empty workflow of an agreed name has the lock, and deletes it.
+
+The lock's name holds the workflow's, so that the look-up of the workflow finds its lock too, without one more request.
+Its description says who holds it: a holder that is known to be dead (same machine, no such process) need not be waited
+for as long as one that may be alive. A lock that was left behind is the sign of a submit that was cut short.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import random
+import re
+import socket
+import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.errors import ServerError
+from dsflow.errors import ServerError, UnreachableError
 
 NAME_EXISTS = 10168
+CREATE_FAILED = 10105  # so it says when two were made at once and the database took one: seen on 3.1.5
 PATIENCE = 120.0  # a submit takes seconds; a lock that is older was left behind by one that was killed
-POLL = 0.3
+GRACE = 10.0  # after the death of a holder: the server may still be at work on its last request
+POLL = 0.2
+ATTEMPTS = 3
 PREFIX = "dsflow lock "
+MAX_NAME = 255
+
+_HOLDER = re.compile(r"by (\S+), process (\d+) \((\w+)/(\w+)\)")
+_held: set[str] = set()  # the tokens of the locks that this process holds
+
+
+@dataclass
+class Lock:
+    """A lock that is held.
+
+    Attributes:
+        taken_over: '' or who left it behind, in words.
+        waited: seconds that another holder was waited for.
+        keep: leave it behind when leaving: what was begun is not finished, and the next submit is to know.
+        stuck: after leaving: it could not be removed.
+    """
+
+    code: int
+    token: str
+    taken_over: str = ""
+    waited: float = 0.0
+    keep: bool = False
+    stuck: bool = False
 
 
 def lock_name(workflow: str) -> str:
     """The name of the workflow that stands for the lock of another one."""
-    return PREFIX + hashlib.sha256(workflow.encode()).hexdigest()[:16]
+    name = PREFIX + workflow
+    if len(name) <= MAX_NAME:
+        return name
+    return name[: MAX_NAME - 17] + " " + hashlib.sha256(workflow.encode()).hexdigest()[:16]
+
+
+def holder(row: JsonDict) -> str:
+    """Who holds a lock, in words."""
+    found = _HOLDER.search(row.get("description") or "")
+    return f"{found[1]}, process {found[2]}" if found else "somebody"
+
+
+def is_dead(row: JsonDict) -> bool:
+    """Whether the holder of a lock is known not to be at work any more."""
+    found = _HOLDER.search(row.get("description") or "")
+    if found is None or found[3] != _machine() or sys.platform == "win32":
+        return False
+    pid = int(found[2])
+    if pid == os.getpid():
+        return found[4] not in _held
+    try:
+        os.kill(pid, 0)  # asks only whether it is there
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextmanager
@@ -34,52 +98,120 @@ def submit_lock(
     project: int,
     workflow: str,
     *,
+    grace: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[None]:
+) -> Iterator[Lock]:
     """Hold the lock of a workflow; wait for whoever holds it now.
 
-    A lock that one and the same holder has had for two minutes is taken over.
+    A lock that one and the same holder has had for two minutes is taken over; that of a dead process sooner.
+
+    Args:
+        grace: seconds that the server may still be at work for a holder that is dead.
 
     Raises:
         RefusedError: the user may not make workflows in this project.
     """
-    code = _acquire(rest, project, workflow, sleep, clock)
+    lock = _acquire(rest, project, workflow, GRACE if grace is None else grace, sleep, clock)
     try:
-        yield
+        yield lock
     finally:
-        try:
-            rest.delete_workflow(project, code)
-        except ServerError:
-            # What was done under the lock counts; the lock itself is taken over by the next submit.
-            pass
+        _held.discard(lock.token)
+        if not lock.keep:
+            _release(rest, project, lock, sleep)
+
+
+def find_lock(rest: RestClient, project: int, workflow: str) -> JsonDict | None:
+    """The lock of a workflow, as the server lists it, or None."""
+    name = lock_name(workflow)
+    path = f"/projects/{project}/process-definition"
+    for row in rest.pages(path, f"look for the lock of workflow {workflow!r}", searchVal=name):
+        if row["name"] == name:
+            return row
+    return None
 
 
 def _acquire(
-    rest: RestClient, project: int, workflow: str, sleep: Callable[[float], None], clock: Callable[[], float]
-) -> int:
-    name = lock_name(workflow)
-    description = f"Held for seconds while dsflow submits {workflow!r}."[:255]
-    seen: int | None = None
-    since = clock()
-    while True:
-        try:
-            return rest.create_empty_workflow(project, name, description)
-        except RefusedError as error:
-            holder = rest.workflow_code(project, name)
-            if holder is None:
-                if error.code != NAME_EXISTS:
-                    raise
-                continue  # let go between our two questions
-        if holder != seen:
-            seen, since = holder, clock()
-        elif clock() - since > PATIENCE:
-            _take_over(rest, project, holder)
-        sleep(POLL)
-
-
-def _take_over(rest: RestClient, project: int, holder: int) -> None:
+    rest: RestClient,
+    project: int,
+    workflow: str,
+    grace: float,
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> Lock:
+    token = uuid.uuid4().hex[:12]
+    description = (
+        f"Held for seconds while dsflow submits the workflow, by {socket.gethostname() or 'unknown'}, "
+        f"process {os.getpid()} ({_machine()}/{token})."
+    )
+    name, began, failures = lock_name(workflow), clock(), 0
+    lock, seen, since = Lock(0, token), 0, began
+    _held.add(token)
     try:
-        rest.delete_workflow(project, holder)
+        while True:
+            try:
+                lock.code = rest.create_empty_workflow(project, name, description)
+                break
+            except UnreachableError:
+                failures += 1  # whether the server got it is for the next look to tell
+                if failures == ATTEMPTS:
+                    raise
+                sleep(POLL)
+            except RefusedError as error:
+                if error.code != NAME_EXISTS and find_lock(rest, project, workflow) is None:
+                    failures += 1
+                    if error.code != CREATE_FAILED or failures == ATTEMPTS:
+                        raise
+                    sleep(POLL)
+            # One look is half of what one more attempt costs, and an attempt fills the server's log.
+            while (row := find_lock(rest, project, workflow)) is not None:
+                if token in (row.get("description") or ""):
+                    lock.code = int(row["code"])  # our own, whose answer was lost
+                    return lock
+                lock.waited = clock() - began
+                if int(row["code"]) != seen:
+                    seen, since = int(row["code"]), clock()
+                elif clock() - since > (grace if is_dead(row) else PATIENCE):
+                    if _remove(rest, project, seen):
+                        lock.taken_over = holder(row)
+                    break
+                sleep(random.uniform(POLL, 2 * POLL))
+    except BaseException:
+        _held.discard(token)
+        raise
+    return lock
+
+
+def _remove(rest: RestClient, project: int, code: int) -> bool:
+    try:
+        rest.delete_workflow(project, code)
     except RefusedError:
-        pass  # its holder, or another one who waits, was faster
+        return False  # its holder, or another one who waits, was faster
+    return True
+
+
+def _release(rest: RestClient, project: int, lock: Lock, sleep: Callable[[float], None]) -> None:
+    """What was done under the lock counts: if it can not be removed, the next submit takes it over."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            rest.delete_workflow(project, lock.code)
+            return
+        except UnreachableError:
+            if attempt < ATTEMPTS:
+                sleep(POLL)
+        except ServerError:
+            lock.stuck = attempt == 1  # else the attempt before did it, and only its answer was lost
+            return
+    lock.stuck = True
+
+
+def _machine() -> str:
+    """Tells the places apart within which a process number means something."""
+    parts = [socket.gethostname(), str(uuid.getnode())]
+    try:
+        parts.append(os.readlink("/proc/self/ns/pid"))
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            parts.append(file.read().strip())
+    except OSError:  # no Linux
+        pass
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]

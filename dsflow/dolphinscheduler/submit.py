@@ -19,7 +19,7 @@ from dsflow.dolphinscheduler.checks import check_before_writing
 from dsflow.dolphinscheduler.errors import DriftError, VerificationError
 from dsflow.dolphinscheduler.fingerprint import fingerprint, record, recorded
 from dsflow.dolphinscheduler.gateway import Gateway, WorkflowCall
-from dsflow.dolphinscheduler.lock import submit_lock
+from dsflow.dolphinscheduler.lock import GRACE, Lock, holder, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.rest import RestClient
@@ -27,6 +27,7 @@ from dsflow.errors import DsflowError, ServerError, UnreachableError
 
 SETTLE_CHECKS = 20
 SETTLE_PAUSE = 0.5  # seconds
+GRACE_PER_TASK = 0.05  # seconds that the server may need for a task, with much to spare
 
 _SENT_TASK_FIELDS = (
     "code", "name", "version", "description", "delayTime", "taskType", "taskParams", "flag", "isCache", "taskPriority",
@@ -43,6 +44,7 @@ class ServerState:
         code: None when there is no such workflow.
         raw: the server's answer to reading it.
         schedules: its schedules, as the server gives them.
+        lock: the lock of a submit that is under way or was cut short; see :mod:`dsflow.dolphinscheduler.lock`.
     """
 
     project_code: int
@@ -50,6 +52,7 @@ class ServerState:
     raw: JsonDict = field(default_factory=dict)
     schedules: list[JsonDict] = field(default_factory=list)
     definition: Definition | None = None
+    lock: JsonDict | None = field(default=None, compare=False)
 
     @property
     def online(self) -> bool:
@@ -138,14 +141,22 @@ class Submitter:
             return ServerState(NO_PROJECT)
         return self._read(code, project, name, names or server_names(self._rest))
 
-    def _read(self, project_code: int, project: str, name: str, names: Names, code: int | None = None) -> ServerState:
-        code = code or self._rest.workflow_code(project_code, name)
-        if code is None:
-            return ServerState(project_code)
+    def _read(self, project_code: int, project: str, name: str, names: Names) -> ServerState:
+        row, lock = self._look_up(project_code, name)
+        if row is None:
+            return ServerState(project_code, lock=lock)
+        code = int(row["code"])
         raw = self._rest.workflow(project_code, code)
         schedules = self._rest.schedules(project_code, code)
         definition = codec.from_server(raw, project, names, schedules[0] if schedules else None)
-        return ServerState(project_code, code, raw, schedules, definition)
+        return ServerState(project_code, code, raw, schedules, definition, lock)
+
+    def _look_up(self, project_code: int, name: str) -> tuple[JsonDict | None, JsonDict | None]:
+        """The rows of the workflow and of its lock in the project's list of workflows, by one request."""
+        path = f"/projects/{project_code}/process-definition"
+        rows = list(self._rest.pages(path, f"look for workflow {name!r}", searchVal=name))
+        found = {row["name"]: row for row in rows}
+        return found.get(name), found.get(lock_name(name))
 
     def plan(self, definition: Definition) -> Plan:
         """What :meth:`submit` would do; nothing is written."""
@@ -182,36 +193,65 @@ class Submitter:
             RefusedError: the server refused; the workflow's state was restored.
             VerificationError: the server took the change and holds something else.
         """
-        state = self.read(definition.project, definition.name)
+        names = server_names(self._rest)
+        state = self.read(definition.project, definition.name, names)
         plan = self._plan(definition, state)
-        if plan.is_empty:
-            return self._result(definition, state, plan, written=False, notes=plan.notes)
-        self._refuse(definition, state, plan, overwrite)
-        project = state.project_code
-        if project == NO_PROJECT:
-            project = self._rest.create_project(definition.project, "")
-        with submit_lock(self._rest, project, definition.name, sleep=self._sleep):
-            return self._submit(definition, overwrite)
+        if plan.is_empty and not (state.lock and is_dead(state.lock)):
+            notes = plan.notes
+            if state.lock is not None:
+                notes += (f"another submit of this workflow is under way ({holder(state.lock)})",)
+            return self._result(definition, state, plan, written=False, notes=notes)
+        if not plan.is_empty:
+            self._refuse(definition, state, plan, overwrite, names)
+        project = self._made_project(definition.project) if state.project_code == NO_PROJECT else state.project_code
+        grace = GRACE + GRACE_PER_TASK * len(definition.tasks)
+        with submit_lock(self._rest, project, definition.name, grace=grace, sleep=self._sleep) as lock:
+            result = self._submit(definition, overwrite, lock, replace(state, project_code=project), plan, names)
+        if lock.stuck:
+            note = f"workflow {lock_name(definition.name)!r}, the lock, could not be removed: the next submit does it"
+            result = replace(result, notes=(*result.notes, note))
+        return result
 
-    def _refuse(self, definition: Definition, state: ServerState, plan: Plan, overwrite: bool) -> None:
+    def _made_project(self, project: str) -> int:
+        try:
+            return self._rest.create_project(project, "")
+        except ServerError:
+            code = self._rest.project_code(project)  # another submit may have been faster
+            if code is None:
+                raise
+            return code
+
+    def _refuse(
+        self, definition: Definition, state: ServerState, plan: Plan, overwrite: bool, names: Names | None = None
+    ) -> None:
         """Raise for everything that speaks against writing."""
         if plan.drift and not overwrite:
-            raise DriftError(plan.drift, hint="look at the plan; submit --overwrite replaces what is there")
-        names = server_names(self._rest)
+            raise DriftError(
+                plan.drift,
+                hint="look at the plan; submit --overwrite-drift (deploy --overwrite) replaces what is there",
+            )
+        names = names or server_names(self._rest)
         check_before_writing(self._rest, self._profile, definition, state.project_code, names, plan)
         codes = {task.name: 1 for task in definition.tasks}
         codec.tasks_to_server(definition, codes, names, self._rest.series())
 
-    def _submit(self, definition: Definition, overwrite: bool) -> SubmitResult:
-        names = server_names(self._rest)
-        state = self.read(definition.project, definition.name, names)
-        plan = self._plan(definition, state)  # anew: whoever held the lock before us may have changed everything
+    def _submit(
+        self, definition: Definition, overwrite: bool, lock: Lock, before: ServerState, checked: Plan, names: Names
+    ) -> SubmitResult:
+        """Under the lock. ``before`` was read and ``checked`` was planned and checked before we had it."""
+        if lock.waited or lock.taken_over or self._changed(before, definition.name):
+            names = server_names(self._rest)
+            state = self._read(before.project_code, definition.project, definition.name, names)
+        else:
+            state = before
+        plan = self._plan(definition, state)
+        notes = (*plan.notes, *_history(lock, state))
         if plan.is_empty:
-            return self._result(definition, state, plan, written=False, notes=plan.notes)
-        self._refuse(definition, state, plan, overwrite)
+            return self._result(definition, state, plan, written=False, notes=notes)
+        if state is not before or checked.is_empty:
+            self._refuse(definition, state, plan, overwrite, names)
         codes = self._settle_codes(definition, state, plan)
         tasks = self._tasks(definition, state, plan, codes, names)
-        notes = plan.notes
         try:
             if plan.changes_content or any(c.field == "tenant" for c in plan.workflow):
                 with self._open_gateway() as gateway:
@@ -228,9 +268,19 @@ class Submitter:
                     self._rest.release(state.project_code, code, definition.release_state)
             self._apply_schedule(definition, state, plan, code, names)
         except BaseException as error:  # also when the user interrupts: nothing may be left offline
-            self._after_failure(definition, state, error)
+            lock.keep = not self._after_failure(definition, state, error)
             raise
-        return self._verified(definition, plan, code, notes)
+        return self._verified(definition, state.project_code, plan, code, notes, names)
+
+    def _changed(self, before: ServerState, name: str) -> bool:
+        """Whether the server holds something else than a moment ago, by two small requests."""
+        row, _ = self._look_up(before.project_code, name)
+        if row is None or before.code is None:
+            return (row is None) != (before.code is None)
+        process = before.raw["processDefinition"]
+        if any(row.get(key) != process.get(key) for key in ("code", "version", "releaseState", "updateTime")):
+            return True
+        return self._rest.schedules(before.project_code, before.code) != before.schedules
 
     def _outcome(self, definition: Definition, error: UnreachableError) -> int:
         """The connection broke during the call: the workflow's code if the server carries it out all the same.
@@ -343,8 +393,10 @@ class Submitter:
 
     # ---------------------------------------------------------------- afterwards
 
-    def _verified(self, definition: Definition, plan: Plan, code: int, notes: tuple[str, ...]) -> SubmitResult:
-        state = self.read(definition.project, definition.name)
+    def _verified(
+        self, definition: Definition, project: int, plan: Plan, code: int, notes: tuple[str, ...], names: Names
+    ) -> SubmitResult:
+        state = self._read(project, definition.project, definition.name, names)
         left = self._plan(definition, state)
         if state.code != code or not left.is_empty:
             raise VerificationError(
@@ -355,23 +407,30 @@ class Submitter:
             )
         return self._result(definition, state, plan, written=True, notes=notes)
 
-    def _after_failure(self, definition: Definition, before: ServerState, error: BaseException) -> None:
-        """Restore the release state and the live schedules of a workflow that a failed update left offline."""
-        if before.code is None or not before.online:
-            return
+    def _after_failure(self, definition: Definition, before: ServerState, error: BaseException) -> bool:
+        """Restore the release state and the live schedules of a workflow that a failed update left offline.
+
+        Gives:
+            Whether nothing is left half done: if so, the lock need not tell the next submit.
+        """
         try:
             after = self.read(definition.project, definition.name)
+            if before.code is None or not before.online:  # nothing to restore; but is it as it was?
+                return (after.code, after.raw, after.schedules) == (before.code, before.raw, before.schedules)
             if not after.online:
                 self._rest.release(before.project_code, before.code, "ONLINE")
             self._bring_online(before.project_code, before.code, before.live_schedules)
             _add_hint(error, "the workflow is online as before")
+            return True
         except ServerError as second:
-            lost = "and its schedule " if before.live_schedules else ""
-            _add_hint(
-                error,
-                f"the workflow {lost}may now be offline, and could not be set online again ({second.message}); "
-                "submitting again finishes it",
-            )
+            if before.code is not None and before.online:
+                lost = "and its schedule " if before.live_schedules else ""
+                _add_hint(
+                    error,
+                    f"the workflow {lost}may now be offline, and could not be set online again ({second.message}); "
+                    "submitting again finishes it",
+                )
+            return False
 
     def _result(
         self, definition: Definition, state: ServerState, plan: Plan, *, written: bool, notes: tuple[str, ...]
@@ -386,6 +445,21 @@ class Submitter:
             version=state.version,
             notes=notes,
         )
+
+
+def _history(lock: Lock, state: ServerState) -> tuple[str, ...]:
+    """What whoever had the lock before us left, in words."""
+    if lock.taken_over:
+        left = []
+        if state.code is not None and not state.online:
+            left.append("the workflow offline")
+        if state.schedules and not state.live_schedules:
+            left.append("its schedule offline")
+        found = " and ".join(left) or "nothing undone but its lock"
+        return (f"an earlier submit ({lock.taken_over}) was cut short; it had left {found}",)
+    if lock.waited > 0:
+        return (f"waited {lock.waited:.1f} s for another submit of this workflow",)
+    return ()
 
 
 def drift(state: ServerState) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -166,6 +167,14 @@ def project(server: Server, request: pytest.FixtureRequest) -> str:
     name = f"{request.node.originalname}-{os.urandom(3).hex()}"
     server.bootstrap(project=name, say=lambda line: None)
     return name
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
