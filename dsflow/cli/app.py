@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsflow.cli import catalog, deploy, project, runs, servers, workflow_commands
+from dsflow.cli import catalog, deploy, doctor, project, runs, servers, transfer, workflow_commands
 from dsflow.cli.loading import load_workflow
 
 if TYPE_CHECKING:
@@ -35,10 +35,17 @@ def build_app(workflow: Workflow | None) -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (*workflow_commands.COMMANDS, *runs.COMMANDS):
+    for command in (*workflow_commands.COMMANDS, *runs.COMMANDS, *transfer.WORKFLOW_COMMANDS):
         app.command(command.__name__.rstrip("_"))(_bind(command, workflow))
     if workflow is None:
-        for function in (*deploy.COMMANDS, *catalog.COMMANDS, *project.COMMANDS, *servers.COMMANDS):
+        for function in (
+            *deploy.COMMANDS,
+            *catalog.COMMANDS,
+            *transfer.COMMANDS,
+            *project.COMMANDS,
+            *doctor.COMMANDS,
+            *servers.COMMANDS,
+        ):
             app.command(function.__name__.rstrip("_"))(function)
         app.callback()(_program)
     else:

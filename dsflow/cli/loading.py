@@ -1,4 +1,4 @@
-"""Finds the workflows that a pipeline file declares."""
+"""Finds the workflows that a pipeline file declares, in Python or in YAML."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ def load_workflows(path: Path) -> list[Workflow]:
     """
     if not path.is_file():
         raise DeclarationError(f"there is no pipeline file {path}")
+    if path.suffix in (".yaml", ".yml"):
+        from dsflow.source.yaml_form import load_yaml
+
+        return load_yaml(path)
     if path.suffix != ".py":
-        raise DeclarationError(f"{path} is not a Python file")
+        raise DeclarationError(f"{path} is neither a Python file nor a YAML file")
     name = f"dsflow_pipeline_{path.stem}_{abs(hash(path.resolve()))}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:

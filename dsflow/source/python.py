@@ -1,0 +1,340 @@
+"""Declaration -> the text of a Python file that declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dsflow.definition import Definition
+from dsflow.errors import DsflowError
+from dsflow.params import Reference, property_type
+from dsflow.source.conditions import Comparison, Expression, Joined, Negated, parse
+from dsflow.source.declaration import (
+    Branch,
+    Depends,
+    Ended,
+    Group,
+    ParamRef,
+    TaskDeclaration,
+    TaskRef,
+    TypedParam,
+    WorkflowDeclaration,
+    implied_edges,
+    in_order,
+    references,
+)
+from dsflow.source.errors import SourceError
+from dsflow.source.from_definition import declare, differences
+from dsflow.source.layout import WIDTH, Code, Node, block, call, listing, literal, mapping, render, string
+from dsflow.source.names import Identifiers, is_attribute
+
+# arguments that hold a text of several lines, and how the constant that holds it is called
+_TEXTS = {"script": "script", "body": "script", "sql": "sql", "raw_sql": "sql"}
+_POSITIONAL = {
+    "Shell": ("script",),
+    "Python": ("body",),
+    "OpenMLDB": ("sql", "mode"),
+    "Http": ("method", "url"),
+    "Sql": ("datasource", "sql"),
+    "Switch": ("branches",),
+    "Conditions": ("when",),
+    "Dependent": ("on",),
+    "SubWorkflow": ("runs",),
+    "RawTask": ("task_type", "fields"),
+}
+_LAST = ("extra",)
+
+
+def python_source(definition: Definition) -> str:
+    """A Python file that declares this workflow.
+
+    What the file compiles to is compared with the Definition before it is given out.
+
+    Raises:
+        SourceError: it can not be declared, or not exactly.
+    """
+    text = _Writer(declare(definition)).text()
+    _prove(text, definition)
+    return text
+
+
+def _prove(text: str, definition: Definition) -> None:
+    from dsflow.workflow import Workflow
+
+    scope: dict[str, Any] = {"__name__": "dsflow_imported"}
+    try:
+        exec(compile(text, "<imported>", "exec"), scope)
+        workflow = scope["wf"]
+        assert isinstance(workflow, Workflow)
+        left = differences(definition, workflow.definition())
+    except (DsflowError, SyntaxError) as error:
+        raise SourceError(f"the source of workflow {definition.name!r} does not run: {error}") from error
+    if left:
+        raise SourceError(
+            f"the source of workflow {definition.name!r} would not declare it exactly:"
+            + "".join(f"\n  - {line}" for line in left)
+        )
+
+
+class _Writer:
+    def __init__(self, declaration: WorkflowDeclaration) -> None:
+        self.declaration = declaration
+        self.tasks = in_order(declaration)
+        self.owners = declaration.owners()
+        self.imports: set[str] = {"Workflow"}
+        self.datetime = False
+        self.constants: list[tuple[str, str]] = []
+        from dsflow.source.build import KINDS
+
+        taken = ["wf", "datetime", "Workflow", "Schedule", "Param", "Condition", *KINDS]
+        taken += ["DependsOn", "all_of", "any_of", "succeeded", "failed"]
+        self.identifiers = Identifiers(taken)
+        named = self._named()
+        self.variables = {
+            task.name: self.identifiers.new(task.name, "task") for task in declaration.tasks if task.name in named
+        }
+        self.known = self._references()
+
+    def _named(self) -> set[str]:
+        """Tasks that something refers to, so that they need a variable."""
+        named = {name for edge in self.declaration.edges for name in edge}
+        for task in self.declaration.tasks:
+            for reference in references(list(task.fields.values())):
+                if isinstance(reference, TaskRef):
+                    named.add(reference.name)
+                elif isinstance(reference, ParamRef) and reference.owner:
+                    named.add(reference.owner)
+                elif isinstance(reference, Branch):
+                    named |= {task for name, task in self.owners.items() if f"${{{name}}}" in reference.condition}
+        return named
+
+    def _references(self) -> dict[str, Reference]:
+        found = {name: Reference(name, _type_of(value)) for name, value in self.declaration.params.items()}
+        for task in self.declaration.tasks:
+            for name, kind in (task.fields.get("outputs") or {}).items():
+                if self.owners.get(name) == task.name:
+                    found[name] = Reference(name, kind, task.name)
+        return found
+
+    # -- the file ----------------------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        header = render(self._workflow(), 0, "with ", " as wf:")
+        body = [f"    {line}" for line in self._tasks()]
+        chains = [f"    {line}" for line in self._chains()]
+        parts = [_docstring(self.declaration), self._imports()]
+        parts += [f"{name} = {block(text)}" for name, text in self.constants]
+        with_block = [f"with {header} as wf:", *body]
+        if chains:
+            with_block += ["", *chains]
+        parts.append("\n".join(with_block))
+        parts.append('if __name__ == "__main__":\n    wf.cli()')
+        return "\n\n".join(parts) + "\n"
+
+    def _imports(self) -> str:
+        names = sorted(self.imports, key=lambda n: (n[0].islower(), n))
+        line = "from dsflow import " + ", ".join(names)
+        if len(line) > WIDTH:
+            line = "from dsflow import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+        return ("from datetime import datetime\n\n" if self.datetime else "") + line
+
+    def _workflow(self) -> Node:
+        d = self.declaration
+        keywords: dict[str, Node] = {"project": Code(string(d.project))}
+        fields = dict(d.fields)
+        if "description" in fields:
+            keywords["description"] = literal(fields.pop("description"))
+        if d.params:
+            keywords["params"] = mapping([(string(name), self._scalar(value)) for name, value in d.params.items()])
+        if d.schedule:
+            keywords["schedule"] = self._schedule(d.schedule)
+        keywords |= {name: literal(value) for name, value in fields.items()}
+        return call("Workflow", Code(string(d.name)), **keywords)
+
+    def _schedule(self, schedule: Mapping[str, Any]) -> Node:
+        rest = dict(schedule)
+        cron = Code(string(rest.pop("cron")))
+        if not rest:
+            return cron
+        self.imports.add("Schedule")
+        return call("Schedule", cron, **{name: self._moment(value) for name, value in rest.items()})
+
+    def _moment(self, value: Any) -> Node:
+        if not isinstance(value, datetime):
+            return literal(value)
+        self.datetime = True
+        parts = [value.year, value.month, value.day, value.hour, value.minute, value.second]
+        while len(parts) > 3 and parts[-1] == 0:
+            parts.pop()
+        return call("datetime", *(Code(str(p)) for p in parts))
+
+    def _scalar(self, value: Any) -> Node:
+        if not isinstance(value, TypedParam):
+            return literal(value)
+        self.imports.add("Param")
+        options = {"local": value.local, "description": value.description or None, "type": value.type}
+        return call("Param", literal(value.default), **{k: literal(v) for k, v in options.items() if v is not None})
+
+    # -- tasks -------------------------------------------------------------------------------------------------------
+
+    def _tasks(self) -> Iterator[str]:
+        for task in self.tasks:
+            self.imports.add(task.kind)
+            prefix = f"{self.variables[task.name]} = " if task.name in self.variables else ""
+            yield prefix + render(self._call(task), 1, prefix)
+
+    def _call(self, task: TaskDeclaration) -> Node:
+        fields = dict(task.fields)
+        positional: list[Node] = [Code(string(task.name))]
+        for name in _POSITIONAL[task.kind]:
+            if name not in fields:
+                break
+            positional.append(self._value(task, name, fields.pop(name)))
+        rest = sorted(fields, key=lambda name: name in _LAST)
+        return call(task.kind, *positional, **{name: self._value(task, name, fields[name]) for name in rest})
+
+    def _value(self, task: TaskDeclaration, name: str, value: Any) -> Node:
+        if name in _TEXTS and isinstance(value, str) and "\n" in value.strip("\n"):
+            return self._constant(task, _TEXTS[name], value)
+        if isinstance(value, TaskRef):
+            return Code(self.variables[value.name])
+        if isinstance(value, ParamRef):
+            return Code(self._reference(value.name))
+        if isinstance(value, TypedParam):
+            return self._scalar(value)
+        if name == "branches":
+            return mapping([(self._condition(b.condition), Code(self.variables[b.task.name])) for b in value])
+        if name in ("when", "on"):
+            groups = [self._group(group) for group in value]
+            return groups[0] if len(groups) == 1 else listing(groups)
+        if isinstance(value, dict) and name in ("params", "outputs"):
+            return mapping([(string(key), self._value(task, "", item)) for key, item in value.items()])
+        return literal(value)
+
+    def _constant(self, task: TaskDeclaration, suffix: str, text: str) -> Node:
+        base = self.variables.get(task.name, task.name)
+        name = self.identifiers.new(base if base.lower().endswith(suffix) else f"{base} {suffix}", suffix)
+        name = name.upper() if name.upper().lower() == name else name
+        self.constants.append((name, text))
+        return Code(name)
+
+    def _reference(self, name: str) -> str:
+        owner = self.owners.get(name)
+        place = f"{self.variables[owner]}.outputs" if owner else "wf.params"
+        return f"{place}.{name}" if is_attribute(name) else f"{place}[{string(name)}]"
+
+    def _condition(self, text: str) -> str:
+        parsed = parse(text, self.known)
+        if parsed is not None:
+            code = self._expression(parsed)
+            if len(code) < WIDTH - 40:
+                return code
+        self.imports.add("Condition")
+        return f"Condition({string(text)})"
+
+    def _expression(self, expression: Expression) -> str:
+        if isinstance(expression, Negated):
+            return f"~({self._expression(expression.operand)})"
+        if isinstance(expression, Joined):
+            left, right = self._expression(expression.left), self._expression(expression.right)
+            return f"({left}) {expression.operator} ({right})"
+        assert isinstance(expression, Comparison)
+        right = self._reference(str(expression.right)) if expression.is_reference else render(literal(expression.right))
+        return f"{self._reference(expression.left)} {expression.operator} {right}"
+
+    def _group(self, group: Group) -> Node:
+        items = [self._item(item) for item in group.items]
+        if group.relation == "AND" and len(items) == 1:
+            return items[0]
+        name = "all_of" if group.relation == "AND" else "any_of"
+        self.imports.add(name)
+        return call(name, *items)
+
+    def _item(self, item: Ended | Depends) -> Node:
+        if isinstance(item, Ended):
+            name = "succeeded" if item.status == "SUCCESS" else "failed"
+            self.imports.add(name)
+            return call(name, Code(self.variables[item.task.name]))
+        self.imports.add("DependsOn")
+        options = {
+            "task": item.task or None,
+            "project": item.project if item.project != self.declaration.project else None,
+            "date": item.date if item.date != "today" else None,
+        }
+        given = {k: Code(string(v)) for k, v in options.items() if v is not None}
+        return call("DependsOn", Code(string(item.workflow)), **given)
+
+    # -- edges -------------------------------------------------------------------------------------------------------
+
+    def _chains(self) -> list[str]:
+        order = [task.name for task in self.tasks]
+        return [_chain_text(chain, self.variables) for chain in chains(self.declaration, order)]
+
+
+Link = list[str]
+
+
+def chains(declaration: WorkflowDeclaration, order: Sequence[str]) -> list[list[Link]]:
+    """The edges as chains of links, each link one task or several: ``a >> [b, c] >> d``."""
+    left: dict[str, list[str]] = {name: [] for name in order}
+    for pre, post in declaration.edges:
+        left[pre].append(post)
+    position = {name: i for i, name in enumerate(_by_running(declaration, order))}
+    for targets in left.values():
+        targets.sort(key=lambda name: position[name])
+    found = []
+    for name in sorted(order, key=lambda name: position[name]):
+        while left[name]:
+            start = [n for n in sorted(left, key=lambda n: position[n]) if left[n] == left[name]]
+            found.append(_follow(start, left))
+    return found
+
+
+def _follow(start: Link, left: dict[str, list[str]]) -> list[Link]:
+    chain = [start]
+    link = start
+    while True:
+        targets = left[link[0]]
+        if not targets or any(left[name] != targets for name in link):
+            return chain
+        for name in link:
+            left[name] = []
+        chain.append(list(targets))
+        link = targets
+
+
+def _by_running(declaration: WorkflowDeclaration, order: Sequence[str]) -> list[str]:
+    from graphlib import TopologicalSorter
+
+    sorter: TopologicalSorter[str] = TopologicalSorter({name: set() for name in order})
+    for pre, post in [*declaration.edges, *implied_edges(declaration)]:
+        sorter.add(post, pre)
+    return list(sorter.static_order())
+
+
+def _chain_text(chain: list[Link], variables: Mapping[str, str]) -> str:
+    """A chain as code, cut into several lines where one would be too long."""
+    lines: list[str] = []
+    line = ""
+    last = ""
+    for link in chain:
+        text = variables[link[0]] if len(link) == 1 else "[" + ", ".join(variables[n] for n in link) + "]"
+        if line and len(line) + len(text) + 8 > WIDTH:
+            lines.append(line)
+            line = last
+        line = f"{line} >> {text}" if line else text
+        last = text
+    return "\n    ".join([*lines, line])
+
+
+def _docstring(declaration: WorkflowDeclaration) -> str:
+    text = f"The workflow {declaration.name} of the project {declaration.project}."
+    plain = "".join(c if c.isprintable() and c not in '"\\' else "'" if c == '"' else " " for c in text)
+    return f'"""{" ".join(plain.split())}"""'
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, TypedParam):
+        return value.type or property_type(type(value.default))
+    return property_type(type(value))

@@ -1,0 +1,139 @@
+"""Export files, written and read without a server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from dsflow.definition import Definition, TaskDefinition
+from dsflow.dolphinscheduler import transfer
+from dsflow.dolphinscheduler.codec import normalise
+from dsflow.dolphinscheduler.names import Names
+from dsflow.dolphinscheduler.repair import find_dangling
+from tests.unit.source.definitions import EMPTY, SCHEDULE, definitions, every_type, orderly
+
+TABLES = {
+    "environment": {"env": 11},
+    "alert group": {"admins": 21},
+    "task group": {"group": 31},
+    "datasource": {"db": 41},
+    "project": {"demo": 100, "far": 101},
+    "resource": {"/x.sh": "s3:/x.sh", "/y/z.py": "s3:/y/z.py"},
+    "workflow": {"other": 51, "away": 52},
+    "task": {"its task": 61},
+}
+SERVER = Names(lambda kind, scope: TABLES[kind])
+
+
+def test_a_file_says_everything():
+    exported = transfer.export(every_type(), SERVER)
+    (back,) = transfer.definitions(transfer.check_exported(json.loads(transfer.to_text(exported)), "x"))
+    assert normalise(back) == normalise(every_type())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(definition=definitions())
+def test_any_file_says_everything(definition: Definition):
+    definition = replace(
+        definition,
+        tasks=tuple(
+            replace(t, task_params={**t.task_params, "datasource": "db"}) if t.task_type == "SQL" else t
+            for t in definition.tasks
+        ),
+    )
+    exported = transfer.export(definition, SERVER)
+    assert find_dangling(exported[0]) == []
+    (back,) = transfer.definitions(json.loads(transfer.to_text(exported)))
+    assert normalise(back) == normalise(definition)
+
+
+def test_the_same_definition_gives_the_same_file():
+    assert transfer.to_text(transfer.export(orderly())) == transfer.to_text(transfer.export(orderly()))
+
+
+def test_codes_are_such_that_javascript_and_java_read_them():
+    (entry,) = transfer.export(orderly())
+    codes = [t["code"] for t in entry["taskDefinitionList"]] + [entry["processDefinition"]["code"]]
+    assert len(set(codes)) == len(codes)
+    assert all(10**14 <= code < 2**53 for code in codes)
+
+
+def test_an_online_schedule_is_written_offline_and_remembered():
+    (entry,) = transfer.export(replace(orderly(), schedule=SCHEDULE))
+    assert entry["schedule"]["releaseState"] == "OFFLINE"
+    assert "id" not in entry["schedule"]
+    assert entry["dsflow"]["scheduleOnline"] is True
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"environment": "env"}, "names the environment 'env'"),
+        ({"task_group": "group"}, "names the task group 'group'"),
+    ],
+)
+def test_what_only_a_server_knows_needs_one(change, says):
+    task = TaskDefinition("a", "SHELL", {**EMPTY, "rawScript": "true"}, **change)
+    with pytest.raises(transfer.TransferError, match=says) as caught:
+        transfer.export(Definition("p", "w", (task,), ()))
+    assert "task 'a'" in str(caught.value)
+    assert "--profile" in str(caught.value)
+
+
+def test_a_code_without_a_name_is_refused():
+    exported = transfer.export(orderly())
+    exported[0]["taskDefinitionList"][0]["environmentCode"] = 4711
+    with pytest.raises(transfer.TransferError, match="environment with the code 4711"):
+        transfer.definitions(exported)
+
+
+def test_a_file_of_a_server_needs_a_project():
+    exported = transfer.export(orderly())
+    del exported[0]["dsflow"]
+    with pytest.raises(transfer.TransferError, match="--project"):
+        transfer.definitions(exported)
+    assert transfer.definitions(exported, "other")[0].project == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not valid JSON"),
+        ("{", "x.json:1"),
+        ("{}", "expected a list"),
+        ("[]", "expected a list"),
+        ("[1]", "has no processDefinition"),
+        ('[{"processDefinition": {"name": "a", "code": 1}}]', "has no processTaskRelationList"),
+        ('[{"processDefinition": {"code": 1}, "processTaskRelationList": [1], "taskDefinitionList": [1]}]', "no name"),
+        (
+            '[{"processDefinition": {"name": "a", "code": 1}, '
+            '"processTaskRelationList": [1], "taskDefinitionList": [1]}]',
+            "a task of workflow 1 has no name",
+        ),
+    ],
+)
+def test_what_is_no_export_is_refused(tmp_path, text, says):
+    file = tmp_path / "x.json"
+    file.write_text(text)
+    with pytest.raises(transfer.TransferError) as caught:
+        transfer.read_file(file)
+    assert says in str(caught.value)
+    assert "x.json" in str(caught.value)
+
+
+def test_two_tasks_of_one_name_are_refused():
+    exported = transfer.export(orderly())
+    exported[0]["taskDefinitionList"][1]["name"] = "train"
+    with pytest.raises(transfer.TransferError, match="two tasks of one name"):
+        transfer.check_exported(exported, "x")
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path):
+    with pytest.raises(transfer.TransferError, match="No such file"):
+        transfer.read_file(tmp_path / "no.json")
+    (tmp_path / "x.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(transfer.TransferError, match="not UTF-8"):
+        transfer.read_file(tmp_path / "x.json")
