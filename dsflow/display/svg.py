@@ -110,7 +110,8 @@ def workflow_svg(definition: Definition, report: RunReport | None = None) -> str
     boxes = {task.name: _box(task, ran.get(task.name), width) for task in definition.tasks}
     given = edges_of(definition)
     edges, turned = without_cycles(names, given)
-    labels = {edge: text for edge, text in edge_labels(definition).items() if edge in given}
+    # a task that runs after itself (a damaged definition) has no arrow that could carry a label
+    labels = {edge: text for edge, text in edge_labels(definition).items() if edge in given and edge[0] != edge[1]}
     label_of = {((e[1], e[0]) if e in turned else e): fit(text, _LABEL, _LABEL_MOST) for e, text in labels.items()}
     page = _choose_page(boxes, names, edges, label_of, width)
     body: list[str] = []
