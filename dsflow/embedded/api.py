@@ -279,7 +279,7 @@ class Api:
             document = jsonapi.parse(body)
         except JsonError as error:
             raise Refused(f"Json parse failed, error code: {error.code}") from None
-        if not isinstance(document, dict):
+        if not isinstance(document, dict) or not document.keys() <= {"job", "message", "times"}:
             raise Refused("the body must be an object with job (a regular expression), message and times")
         pattern, message, times = document.get("job"), document.get("message"), document.get("times")
         if pattern is None:

@@ -109,7 +109,9 @@ def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, op
     check_mode(current, kind, options)
     if kind == "offline" and options.mode == "overwrite":
         transaction.clear(current, kind)
-    transaction.insert_staged(current, kind, staged.relation, staged.count)
+    # offline imports do not know the option, and OpenMLDB passes over it there
+    absent = options.put_if_absent and kind == "online"
+    transaction.insert_staged(current, kind, staged.relation, staged.count, if_absent=absent)
     if kind == "offline" and not current.has_offline:
         transaction.state = transaction.state.with_table(replace(current, has_offline=True))
 

@@ -22,6 +22,7 @@ class LoadOptions:
         quote: around values that hold a delimiter, a quote or a line break; "" for none. Doubled inside.
         null_value: the text that stands for NULL; an empty value that is not quoted is NULL, too.
         mode: ``append``, ``overwrite`` (offline only) or ``error_if_exists`` (offline only).
+        put_if_absent: online: whether rows that are stored already are left out.
     """
 
     format: str = "csv"
@@ -30,6 +31,7 @@ class LoadOptions:
     quote: str = '"'
     null_value: str = "null"
     mode: str = "error_if_exists"
+    put_if_absent: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> LoadOptions:
@@ -38,15 +40,13 @@ class LoadOptions:
         Raises:
             LoadError: an option or its value is unknown, or not supported here.
         """
-        known = {"format", "header", "delimiter", "quote", "null_value", "mode"}
-        ignored = {"thread", "writer_type", "load_mode", "put_if_absent", "deep_copy"}
+        known = {"format", "header", "delimiter", "quote", "null_value", "mode", "put_if_absent"}
+        ignored = {"thread", "writer_type", "load_mode", "deep_copy"}
         for name in given:
             if name not in known | ignored:
                 raise LoadError(f"LOAD DATA has no option {name!r}", hint=f"it knows {', '.join(sorted(known))}")
         if given.get("deep_copy") is False:
             raise LoadError("the embedded OpenMLDB does not support deep_copy=false: it always copies the data")
-        if given.get("put_if_absent") is True:
-            raise LoadError("the embedded OpenMLDB does not support put_if_absent=true")
         options = cls(**{name: check_option(name, value) for name, value in given.items() if name in known})
         if options.mode not in MODES:
             raise LoadError(f"mode={options.mode!r} is not known", hint=f"use one of {', '.join(MODES)}")
@@ -59,12 +59,12 @@ def check_option(name: str, value: Any) -> Any:
     Raises:
         LoadError: it is not of the option's type.
     """
-    if name == "header":
+    if name in ("header", "put_if_absent"):
         if isinstance(value, bool):
             return value
         if str(value).lower() in ("true", "false"):
             return str(value).lower() == "true"
-        raise LoadError(f"option header is {value!r}, but must be true or false")
+        raise LoadError(f"option {name} is {value!r}, but must be true or false")
     if not isinstance(value, str):
         raise LoadError(f"option {name} is {value!r}, but must be a text")
     if name == "delimiter" and not 1 <= len(value.encode()) <= 4:

@@ -137,7 +137,8 @@ class Shows:
         return Result.of_texts(["DB", "SP"], sorted([p.db, p.name] for p in found))
 
     def _all_jobs(self, statement: Show, db: str | None) -> Result:
-        jobs = self._jobs.list()
+        # jobs are those of the TaskManager; the nameserver has none here, as indexes are built at once
+        jobs = self._jobs.list() if (statement.db or "taskmanager").lower() == "taskmanager" else []
         if statement.like is not None:
             jobs = [job for job in jobs if like(statement.like, str(job.id))]
         return Result.of_jobs(jobs)

@@ -216,13 +216,26 @@ class Transaction:
         elif numbered:
             self.connection.executemany(f"INSERT INTO {target} VALUES ({marks})", numbered)
 
-    def insert_staged(self, table: Table, kind: Kind, staged: str, count: int) -> None:
-        """Append the rows of a relation that has the table's columns and their order, from 0, in ``__row``."""
+    def insert_staged(self, table: Table, kind: Kind, staged: str, count: int, *, if_absent: bool = False) -> None:
+        """Append the rows of a relation that has the table's columns and their order, from 0, in ``__row``.
+
+        Args:
+            if_absent: leave out a row that equals, column by column, one that is stored or came before it.
+        """
         target = relation(table, kind)
         first = self._reserve(target, count)
         names = ", ".join(quote(column.name) for column in table.columns)
+        source = staged
+        if if_absent:
+            same = " AND ".join(
+                f"stored.{quote(c.name)} IS NOT DISTINCT FROM fresh.{quote(c.name)}" for c in table.columns
+            )
+            source = (
+                f"(SELECT * FROM (SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {staged} GROUP BY {names})"
+                f" AS fresh WHERE NOT EXISTS (SELECT 1 FROM {target} AS stored WHERE {same}))"
+            )
         self.connection.execute(
-            f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {staged} ORDER BY {ROW_COLUMN}"
+            f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {source} ORDER BY {ROW_COLUMN}"
         )
 
     def _reserve(self, target: str, count: int) -> int:

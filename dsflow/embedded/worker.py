@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -12,3 +13,11 @@ def worker_path_folder() -> Path:
     ``DSFLOW_EMBEDDED_OPENMLDB`` (``http://host:port``) in place of a cluster.
     """
     return Path(__file__).parent / "worker_path"
+
+
+def worker_environment(url: str) -> dict[str, str]:
+    """The variables by which a process finds that module and the embedded OpenMLDB at ``url``; none without one."""
+    if not url:
+        return {}
+    paths = [str(worker_path_folder()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths), "DSFLOW_EMBEDDED_OPENMLDB": url}

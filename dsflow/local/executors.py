@@ -74,12 +74,14 @@ def run_python(attempt: Attempt) -> Outcome:
 
 
 def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
+    from dsflow.embedded.worker import worker_environment
+
     start = attempt.log.tell()
     code = run_process(
         command,
         folder=attempt.folder,
         log=attempt.log,
-        environment={"PYTHONIOENCODING": "utf-8"},
+        environment={"PYTHONIOENCODING": "utf-8", **worker_environment(attempt.openmldb_url)},
         timeout=attempt.timeout,
         stop=attempt.stop,
     )
