@@ -152,6 +152,29 @@ class ApiServer:
             )
         return found
 
+    async def rows(self, deployment: Deployment, table: str, limit: int) -> list[dict[str, Any]]:
+        """Some of the online rows of the table that a deployment's request rows are of, by column name.
+
+        Raises:
+            BadRequestError: a name that no table can have.
+            ApiServerError, ApiServerUnreachableError
+        """
+        if not re.fullmatch(r"\w+", table):
+            raise BadRequestError(f"{table!r} is not the name of a table", hint="a name has letters, digits and _")
+        body = json.dumps({"mode": "online", "sql": f"SELECT * FROM {table} LIMIT {limit}"}).encode()
+        answer = await self._ask("POST", f"/dbs/{quote(deployment.database)}", body)
+        if answer.get("code") != 0:
+            raise ApiServerError(f"OpenMLDB refuses to read {deployment.database}.{table}: {answer.get('msg')}")
+        data = answer.get("data")
+        found = data.get("data") if isinstance(data, dict) else None
+        names = [column.name for column in deployment.input]
+        if not isinstance(found, list) or not all(isinstance(row, list) and len(row) == len(names) for row in found):
+            raise ApiServerError(
+                f"the rows of {deployment.database}.{table} are not request rows of {deployment.name}",
+                hint="name the table that the deployment's query begins with",
+            )
+        return [dict(zip(names, row, strict=True)) for row in found]
+
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         headers = {"content-type": "application/json"} if body is not None else None
         try:

@@ -1,6 +1,8 @@
-"""The prediction server's HTTP: four paths, JSON in and out, every error as ``{"error": ..., "hint": ...}``.
+"""The prediction server's HTTP: five paths, JSON in and out, every error as ``{"error": ..., "hint": ...}``.
 
-POST /update    {"database", "deployment", "model_path"}: serve this pair from now on
+POST /update    {"database", "deployment", "model_path"}: serve this pair from now on; with "compare" (a number of
+                rows), "table" and "columns" only if it answers like the pair in service where it should
+POST /rollback  serve the pair of before again
 POST /predict   a row, or an array of rows: features and prediction for each
 GET  /schema    what a row looks like, and who answers
 GET  /health    does the process live, and does it serve
@@ -29,7 +31,7 @@ from dsflow.serving.store import Store
 MAX_BODY = 16 * 1024 * 1024
 """Bytes that the body of one request may have."""
 
-_PATHS = "POST /update, POST /predict, GET /schema, GET /health"
+_PATHS = "POST /update, POST /rollback, POST /predict, GET /schema, GET /health"
 
 
 def create_app(apiserver: str, model_dir: Path | None = None) -> Starlette:
@@ -58,7 +60,12 @@ def build_app(apiserver: ApiServer, store: Store | None) -> Starlette:
             await service.stop()
 
     async def update(request: Request) -> Response:
-        pair = await service.update(await _json_body(request))
+        pair, comparison = await service.update(await _json_body(request))
+        about = {"features": list(pair.model.features), "compared": comparison.to_json()}
+        return _answer({"status": "ok"} | pair.to_json() | about)
+
+    async def rollback(request: Request) -> Response:
+        pair = await service.rollback()
         return _answer({"status": "ok"} | pair.to_json() | {"features": list(pair.model.features)})
 
     async def predict(request: Request) -> Response:
@@ -91,6 +98,8 @@ def build_app(apiserver: ApiServer, store: Store | None) -> Starlette:
         }
         if pair is not None:
             about |= pair.to_json()
+        if service.previous is not None:
+            about["previous"] = service.previous.to_json()
         if service.restore_error is not None:
             about["restore_error"] = service.restore_error
         return _answer(about)
@@ -98,6 +107,7 @@ def build_app(apiserver: ApiServer, store: Store | None) -> Starlette:
     return Starlette(
         routes=[
             Route("/update", update, methods=["POST"]),
+            Route("/rollback", rollback, methods=["POST"]),
             Route("/predict", predict, methods=["POST"]),
             Route("/schema", schema, methods=["GET"]),
             Route("/health", health, methods=["GET"]),

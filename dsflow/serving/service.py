@@ -4,54 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dsflow.openmldb.types import ColumnType
-from dsflow.serving.apiserver import ApiServer, Deployment
+from dsflow.serving.apiserver import ApiServer
+from dsflow.serving.compare import Comparison, compare, shared_columns
 from dsflow.serving.errors import BadRequestError, BodyTooLargeError, NoModelError, NotServableError, ServingError
-from dsflow.serving.model import Model, read_model
+from dsflow.serving.model import read_model
+from dsflow.serving.pair import Pair, fit
 from dsflow.serving.schema import check_rows
 from dsflow.serving.store import Store
+from dsflow.serving.update import Update, read_update
 
 log = logging.getLogger("dsflow.serving")
 
 MAX_ROWS = 10_000
 """Rows that one request may hold."""
 
+RECENT_ROWS = 1000
+"""Request rows that are remembered, to compare a new deployment with the one in service."""
+
 _INLINE_ROWS = 32  # a few rows take less time than handing them to another thread
-_UPDATE_KEYS = ("database", "deployment", "model_path")
-_NUMERIC = frozenset(
-    {ColumnType.BOOL, ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DOUBLE}
-)
 _ZERO: dict[ColumnType, object] = {
     ColumnType.BOOL: False,
     ColumnType.STRING: "",
     ColumnType.DATE: "1970-1-1",
 }
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A deployment and a model that belong together: every answer comes from one pair alone."""
-
-    deployment: Deployment
-    model: Model
-
-    @property
-    def may_be_left_out(self) -> frozenset[str]:
-        """Request columns that the deployment hands through and the model does not use: the label, as a rule."""
-        handed_through = {column.name for column in self.deployment.output} - set(self.model.features)
-        return frozenset(column.name for column in self.deployment.input if column.name in handed_through)
-
-    def to_json(self) -> dict[str, object]:
-        """Who answers: ``database``, ``deployment``, ``model``."""
-        return {
-            "database": self.deployment.database,
-            "deployment": self.deployment.name,
-            "model": self.model.to_json(),
-        }
 
 
 @dataclass(frozen=True)
@@ -76,12 +57,19 @@ class PredictionService:
         self.restore_error: str | None = None
         self._store = store
         self._pair: Pair | None = None
+        self._previous: Pair | None = None
+        self._recent: deque[Mapping[str, object]] = deque(maxlen=RECENT_ROWS)
         self._updating = asyncio.Lock()
 
     @property
     def pair(self) -> Pair | None:
         """The pair in service. Take it once for each request, so that an update in between changes nothing for it."""
         return self._pair
+
+    @property
+    def previous(self) -> Pair | None:
+        """The pair that was in service before, to which `rollback` goes back."""
+        return self._previous
 
     async def start(self) -> None:
         """Take the model directory and serve what was served before.
@@ -98,7 +86,10 @@ class PredictionService:
         try:
             saved = await asyncio.to_thread(self._store.load)
             if saved is not None:
-                self._pair = _fit(saved.deployment, saved.model)
+                current, previous = saved
+                self._pair = fit(current.deployment, current.model, current.columns)
+                if previous is not None:
+                    self._previous = fit(previous.deployment, previous.model, previous.columns)
         except ServingError as error:
             self.restore_error = str(error)
             log.error("nothing is served until the next update: %s", error)
@@ -109,30 +100,69 @@ class PredictionService:
         if self._store is not None:
             self._store.close()
 
-    async def update(self, body: object) -> Pair:
+    async def update(self, body: object) -> tuple[Pair, Comparison]:
         """Serve another deployment and model. Until this returns, and if it raises, the old pair is served.
 
         Args:
-            body: ``{"database": text, "deployment": text, "model_path": absolute path}``.
+            body: ``{"database": text, "deployment": text, "model_path": absolute path}``, and what `Update` has more.
 
         Raises:
             BadRequestError: the body is not that.
-            NotServableError: there is no such deployment or model, or the two do not fit together.
+            NotServableError: there is no such deployment or model, the two do not fit together, or the deployment does
+                not answer like the one in service where it should.
             ApiServerError, ApiServerUnreachableError: the APIServer could not be asked.
             StoreError: the pair could not be saved.
         """
-        database, deployment_name, model_path = _update_request(body)
+        update = read_update(body)
         async with self._updating:
-            deployment = await self.apiserver.deployment(database, deployment_name)
-            model = await asyncio.to_thread(read_model, model_path)
-            pair = _fit(deployment, model)
+            deployment = await self.apiserver.deployment(update.database, update.deployment)
+            model = await asyncio.to_thread(read_model, update.model_path)
+            pair = fit(deployment, model, update.columns)
             await self._probe(pair)
-            if self._store is not None:
-                await asyncio.to_thread(self._store.save, deployment, model)
-            self._pair = pair
-            self.restore_error = None
-            log.info("serving %s with %s (%s)", deployment, model.path, model.version)
+            comparison = await self._compare(pair, update)
+            unchanged = self._pair is not None and self._pair.to_json() == pair.to_json()
+            await self._serve(pair, self._previous if unchanged else self._pair)
+            return pair, comparison
+
+    async def rollback(self) -> Pair:
+        """Serve the pair of before again; what is served now becomes the one to go back to.
+
+        Raises:
+            NotServableError: there is none, or its deployment is gone.
+            ApiServerError, ApiServerUnreachableError: the APIServer could not be asked.
+            StoreError: the change could not be saved.
+        """
+        async with self._updating:
+            pair = self._previous
+            if pair is None:
+                raise NotServableError("there is no earlier pair to go back to", hint="POST /update serves another one")
+            deployment = await self.apiserver.deployment(pair.deployment.database, pair.deployment.name)
+            pair = fit(deployment, pair.model, pair.columns)
+            await self._probe(pair)
+            await self._serve(pair, self._pair)
             return pair
+
+    async def _serve(self, pair: Pair, previous: Pair | None) -> None:
+        if self._store is not None:
+            before = None if previous is None else previous.to_saved()
+            await asyncio.to_thread(self._store.save, pair.to_saved(), before)
+        self._pair, self._previous = pair, previous
+        self.restore_error = None
+        log.info("serving %s with %s (%s)", pair.deployment, pair.model.path, pair.model.version)
+
+    async def _compare(self, pair: Pair, update: Update) -> Comparison:
+        """Both deployments' answers, to requests that came lately and to rows of the table."""
+        old = self._pair
+        if old is None or not update.compare or str(old.deployment) == str(pair.deployment):
+            return Comparison()
+        columns = shared_columns(old.columns, pair.columns)
+        if not columns or old.deployment.input != pair.deployment.input:
+            return Comparison()
+        rows = list(self._recent)[-update.compare :]
+        if update.table and len(rows) < update.compare:
+            stored = await self.apiserver.rows(pair.deployment, update.table, update.compare - len(rows))
+            rows += check_rows(stored, pair.deployment.input)
+        return await compare(self.apiserver, old.deployment, pair.deployment, columns, rows)
 
     async def predict(self, rows: Sequence[object]) -> list[Prediction]:
         """One prediction for each request row, in order, all from the pair that is in service now.
@@ -149,7 +179,11 @@ class PredictionService:
         if len(rows) > MAX_ROWS:
             raise BodyTooLargeError(f"{len(rows)} rows in one request", hint=f"send at most {MAX_ROWS} rows at a time")
         checked = check_rows(rows, pair.deployment.input, may_be_left_out=pair.may_be_left_out)
-        return await self._predict(pair, checked) if checked else []
+        if not checked:
+            return []
+        predictions = await self._predict(pair, checked)
+        self._recent.extend(checked[-RECENT_ROWS:])  # only rows that a deployment answered
+        return predictions
 
     async def _predict(self, pair: Pair, rows: Sequence[Mapping[str, object]]) -> list[Prediction]:
         found = await self.apiserver.features(pair.deployment, rows)
@@ -176,55 +210,3 @@ class PredictionService:
             raise NotServableError(
                 f"deployment {pair.deployment} does not answer a row of zeros: {error.message}", hint=error.hint
             ) from error
-
-
-def _fit(deployment: Deployment, model: Model) -> Pair:
-    """The pair, if the deployment gives what the model needs.
-
-    Raises:
-        NotServableError: it does not.
-    """
-    output: dict[str, list[ColumnType]] = {}
-    for column in deployment.output:
-        output.setdefault(column.name, []).append(column.type)
-    missing = [name for name in model.features if name not in output]
-    if missing:
-        raise NotServableError(
-            f"the model {model.path} needs {', '.join(missing)}, which deployment {deployment} does not give;"
-            f" it gives {', '.join(output)}",
-            hint="deploy the features that the model was trained on, or train on the features that are deployed",
-        )
-    twice = [name for name in model.features if len(output[name]) > 1]
-    if twice:
-        raise NotServableError(
-            f"deployment {deployment} gives {', '.join(twice)} more than once",
-            hint="give each output column its own name",
-        )
-    other = [f"{name} ({output[name][0]})" for name in model.features if output[name][0] not in _NUMERIC]
-    if other:
-        raise NotServableError(
-            f"deployment {deployment} gives {', '.join(other)}, where the model {model.path} needs numbers",
-            hint="xgboost takes numbers only: encode these columns in the feature query",
-        )
-    return Pair(deployment, model)
-
-
-def _update_request(body: object) -> tuple[str, str, str]:
-    wanted = 'POST {"database": "demo_db", "deployment": "demo", "model_path": "/models/model.json"}'
-    if not isinstance(body, Mapping):
-        raise BadRequestError("the body of /update is a JSON object", hint=wanted)
-    problems = [f"key {key!r} is unknown" for key in body if key not in _UPDATE_KEYS]
-    values: list[str] = []
-    for key in _UPDATE_KEYS:
-        value = body.get(key)
-        if key not in body:
-            problems.append(f"key {key!r} is missing")
-        elif not isinstance(value, str) or not value.strip():
-            problems.append(f"key {key!r} takes a text that is not empty, not {value!r}")
-        elif "${" in value:
-            problems.append(f"key {key!r} still holds a placeholder that nobody filled in: {value}")
-        else:
-            values.append(value.strip())
-    if problems:
-        raise BadRequestError(f"the update cannot be read: {'; '.join(problems)}", hint=wanted, problems=problems)
-    return values[0], values[1], values[2]

@@ -10,30 +10,39 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dsflow.serving.apiserver import Deployment
-from dsflow.serving.errors import StoreError
+from dsflow.serving.errors import ServingError, StoreError
 from dsflow.serving.model import Model, load_checked
 from dsflow.serving.schema import Column
+
+log = logging.getLogger("dsflow.serving")
 
 MANIFEST = "serving.json"
 _LOCK = "serving.lock"
 _COPY = re.compile(r"served-[0-9a-f]{64}\.(json|ubj)")
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A deployment and a model that were served before."""
+    """A deployment and a model that were served before.
+
+    Attributes:
+        columns: a fingerprint of how the deployment computes each of its columns, as the update gave them.
+    """
 
     deployment: Deployment
     model: Model
+    columns: Mapping[str, str]
 
 
 class Store:
@@ -79,58 +88,44 @@ class Store:
             self._lock.close()
             self._lock = None
 
-    def save(self, deployment: Deployment, model: Model) -> None:
-        """Make this pair the one that a restart serves.
+    def save(self, current: Saved, previous: Saved | None) -> None:
+        """Make these what a restart serves, and what it may go back to.
 
         Raises:
             StoreError: the directory cannot be written; what was saved before still stands.
         """
-        copy = self.directory / f"served-{model.sha256}{model.suffix}"
         manifest = {
             "format": _FORMAT,
-            "database": deployment.database,
-            "deployment": deployment.name,
-            "input": [column.to_json() for column in deployment.input],
-            "output": [column.to_json() for column in deployment.output],
-            "model_path": model.path,
-            "model_file": copy.name,
-            "sha256": model.sha256,
             "saved_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "current": _to_json(current),
+            "previous": None if previous is None else _to_json(previous),
         }
+        models = [saved.model for saved in (current, previous) if saved is not None]
         try:
-            before = self._copy_in_use()
-            _write(copy, model.raw)
+            for model in models:
+                _write(self.directory / _copy_name(model), model.raw)
             _write(self.directory / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
         except OSError as error:
             raise StoreError(
                 f"the model directory {self.directory} cannot be written: {error.strerror}",
                 hint="the old pair stays in service; make room or give write permission, then update again",
             ) from error
-        self._remove_other_copies(keep={copy.name, before})
+        self._remove_other_copies(keep=set(map(_copy_name, models)))
 
-    def load(self) -> Saved | None:
-        """The pair that was saved last; None if there is none.
+    def load(self) -> tuple[Saved, Saved | None] | None:
+        """What was saved last: the pair in service and the one before it; None if there is nothing.
+
+        A pair of before that can not be read any more is no reason not to serve: it is left out.
 
         Raises:
-            StoreError: the manifest or the model's copy is damaged or unreadable.
+            StoreError: the manifest, or the model that was in service, is damaged or unreadable.
         """
         place = self.directory / MANIFEST
         try:
             manifest = json.loads(place.read_bytes())
             if manifest["format"] != _FORMAT:
                 raise ValueError(f"format {manifest['format']!r} is not known")
-            deployment = Deployment(
-                database=str(manifest["database"]),
-                name=str(manifest["deployment"]),
-                input=tuple(Column.from_json(column) for column in manifest["input"]),
-                output=tuple(Column.from_json(column) for column in manifest["output"]),
-            )
-            name, digest, path = str(manifest["model_file"]), manifest["sha256"], str(manifest["model_path"])
-            if not _COPY.fullmatch(name):
-                raise ValueError(f"{name!r} is not the name of a model's copy")
-            raw = (self.directory / name).read_bytes()
-            if hashlib.sha256(raw).hexdigest() != digest:
-                raise ValueError(f"{name} is not the model that was saved (its SHA-256 differs)")
+            current = self._read(manifest["current"])
         except FileNotFoundError as error:
             if error.filename == str(place):
                 return None
@@ -139,20 +134,51 @@ class Store:
             raise StoreError(f"cannot read what was served before: {error}", hint=_UPDATE) from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(f"{place} or the model that it names is damaged: {error!r}", hint=_UPDATE) from error
-        return Saved(deployment, load_checked(path, raw))
-
-    def _copy_in_use(self) -> str:
-        """The model's copy that the manifest names now; empty if none does."""
         try:
-            return str(json.loads((self.directory / MANIFEST).read_bytes())["model_file"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
-            return ""
+            previous = self._read(manifest["previous"]) if manifest["previous"] is not None else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, ServingError) as error:
+            log.warning("there is no going back: the pair of before can not be read: %s", error)
+            previous = None
+        return current, previous
+
+    def _read(self, entry: Any) -> Saved:
+        deployment = Deployment(
+            database=str(entry["database"]),
+            name=str(entry["deployment"]),
+            input=tuple(Column.from_json(column) for column in entry["input"]),
+            output=tuple(Column.from_json(column) for column in entry["output"]),
+        )
+        name, digest, path = str(entry["model_file"]), entry["sha256"], str(entry["model_path"])
+        if not _COPY.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a model's copy")
+        raw = (self.directory / name).read_bytes()
+        if hashlib.sha256(raw).hexdigest() != digest:
+            raise ValueError(f"{name} is not the model that was saved (its SHA-256 differs)")
+        columns = {str(name): str(value) for name, value in entry["columns"].items()}
+        return Saved(deployment, load_checked(path, raw), columns)
 
     def _remove_other_copies(self, keep: set[str]) -> None:
         for place in self.directory.iterdir():
             if _COPY.fullmatch(place.name) and place.name not in keep:
                 with contextlib.suppress(OSError):  # a copy that stays costs room and nothing else
                     place.unlink()
+
+
+def _to_json(saved: Saved) -> dict[str, object]:
+    return {
+        "database": saved.deployment.database,
+        "deployment": saved.deployment.name,
+        "input": [column.to_json() for column in saved.deployment.input],
+        "output": [column.to_json() for column in saved.deployment.output],
+        "columns": dict(saved.columns),
+        "model_path": saved.model.path,
+        "model_file": _copy_name(saved.model),
+        "sha256": saved.model.sha256,
+    }
+
+
+def _copy_name(model: Model) -> str:
+    return f"served-{model.sha256}{model.suffix}"
 
 
 _UPDATE = "POST /update puts a pair into service again"

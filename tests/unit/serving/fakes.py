@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -69,12 +70,14 @@ class FakeApiServer:
         self.deployments: dict[tuple[str, str], FakeDeployment] = {("demo_db", "demo"): FakeDeployment()}
         self.not_seen_yet: dict[tuple[str, str], FakeDeployment] = {}
         self.requests: list[dict[str, Any]] = []
+        self.stored: dict[str, list[dict[str, Any]]] = {}
         self.answer_instead: Callable[[], Response] | None = None
         app = Starlette(
             routes=[
                 Route("/refresh", self._refresh, methods=["POST"]),
                 Route("/dbs/{db}/deployments/{name}", self._describe, methods=["GET"]),
                 Route("/dbs/{db}/deployments/{name}", self._execute, methods=["POST"]),
+                Route("/dbs/{db}", self._query, methods=["POST"]),
             ]
         )
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
@@ -100,12 +103,21 @@ class FakeApiServer:
         self.deployments = {("demo_db", "demo"): FakeDeployment()}
         self.not_seen_yet = {}
         self.requests = []
+        self.stored = {}
         self.answer_instead = None
 
     async def _refresh(self, request: Request) -> Response:
         self.deployments |= self.not_seen_yet
         self.not_seen_yet = {}
         return _json({"code": 0, "msg": "ok"})
+
+    async def _query(self, request: Request) -> Response:
+        sql = json.loads(await request.body())["sql"]
+        found = re.fullmatch(r"SELECT \* FROM (\w+) LIMIT (\d+)", sql)
+        if found is None or found[1] not in self.stored:
+            return _json({"code": 2000, "msg": f"table not found: {sql}"})
+        rows = self.stored[found[1]][: int(found[2])]
+        return _json({"code": 0, "msg": "ok", "data": {"schema": [], "data": [list(row.values()) for row in rows]}})
 
     async def _describe(self, request: Request) -> Response:
         if self.answer_instead is not None:

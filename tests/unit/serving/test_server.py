@@ -450,7 +450,7 @@ def test_a_pair_that_cannot_be_restored_is_told_and_can_be_replaced(
     if damage == "manifest":
         manifest.write_bytes(manifest.read_bytes()[:100])
     elif damage == "format":
-        manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 2'))
+        manifest.write_text(manifest.read_text().replace('"format": 2', '"format": 9'))
     elif damage == "copy":
         copy.write_bytes(copy.read_bytes()[:-1] + b" ")
     else:
