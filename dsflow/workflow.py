@@ -275,7 +275,7 @@ class Workflow:
                         )
                 if pre is post:
                     raise DeclarationError(f"task {pre.name!r} can not run after itself", where=where)
-                self.edges.setdefault((pre.name, post.name), where)
+                self.edges.setdefault((pre.exit.name, post.entry.name), where)
 
     def parameter(self, name: str) -> str:
         """``${name}`` of a declared parameter; for texts built by hand."""

@@ -1,6 +1,6 @@
 """TalkingData click fraud: from raw clicks to a served model."""
 
-from dsflow import FeatureView, Http, Param, Python, Shell, Switch, Table, Workflow
+from dsflow import FeatureView, Param, Python, Shell, Switch, Table, Workflow
 from dsflow import types as t
 
 with Workflow(
@@ -59,15 +59,8 @@ with Workflow(
     )
     deploy = features.deploy(wf.params.deployment, range_bias="inf", rows_bias="inf")
     online = clicks.load_online(wf.params.data)
-    serve = Http(
-        "update predict server",
-        "POST",
-        wf.params.predict_server / "update",
-        json={
-            "database": wf.params.database,
-            "deployment": features.deployment(wf.params.deployment),
-            "model_path": train.outputs.model_path,
-        },
+    serve = features.serve(
+        wf.params.predict_server, model_path=train.outputs.model_path, deployment=wf.params.deployment
     )
     reject = Shell("reject model", "echo 'AUC ${auc} is below ${min_auc}: the model is not deployed'; exit 1")
 

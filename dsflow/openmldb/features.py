@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from dsflow._source import caller
-from dsflow.errors import DeclarationError
+from dsflow.errors import DeclarationError, ServerError, UnreachableError
 from dsflow.openmldb.encoding import split_statements
+from dsflow.openmldb.steps import Check, add_check, script, unless_deployed
 from dsflow.openmldb.table import Table, check_file, is_name
 from dsflow.params import PLACEHOLDER, Operand, Reference
+from dsflow.tasks.http import Http
 from dsflow.tasks.openmldb import OpenMLDB
 
 
@@ -74,18 +76,28 @@ class FeatureView:
         """Eight hex digits of the query's text: another query is another version."""
         return hashlib.sha256(self.sql.encode()).hexdigest()[:8]
 
-    def extract(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
+    def extract(
+        self,
+        path: Operand,
+        name: str | None = None,
+        *,
+        format: str = "csv",
+        check: bool | Check = True,
+        **fields: Any,
+    ) -> OpenMLDB:
         """A task that computes the features of all offline rows and writes them, in place of what was there.
 
         Args:
             path: the folder for the part files.
             name: the task's name, by default ``extract VIEW``.
             format: ``csv`` (with a header) or ``parquet``.
+            check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the files hold rows.
         """
         check_file(path, format)
         into = f"INTO OUTFILE '{path}' OPTIONS(format='{format}', mode='overwrite')"
         statements = [self.source.use, f"{self.sql}\n{into}"]
-        return OpenMLDB(name or f"extract {self.name}", statements, "offline", origin=self, **fields)
+        step = OpenMLDB(name or f"extract {self.name}", statements, "offline", origin=self, **fields)
+        return add_check(step, check, "check_extract", path=path, format=format)
 
     def deployment(self, name: Operand | None = None) -> str:
         """The name that :meth:`deploy` deploys this version of the query under: ``NAME_VERSION``.
@@ -106,18 +118,117 @@ class FeatureView:
         *,
         range_bias: str | int | None = None,
         rows_bias: str | int | None = None,
+        check: bool | Check = True,
         **fields: Any,
     ) -> OpenMLDB:
         """A task that deploys the query, unless this version of it is deployed already.
+
+        Around it are tasks that ask whether it is, and choose.
 
         Args:
             name: what :meth:`deployment` starts with.
             task: the task's name, by default ``deploy VIEW``.
             range_bias: lengthens the TTL that OpenMLDB derives for time windows; ``"inf"`` keeps every row.
             rows_bias: likewise for windows of a number of rows.
+            check: whether (and how) a task after it looks if the deployment is there and its indexes are built.
         """
         biases = {"RANGE_BIAS": range_bias, "ROWS_BIAS": rows_bias}
         given = [f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in biases.items() if v is not None]
         options = f"OPTIONS({', '.join(given)}) " if given else ""
         statement = f"DEPLOY IF NOT EXISTS {self.deployment(name)} {options}{self.sql}"
-        return OpenMLDB(task or f"deploy {self.name}", [self.source.use, statement], "online", origin=self, **fields)
+        step = OpenMLDB(task or f"deploy {self.name}", [self.source.use, statement], "online", origin=self, **fields)
+        return unless_deployed(step, check, self.source.database, self.deployment(name))
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """For each output column eight hex digits of how it is computed, but for those that a parameter takes part in.
+
+        Two versions of a view whose columns have the same fingerprint must give the same values.
+        """
+        from dsflow.openmldb.query import column_fingerprints
+
+        try:
+            # twice with other names in place of the parameters: what depends on one differs
+            one, other = (column_fingerprints(PLACEHOLDER.sub(rf"\1{tail}", self.sql)) for tail in ("", "_"))
+        except DeclarationError as error:
+            raise DeclarationError(f"feature view {self.name!r}: {error.message}", where=self.where) from None
+        return {name: value for name, value in one.items() if other.get(name) == value}
+
+    def serve(
+        self,
+        server: Operand,
+        *,
+        model_path: Operand,
+        deployment: Operand | None = None,
+        compare: int = 100,
+        drop_old: bool = True,
+        task: str | None = None,
+        **fields: Any,
+    ) -> Http:
+        """A task that hands the deployment and a model to the prediction server, which from then on serves both.
+
+        Before it does, the server asks the deployment in service and this one for the same rows, and refuses when they
+        differ in a column that both compute alike: then the old pair stays. A task after it drops what was deployed
+        under the same name before, except the pair that the server can roll back to.
+
+        Args:
+            server: the prediction server's address.
+            model_path: the model's file, which the server must be able to read.
+            deployment: the name given to :meth:`deploy`.
+            compare: how many rows to compare: requests that came lately, then rows of the source table; 0 for none.
+            drop_old: whether earlier deployments are dropped. Of several prediction servers, only for the last one.
+            task: the task's name, by default ``serve VIEW``.
+            fields: any field of :class:`~dsflow.Http`.
+        """
+        body = {
+            "database": self.source.database,
+            "deployment": self.deployment(deployment),
+            "model_path": model_path,
+            "table": self.source.name,
+            "columns": ",".join(f"{name}:{value}" for name, value in self.fingerprints.items()),
+            "compare": compare,
+        }
+        step = Http(task or f"serve {self.name}", "POST", f"{server}/update", json=body, **fields)
+        if drop_old and step.enabled:
+            after = script(
+                step,
+                f"{step.name}: drop old",
+                "drop_old_deployments",
+                database=self.source.database,
+                prefix=str(self.name if deployment is None else deployment),
+                deployment=self.deployment(deployment),
+                server=server,
+            )
+            step >> after
+            step.between(step, after)
+        return step
+
+    def rollback(self, server: str, *, timeout: float = 60) -> dict[str, Any]:
+        """Let a prediction server serve the pair of deployment and model that it served before, now.
+
+        Args:
+            server: its address, ``http://host:port``.
+            timeout: seconds.
+
+        Returns:
+            what it serves then: ``database``, ``deployment``, ``model``, ``features``.
+
+        Raises:
+            ServerError: it has no pair to go back to, or its deployment is gone; what it serves stays.
+            UnreachableError: it does not answer.
+        """
+        import httpx
+
+        try:
+            # a service of one's own network: a proxy of the environment is not the way to it
+            answer = httpx.post(f"{server.rstrip('/')}/rollback", timeout=timeout, trust_env=False)
+            about: dict[str, Any] = answer.json()
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"the prediction server at {server} does not answer: {error}") from error
+        except ValueError as error:
+            raise ServerError(
+                f"{server} did not answer as a prediction server does", hint="is it its address?"
+            ) from error
+        if answer.status_code != 200:
+            raise ServerError(f"the prediction server: {about.get('error', about)}", hint=about.get("hint"))
+        return about

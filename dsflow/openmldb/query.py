@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dsflow.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 def output_names(sql: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -17,19 +23,9 @@ def output_names(sql: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ..
     Raises:
         DeclarationError: it does not parse, is no SELECT, or has a column without a name.
     """
-    from sqlglot import exp, parse_one
-    from sqlglot.errors import ParseError
+    from sqlglot import exp
 
-    from dsflow.openmldb.dialect import OpenMLDB
-
-    try:
-        query = parse_one(sql, read=OpenMLDB)
-    except ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        place = f"line {first.get('line')}, column {first.get('col')}: " if first else ""
-        raise DeclarationError(f"the SQL does not parse: {place}{first.get('description', error)}") from None
-    if not isinstance(query, exp.Query):
-        raise DeclarationError("the SQL is not a SELECT")
+    query = _parse(sql)
     names: list[str] = []
     for column in query.selects:
         if column.is_star:
@@ -44,3 +40,53 @@ def output_names(sql: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ..
         else:
             names.append(column.alias_or_name)
     return tuple(names)
+
+
+def column_fingerprints(sql: str) -> dict[str, str]:
+    """For each column of a SELECT eight hex digits of how it is computed.
+
+    Two queries whose columns have the same fingerprint compute them by the same expression, over the same windows, from
+    the same tables and conditions, whatever else they select. Columns behind ``*`` are left out.
+
+    Raises:
+        DeclarationError: it does not parse or is no SELECT.
+    """
+    from sqlglot import exp
+
+    from dsflow.openmldb.dialect import OpenMLDB
+
+    query = _parse(sql)
+    if not isinstance(query, exp.Select):
+        return {}
+    windows = {definition.name: definition.sql(OpenMLDB) for definition in query.args.get("windows") or ()}
+    parts = [value for key, value in query.args.items() if value and key not in ("expressions", "windows")]
+    around = [
+        node.sql(OpenMLDB) if isinstance(node, exp.Expression) else str(node)
+        for part in parts
+        for node in (part if isinstance(part, list) else [part])
+    ]
+    found = {}
+    for column in query.selects:
+        if not column.is_star:
+            text = column.unalias().sql(OpenMLDB)
+            used = [window for name, window in sorted(windows.items()) if re.search(rf"\bOVER {name}\b", text)]
+            whole = "\n".join([text, *used, *around])
+            found[column.alias_or_name] = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return found
+
+
+def _parse(sql: str) -> exp.Query:
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import ParseError
+
+    from dsflow.openmldb.dialect import OpenMLDB
+
+    try:
+        query = parse_one(sql, read=OpenMLDB)
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        place = f"line {first.get('line')}, column {first.get('col')}: " if first else ""
+        raise DeclarationError(f"the SQL does not parse: {place}{first.get('description', error)}") from None
+    if not isinstance(query, exp.Query):
+        raise DeclarationError("the SQL is not a SELECT")
+    return query

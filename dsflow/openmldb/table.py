@@ -10,6 +10,7 @@ from typing import Any, Literal
 from dsflow._source import caller
 from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
+from dsflow.openmldb.steps import Check, add_check
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import Operand, Reference
 from dsflow.tasks.openmldb import OpenMLDB
@@ -129,31 +130,60 @@ class Table:
         statements = [f"CREATE DATABASE IF NOT EXISTS {self.database}", self.use, self.ddl()]
         return OpenMLDB(name or f"create {self.name}", statements, "online", origin=self, **fields)
 
-    def load_offline(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
+    def load_offline(
+        self,
+        path: Operand,
+        name: str | None = None,
+        *,
+        format: str = "csv",
+        check: bool | Check = True,
+        **fields: Any,
+    ) -> OpenMLDB:
         """A task that makes the file's rows the table's offline rows, in place of those that were there.
 
         Args:
             path: a file, a folder or a pattern that the TaskManager can read.
             name: the task's name, by default ``load TABLE offline``.
             format: ``csv`` (with a header) or ``parquet``.
+            check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the data there.
         """
-        load = self._load(path, format, "overwrite")
-        return OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
+        load = self._load(path, format, "mode='overwrite'")
+        step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
+        return self._checked(step, check, path, online=False)
 
-    def load_online(self, path: Operand, name: str | None = None, *, format: str = "csv", **fields: Any) -> OpenMLDB:
-        """A task that makes the file's rows the table's online rows, in place of those that were there.
+    def load_online(
+        self,
+        path: Operand,
+        name: str | None = None,
+        *,
+        format: str = "csv",
+        replace: bool = False,
+        check: bool | Check = True,
+        **fields: Any,
+    ) -> OpenMLDB:
+        """A task that puts the file's rows into the table's online rows; a second time it changes nothing.
 
-        OpenMLDB can only append to online storage, so that a second load would double the rows: the table is truncated
-        first. The load is awaited (``@@sync_job``), which an online step otherwise is not.
+        A row that is stored already, equal in every column, is left out (OpenMLDB 0.8.5 and later): deployments that
+        read the table answer without a gap, and rows that came from elsewhere stay. Where equal rows are meant to
+        count more than once, as they do offline, use ``replace``. The load is awaited (``@@sync_job``), which an
+        online step otherwise is not.
+
+        Args:
+            path, name, format, check: as for :meth:`load_offline`.
+            replace: empty the table first, so that its rows are the file's, equal ones as often as they are there.
+                Until the load is done, deployments answer from fewer rows.
         """
-        statements = [
-            self.use,
-            "SET @@sync_job=true",
-            f"SET @@job_timeout={JOB_TIMEOUT_MS}",
-            f"TRUNCATE TABLE {self.name}",
-            self._load(path, format, "append"),
-        ]
-        return OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
+        statements = [self.use, "SET @@sync_job=true", f"SET @@job_timeout={JOB_TIMEOUT_MS}"]
+        if replace:
+            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'")]
+        else:
+            statements.append(self._load(path, format, "mode='append', put_if_absent=true"))
+        step = OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
+        return self._checked(step, check, path, online=True)
+
+    def _checked(self, step: OpenMLDB, check: bool | Check, path: Operand, *, online: bool) -> OpenMLDB:
+        place = {"database": self.database, "table": self.name, "path": path}
+        return add_check(step, check, "check_load", **place, online=online)
 
     def _check_ttl(self, index: Index) -> None:
         if index.ttl_type not in _TTLS:
@@ -166,7 +196,7 @@ class Table:
 
     def _load(self, path: Operand, format: str, mode: str) -> str:
         check_file(path, format)
-        options = f"format='{format}', mode='{mode}'" + (", header=true" if format == "csv" else "")
+        options = f"format='{format}', {mode}" + (", header=true" if format == "csv" else "")
         return f"LOAD DATA INFILE '{path}' INTO TABLE {self.name} OPTIONS({options})"
 
     def _error(self, message: str, hint: str | None = None) -> DeclarationError:

@@ -111,6 +111,23 @@ class Task:
 
     # -- edges -------------------------------------------------------------------------------------------------------
 
+    @property
+    def entry(self) -> Task:
+        """Where edges to this task lead: itself, or the first node of a step of several nodes."""
+        entry: Task = self.__dict__.get("_entry", self)
+        return entry
+
+    @property
+    def exit(self) -> Task:
+        """Where edges from this task begin: itself, or the last node of a step of several nodes."""
+        last: Task = self.__dict__.get("_exit", self)
+        return last
+
+    def between(self, entry: Task, exit: Task) -> None:
+        """Make this task a step of several nodes."""
+        object.__setattr__(self, "_entry", entry)
+        object.__setattr__(self, "_exit", exit)
+
     def __rshift__(self, other: _Right) -> _Right:
         """``a >> b``: b runs after a; ``a >> [b, c]``: both do. Gives the right side back, so that chains work."""
         self.workflow.connect([self], other)

@@ -27,6 +27,13 @@ class Switch(Task):
 
     type: ClassVar[str] = "SWITCH"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        assert self.otherwise is not None
+        # of a step of several nodes the first; from now on, so that a step can have a switch inside
+        object.__setattr__(self, "branches", {c: task.entry for c, task in self.branches.items()})
+        object.__setattr__(self, "otherwise", self.otherwise.entry)
+
     def _check(self) -> None:
         super()._check()
         if not isinstance(self.branches, Mapping) or not self.branches:
@@ -77,12 +84,12 @@ class _Status:
 
 
 def succeeded(task: Task) -> _Status:
-    """For :class:`Conditions`: the task ended well."""
+    """For :class:`Conditions`: the task (of a step with a check: its check) ended well."""
     return _Status(task, "SUCCESS")
 
 
 def failed(task: Task) -> _Status:
-    """For :class:`Conditions`: the task failed."""
+    """For :class:`Conditions`: the task (of a step with a check: its check) failed."""
     return _Status(task, "FAILURE")
 
 
@@ -164,12 +171,12 @@ class Conditions(Task):
         return _groups(self, self.when, _Status)
 
     def implied_upstream(self) -> Iterable[Task]:
-        return [item.task for group in self._groups() for item in group.items if isinstance(item, _Status)]
+        return [item.task.exit for group in self._groups() for item in group.items if isinstance(item, _Status)]
 
     def implied_downstream(self) -> Iterable[Task]:
         assert self.success is not None
         assert self.failure is not None
-        return [self.success, self.failure]
+        return [self.success.entry, self.failure.entry]
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         assert self.success is not None
@@ -181,7 +188,7 @@ class Conditions(Task):
                     {
                         "relation": group.relation,
                         "dependItemList": [
-                            {"depTaskCode": item.task.name, "status": item.status}
+                            {"depTaskCode": item.task.exit.name, "status": item.status}
                             for item in group.items
                             if isinstance(item, _Status)
                         ],
@@ -189,7 +196,10 @@ class Conditions(Task):
                     for group in self._groups()
                 ],
             },
-            "conditionResult": {"successNode": [self.success.name], "failedNode": [self.failure.name]},
+            "conditionResult": {
+                "successNode": [self.success.entry.name],
+                "failedNode": [self.failure.entry.name],
+            },
         }
 
 

@@ -26,7 +26,8 @@ CLICK = {
     "click_time": 1509960088000,
     "is_attributed": 0,
 }
-AFTER_TRAIN = {"deploy features", "load talkingdata online", "update predict server"}
+# what a task's name begins with that comes after the switch
+AFTER_TRAIN = ("deploy features", "load talkingdata online", "serve features")
 
 
 @dataclass
@@ -85,7 +86,8 @@ def test_the_main_job_ends_with_a_prediction(first: Ended) -> None:
     assert first.report["state"] == "SUCCESS"
     assert first.report["workflow"] == "talkingdata"
     assert {task["name"]: task["state"] for task in first.report["tasks"] if task["state"] != "SUCCESS"} == {
-        "reject model": "SKIPPED"
+        "reject model": "SKIPPED",
+        "deploy features: skip": "SKIPPED",
     }
     outputs = first.task("train")["outputs"]
     assert 0.7 <= outputs["auc"] <= 1
@@ -137,7 +139,8 @@ def test_a_model_that_is_not_good_enough_is_rejected(root: Path, tmp_path: Path)
     assert ended.code == 1
     assert ended.report["state"] == "FAILURE"
     states = ended.states()
-    assert {name for name, state in states.items() if state == "SKIPPED"} == AFTER_TRAIN
+    skipped = {name for name, state in states.items() if state == "SKIPPED"}
+    assert skipped == {name for name in states if name.startswith(AFTER_TRAIN)}
     assert states["reject model"] == "FAILURE"
     assert re.search(r"AUC 0\.\d+ is below 0\.9999", ended.out)
     assert "prediction" not in ended.report

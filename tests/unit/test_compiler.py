@@ -145,7 +145,17 @@ def o():
             ],
         ),
         (
-            lambda wf: table().load_online("/d", format="parquet"),
+            lambda wf: table().load_online("/d"),
+            [
+                "USE db",
+                "SET @@sync_job=true",
+                "SET @@job_timeout=1800000",
+                "LOAD DATA INFILE '/d' INTO TABLE clicks "
+                "OPTIONS(format='csv', mode='append', put_if_absent=true, header=true)",
+            ],
+        ),
+        (
+            lambda wf: table().load_online("/d", format="parquet", replace=True),
             [
                 "USE db",
                 "SET @@sync_job=true",
@@ -171,7 +181,8 @@ def o():
 def test_steps_of_tables_and_views(compiled, make, sql):
     from dsflow.openmldb.encoding import decode
 
-    arrived = decode(compiled(make).tasks[0].task_params["sql"])
+    (node,) = (task for task in compiled(make).tasks if task.task_type == "OPENMLDB")
+    arrived = decode(node.task_params["sql"])
     assert [statement.lstrip("\n") for statement in arrived] == sql
 
 

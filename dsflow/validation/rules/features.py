@@ -18,7 +18,8 @@ from dsflow.validation.rules.base import did_you_mean, rule
 from dsflow.validation.rules.queries import unknown_tables
 
 _LIST = re.compile(r"\s*[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)+\s*\Z")
-_UPDATE_KEYS = ("database", "deployment", "model_path")
+_UPDATE_NEEDS = ("database", "deployment", "model_path")
+_UPDATE_KEYS = (*_UPDATE_NEEDS, "table", "columns", "compare")
 
 
 @rule("DSF140", sql=True)
@@ -124,7 +125,7 @@ def prediction_update(model: Model) -> Iterator[Problem]:
             if key not in _UPDATE_KEYS:
                 hint = did_you_mean(key, _UPDATE_KEYS, "keys: " + ", ".join(_UPDATE_KEYS))
                 yield Problem(f"task {task.name!r}: the prediction server knows no key {key!r}", at(key), hint)
-        for key in _UPDATE_KEYS:
+        for key in _UPDATE_NEEDS:
             if key not in told:
                 yield Problem(f"task {task.name!r}: the prediction server needs the key {key!r}", at(""))
         name = told.get("deployment")

@@ -1,0 +1,105 @@
+"""Steps of several nodes: an OPENMLDB task, and the PYTHON tasks that look whether it did what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dsflow._source import caller
+from dsflow.errors import DeclarationError
+from dsflow.params import Operand
+from dsflow.tasks.base import Task
+from dsflow.tasks.logic import Switch
+from dsflow.tasks.openmldb import OpenMLDB
+from dsflow.tasks.script import Python, Shell
+
+# what the tasks around a step take over from it: where they run, and how urgent they are
+_SHARED = ("worker_group", "environment", "priority", "task_group", "task_group_priority")
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a step looks whether OpenMLDB did what it was asked for.
+
+    Args:
+        timeout: minutes to wait for OpenMLDB's job (or for the indexes of a deployment) to be done.
+    """
+
+    timeout: float = 30
+
+    def __post_init__(self) -> None:
+        if isinstance(self.timeout, bool) or not isinstance(self.timeout, (int, float)) or self.timeout <= 0:
+            raise DeclarationError(f"Check(timeout={self.timeout!r}) is not a number of minutes", where=caller())
+
+
+def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: Any) -> OpenMLDB:
+    """Let a step end with a task that runs a function of :mod:`dsflow.openmldb.verify`.
+
+    Args:
+        check: False for none.
+        settings: what the function is given besides the cluster's address and the timeout.
+
+    Raises:
+        DeclarationError: ``check`` is neither a bool nor a Check.
+    """
+    chosen = _chosen(step, check)
+    if chosen is not None and step.enabled:
+        after = script(step, f"{step.name}: check", function, **settings, minutes=chosen.timeout)
+        step >> after
+        step.between(step, after)
+    return step
+
+
+def unless_deployed(step: OpenMLDB, check: bool | Check, database: Operand, deployment: str) -> OpenMLDB:
+    """Let a DEPLOY step pass over what is deployed already, and end with a look whether it is.
+
+    OpenMLDB 0.9 parses ``DEPLOY IF NOT EXISTS`` and refuses a name that is there all the same. So a task asks first,
+    and a switch goes on with the DEPLOY or past it.
+    """
+    chosen = _chosen(step, check)
+    if not step.enabled:
+        return step
+    place: dict[str, Any] = {"database": database, "deployment": deployment}
+    output = re.sub(r"\W", "_", f"deployed_{step.name}")
+    ask = script(step, f"{step.name}: ask", "ask_deployed", outputs={output: bool}, **place, output=output)
+    skip = Shell(f"{step.name}: skip", f"echo '{deployment} is deployed already'", **_shared(step))
+    choose = Switch(f"{step.name}: choose", {ask.outputs[output] == True: skip}, otherwise=step)  # noqa: E712
+    after: Task
+    if chosen is not None:
+        after = script(step, f"{step.name}: check", "check_deployed", **place, minutes=chosen.timeout)
+    else:
+        after = Shell(f"{step.name}: done", f"echo '{deployment}'", **_shared(step))
+    ask >> choose
+    [step, skip] >> after
+    step.between(ask, after)
+    return step
+
+
+def _chosen(step: Task, check: bool | Check) -> Check | None:
+    if not isinstance(check, (bool, Check)):
+        raise step.error(f"check={check!r} is neither True, False nor a Check(...)")
+    return check if isinstance(check, Check) else Check() if check else None
+
+
+def script(step: Task, name: str, function: str, outputs: dict[str, type] | None = None, **settings: Any) -> Python:
+    """A PYTHON task that calls a function of :mod:`dsflow.openmldb.verify` with the cluster of a step."""
+    text = Path(__file__).with_name("verify.py").read_text(encoding="utf-8")
+    cluster = step.workflow.openmldb
+    places = {
+        "zookeeper": getattr(step, "zookeeper", "") or cluster.zookeeper,
+        "zookeeper_path": getattr(step, "zookeeper_path", "") or cluster.zookeeper_path,
+    }
+    arguments = "".join(f"    {name}={_literal(value)},\n" for name, value in {**places, **settings}.items())
+    body = f"{text}\n\n{function}(\n{arguments})\n"
+    return Python(name, body, outputs=outputs or {}, **_shared(step))
+
+
+def _literal(value: object) -> str:
+    # placeholders are replaced in the script's text, so a value may hold what only a raw text takes as it is
+    return repr(value) if isinstance(value, (bool, int, float)) else f'r"""{value}"""'
+
+
+def _shared(step: Task) -> dict[str, Any]:
+    return {name: getattr(step, name) for name in _SHARED}

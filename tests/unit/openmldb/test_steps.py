@@ -1,0 +1,199 @@
+"""Steps of several nodes: which nodes there are, and where edges to and from a step go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dsflow import Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
+from dsflow.errors import DeclarationError
+from dsflow.openmldb import Check
+
+SQL = (
+    "SELECT a, b, count(a) OVER w AS n FROM t"
+    " WINDOW w AS (PARTITION BY a ORDER BY b ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)"
+)
+
+
+def compiled(make: Callable[[Workflow, Table, FeatureView], Any], **params: Any) -> Definition:
+    params = {"db": "d", "auc": 0.5, "server": "http://127.0.0.1:8881"} | params
+    with Workflow("w", project="p", params=params) as wf:
+        table = Table("t", database=wf.params.db, a=types.Int, b=types.Timestamp)
+        make(wf, table, FeatureView("f", source=table, sql=SQL))
+    return wf.definition()
+
+
+def edges(definition: Definition) -> set[tuple[str, str]]:
+    return {(r.pre, r.post) for r in definition.relations if r.pre}
+
+
+def script(definition: Definition, name: str) -> str:
+    return str(next(task for task in definition.tasks if task.name == name).task_params["rawScript"])
+
+
+def called(text: str) -> tuple[str, dict[str, Any]]:
+    """The function that a script calls at its end, and with what."""
+    call = ast.parse(text).body[-1]
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
+    assert isinstance(call.value.func, ast.Name)
+    return call.value.func.id, {str(k.arg): ast.literal_eval(k.value) for k in call.value.keywords}
+
+
+def test_edges_lead_around_the_check() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        table.create() >> table.load_offline("/x.csv") >> view.extract("/f") >> Shell("after", "true")
+
+    assert edges(compiled(make)) == {
+        ("create t", "load t offline"),
+        ("load t offline", "load t offline: check"),
+        ("load t offline: check", "extract f"),
+        ("extract f", "extract f: check"),
+        ("extract f: check", "after"),
+    }
+
+
+def test_a_deployment_is_asked_for_first() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        table.create() >> view.deploy() >> Shell("after", "true")
+
+    assert edges(compiled(make)) == {
+        ("create t", "deploy f: ask"),
+        ("deploy f: ask", "deploy f: choose"),
+        ("deploy f: choose", "deploy f"),
+        ("deploy f: choose", "deploy f: skip"),
+        ("deploy f", "deploy f: check"),
+        ("deploy f: skip", "deploy f: check"),
+        ("deploy f: check", "after"),
+    }
+
+
+def test_a_branch_leads_to_the_first_node() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        start = Shell("start", "true", outputs={"x": float})
+        start >> Switch("choose", {start.outputs.x > wf.params.auc: view.deploy()}, otherwise=Shell("no", "true"))
+
+    definition = compiled(make)
+    result = next(task for task in definition.tasks if task.name == "choose").task_params["switchResult"]
+    assert result["dependTaskList"][0]["nextNode"] == "deploy f: ask"
+    assert ("choose", "deploy f: ask") in edges(definition)
+    assert ("choose", "deploy f") not in edges(definition)
+
+
+def test_conditions_look_at_the_check() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        load = table.load_offline("/x.csv")
+        Conditions("look", failed(load), success=Shell("tell", "true"), failure=view.extract("/f"))
+
+    definition = compiled(make)
+    params = next(task for task in definition.tasks if task.name == "look").task_params
+    assert params["dependence"]["dependTaskList"][0]["dependItemList"][0]["depTaskCode"] == "load t offline: check"
+    assert ("load t offline: check", "look") in edges(definition)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_without_a_check_there_is_one_node(enabled: bool) -> None:
+    fields: dict[str, Any] = {"check": False} if enabled else {"enabled": False}
+    definition = compiled(lambda wf, table, view: table.load_online("/x.csv", **fields))
+    assert [task.name for task in definition.tasks] == ["load t online"]
+
+
+def test_a_deployment_without_a_check_still_joins_its_branches() -> None:
+    definition = compiled(lambda wf, table, view: view.deploy(check=False) >> Shell("after", "true"))
+    assert {("deploy f", "deploy f: done"), ("deploy f: skip", "deploy f: done"), ("deploy f: done", "after")} <= edges(
+        definition
+    )
+
+
+def test_what_the_checks_are_told() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        table.load_online(wf.params.db / "x.csv", check=Check(timeout=5), environment="py", worker_group="big")
+        view.extract("/f", format="parquet")
+        view.deploy("demo")
+
+    definition = compiled(make, zookeeper="10.0.0.1:2181")
+    place = {"zookeeper": "${zookeeper}", "zookeeper_path": "/openmldb"}
+    name, told = called(script(definition, "load t online: check"))
+    assert name == "check_load"
+    assert told == place | {
+        "database": "${db}",
+        "table": "t",
+        "path": "${db}/x.csv",
+        "online": True,
+        "minutes": 5,
+    }
+    check = next(task for task in definition.tasks if task.name == "load t online: check")
+    assert (check.environment, check.worker_group) == ("py", "big")
+    assert called(script(definition, "extract f: check")) == (
+        "check_extract",
+        place | {"path": "/f", "format": "parquet", "minutes": 30},
+    )
+    name, told = called(script(definition, "deploy f: check"))
+    assert (name, told["deployment"][:5]) == ("check_deployed", "demo_")
+    name, told = called(script(definition, "deploy f: ask"))
+    assert (name, told["output"]) == ("ask_deployed", "deployed_deploy_f")
+
+
+def test_what_the_prediction_server_is_told() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        view.serve(wf.params.server, model_path="/m.json", deployment="demo", compare=7)
+
+    definition = compiled(make)
+    view = FeatureView("f", source=Table("t", database="d", a=types.Int, b=types.Timestamp), sql=SQL)
+    serve = next(task for task in definition.tasks if task.name == "serve f")
+    assert serve.task_params["url"] == "${server}/update"
+    assert {item["prop"]: item["value"] for item in serve.task_params["httpParams"]} == {
+        "database": "${db}",
+        "deployment": view.deployment("demo"),
+        "model_path": "/m.json",
+        "table": "t",
+        "columns": ",".join(f"{name}:{value}" for name, value in view.fingerprints.items()),
+        "compare": "7",
+    }
+    assert called(script(definition, "serve f: drop old"))[1]["prefix"] == "demo"
+    alone = compiled(lambda wf, table, view: view.serve("http://x", model_path="/m", drop_old=False))
+    assert [task.name for task in alone.tasks] == ["serve f"]
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda t: t.load_offline("/x", check="yes"), "check='yes' is neither True, False nor a Check(...)"),
+        (lambda t: t.load_offline("/x", check=Check(timeout=0)), "Check(timeout=0) is not a number of minutes"),
+        (lambda t: t.load_offline("/x", check=Check(timeout=True)), "is not a number of minutes"),
+        (lambda t: FeatureView("f", source=t, sql="SELECT a FROM t").deploy(check=None), "check=None is neither"),
+        (
+            lambda t: FeatureView("f", source=t, sql="SELEC a FROM t").serve("http://x", model_path="/m"),
+            "feature view 'f': the SQL does not parse",
+        ),
+    ],
+)
+def test_bad_checks(make: Callable[[Table], object], says: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        compiled(lambda wf, table, view: make(table))
+    assert says in str(caught.value)
+    assert "test_steps.py:" in str(caught.value)
+
+
+def fingerprints(sql: str) -> dict[str, str]:
+    return FeatureView("f", source=Table("t", database="d", a=types.Int, b=types.Timestamp), sql=sql).fingerprints
+
+
+def test_a_column_is_alike_when_all_that_it_is_made_of_is() -> None:
+    one = fingerprints(SQL)
+    assert set(one) == {"a", "b", "n"}
+    assert one == fingerprints(SQL.replace(" ", "\n ").replace("SELECT", "select"))
+    more = fingerprints(SQL.replace("SELECT a,", "SELECT a, a + 1 AS x,"))
+    assert {name: more[name] for name in one} == one
+    wider = fingerprints(SQL.replace("3 PRECEDING", "4 PRECEDING"))
+    assert {name for name in one if wider[name] != one[name]} == {"n"}
+    filtered = fingerprints(SQL.replace(" WINDOW", " WHERE a > 1 WINDOW"))
+    assert not set(filtered.values()) & set(one.values())
+
+
+def test_what_a_parameter_takes_part_in_is_not_compared() -> None:
+    assert set(fingerprints("SELECT a, b + ${x} AS c FROM t")) == {"a"}
+    assert fingerprints("SELECT a FROM t WHERE b > ${x}") == {}
