@@ -7,6 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+    pytest_unconfigure,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

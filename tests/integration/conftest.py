@@ -1,15 +1,16 @@
-"""Real DolphinScheduler servers for the tests: one of 3.1.5 and one of 3.2.2, each with its own client."""
+"""Real DolphinScheduler servers for the tests, one of 3.1.5 and one of 3.2.2, each with its own client."""
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import getpass
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,9 @@ import pytest
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.client import Server
+from tests.parallel import SERVERS, TALLY, VERSIONS, standalone
 
-VERSIONS = ("3.1.5", "3.2.2")
 CLIENTS = {"3.1.5": "4.0.4", "3.2.2": "4.1.0"}
-HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
-TALLY = pytest.StashKey[list[str]]()
 TENANT = getpass.getuser()
 ENVIRONMENT = "dsflow tests"
 
@@ -57,60 +56,59 @@ class Running:
         return self.version.startswith("3.2")
 
 
-def _script() -> Path:
-    folder = os.environ.get("DSFLOW_TEST_DOLPHINSCHEDULER")
-    if not folder:
-        pytest.skip(HOW_TO_RUN)
-    return Path(folder) / "standalone"
+@contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    """Of several processes, one at a time."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
-def _standalone(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(_script()), *arguments], capture_output=True, text=True, timeout=300)
-
-
-@pytest.fixture(scope="session")
-def running_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
-    """Every server, started side by side.
-
-    DSFLOW_TEST_DOLPHINSCHEDULER_WORKDIR names a folder whose servers (WORKDIR/VERSION) are used if they run, started if
-    they do not, and left running: for those who run these tests again and again.
-    """
-    _script()
-    kept = os.environ.get("DSFLOW_TEST_DOLPHINSCHEDULER_WORKDIR")
-    base = Path(kept) if kept else tmp_path_factory.mktemp("dolphinscheduler")
+def start_server(version: str, folder: Path, *options: str) -> Running:
+    """Start a server in a folder of its own."""
     python = str(Path(sys.executable).with_name("python3"))
-
-    def start(version: str) -> Running:
-        folder = base / version
-        if kept and _standalone("status", "--dir", str(folder)).returncode == 0:
-            return Running(version, json.loads((folder / "server.json").read_text()))
-        done = _standalone("start", "--version", version, "--dir", str(folder), "--python", python)
-        assert done.returncode == 0, done.stderr
-        return Running(version, json.loads((folder / "server.json").read_text()))
-
-    with ThreadPoolExecutor() as pool:
-        servers = dict(zip(VERSIONS, pool.map(start, VERSIONS), strict=True))
-    yield servers
-    if not kept:
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda v: _standalone("stop", "--dir", str(base / v)), VERSIONS))
+    done = standalone("start", "--version", version, "--dir", str(folder), "--python", python, *options)
+    assert done.returncode == 0, done.stderr
+    return Running(version, json.loads((folder / "server.json").read_text()))
 
 
 @pytest.fixture(scope="session")
-def prepared_servers(running_servers: dict[str, Running]) -> dict[str, Running]:
-    """The same, each with a tenant bound to its administrator and an environment."""
-    for running in running_servers.values():
-        with running.connect() as server:
-            server.bootstrap(
-                tenant=TENANT, environment=ENVIRONMENT, variables={"DSFLOW_TEST": "yes"}, say=lambda line: None
-            )
-    return running_servers
+def prepared(request: pytest.FixtureRequest) -> Callable[[str], Running]:
+    """Gives the server of a version, with a tenant bound to its administrator and an environment.
+
+    It is started when the first test asks for it. DSFLOW_TEST_DOLPHINSCHEDULER_WORKDIR names a folder whose servers
+    (WORKDIR/VERSION) are used if they run, started if they do not, and left running: for those who run these tests
+    again and again.
+    """
+    base = request.config.stash[SERVERS]
+
+    @functools.cache
+    def prepare(version: str) -> Running:
+        folder = base / version
+        with only_one(base / f"{version}.lock"):
+            if standalone("status", "--dir", str(folder)).returncode == 0:
+                running = Running(version, json.loads((folder / "server.json").read_text()))
+            else:
+                running = start_server(version, folder)
+            with running.connect() as server:
+                server.bootstrap(
+                    tenant=TENANT, environment=ENVIRONMENT, variables={"DSFLOW_TEST": "yes"}, say=lambda line: None
+                )
+        return running
+
+    return prepare
 
 
 def _client_folder(version: str, cache: Path) -> Path:
     """A folder with the pydolphinscheduler that belongs to a server, installed once."""
     client = CLIENTS[version]
     folder = cache / client
+    with only_one(cache / f"{client}.lock"):
+        return _installed(client, folder)
+
+
+def _installed(client: str, folder: Path) -> Path:
     if not (folder / "pydolphinscheduler").is_dir():
         arguments = ["install", "--no-deps", "--quiet", "--target", str(folder), f"apache-dolphinscheduler=={client}"]
         commands = ([sys.executable, "-m", "pip", *arguments], ["uv", "pip", *arguments])
@@ -147,11 +145,11 @@ def client_installed(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(params=VERSIONS)
-def running(request: pytest.FixtureRequest, prepared_servers: dict[str, Running]) -> Iterator[Running]:
+def running(request: pytest.FixtureRequest, prepared: Callable[[str], Running]) -> Iterator[Running]:
     """A server of each version, with the client that belongs to it."""
     cache = Path(request.config.cache.mkdir("pydolphinscheduler"))
     with client_installed(_client_folder(request.param, cache)):
-        yield prepared_servers[request.param]
+        yield prepared(request.param)
 
 
 @pytest.fixture
@@ -181,12 +179,3 @@ def closed_port() -> int:
 def tally(request: pytest.FixtureRequest) -> list[str]:
     """Lines that stand at the end of pytest's output: how much was tried."""
     return request.config.stash.setdefault(TALLY, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what the tests wrote down with the fixture ``tally``."""
-    lines = config.stash.get(TALLY, [])
-    if lines:
-        terminalreporter.section("tried on real servers")
-        for line in lines:
-            terminalreporter.write_line(line)

@@ -1,0 +1,92 @@
+"""What the tests share when pytest-xdist runs them in several processes: real servers, groups, and what was tried.
+
+``pytest -n 2 --dist loadgroup`` keeps the tests of one server version in one process, so that one process drives 3.1
+while another one drives 3.2, and everything that needs no server fills the gaps. The controller of the processes names
+the folder of the servers, stops them at the end, and prints what the processes report. Without xdist there is one
+process, which does it all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VERSIONS = ("3.1.5", "3.2.2")
+TALLY = pytest.StashKey[list[str]]()
+SERVERS = pytest.StashKey[Path]()
+HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
+
+
+def standalone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The script that starts, stops and looks at a server; skips the test when it is not there."""
+    folder = os.environ.get("DSFLOW_TEST_DOLPHINSCHEDULER")
+    if not folder:
+        pytest.skip(HOW_TO_RUN)
+    script = str(Path(folder) / "standalone")
+    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=300)
+
+
+def kept_folder() -> Path | None:
+    """Where servers are left running for the next tests, if the environment names such a place."""
+    name = os.environ.get("DSFLOW_TEST_DOLPHINSCHEDULER_WORKDIR")
+    return Path(name) if name else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle where the servers of this session live; nothing is started yet."""
+    given = getattr(config, "workerinput", {}).get("servers")
+    config.stash[SERVERS] = Path(given) if given else kept_folder() or Path(tempfile.mkdtemp(prefix="dsflow-servers-"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop every server of the session, also one whose process has crashed."""
+    base = config.stash.get(SERVERS, None)
+    if base is None or hasattr(config, "workerinput") or base == kept_folder():
+        return
+    for info in base.glob("*/server.json"):
+        standalone("stop", "--dir", str(info.parent))
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """In the controller: tell a process where the servers live."""
+    node.workerinput["servers"] = str(node.config.stash[SERVERS])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """In the controller: take what a process tried."""
+    node.config.stash.setdefault(TALLY, []).extend(getattr(node, "workeroutput", {}).get("tally", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a process of xdist: report what was tried."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tally"] = session.config.stash.get(TALLY, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the tests wrote down with the fixture ``tally``."""
+    lines = config.stash.get(TALLY, [])
+    if lines:
+        terminalreporter.section("tried on real servers")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one server version run in one process, one after the other."""
+    for item in items:
+        version = getattr(item, "callspec", None) and item.callspec.params.get("running")  # type: ignore[attr-defined]
+        if version in VERSIONS:
+            item.add_marker(pytest.mark.xdist_group(f"DolphinScheduler {version}"))
