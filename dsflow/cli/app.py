@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsflow.cli import catalog, deploy, doctor, project, runs, servers, transfer, workflow_commands
+from dsflow.cli import catalog, deploy, doctor, project, runs, servers, transfer, validating, workflow_commands
 from dsflow.cli.loading import load_workflow
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def build_app(workflow: Workflow | None) -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    # several files make sense for this one only
+    app.command("validate")(validating.validate_paths if workflow is None else _bind(validating.validate, workflow))
     for command in (*workflow_commands.COMMANDS, *runs.COMMANDS, *transfer.WORKFLOW_COMMANDS):
         app.command(command.__name__.rstrip("_"))(_bind(command, workflow))
     if workflow is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,13 @@ from dsflow.errors import ConfigError, DeclarationError, DsflowError, ParameterE
 from dsflow.workflow import Workflow
 
 _LEFT_OUT = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
-_MENTIONS = re.compile(r"\bWorkflow\b|\bdsflow\b")
+_YAML = re.compile(r"^workflow[ \t]*:[ \t]*[^\s#]", re.MULTILINE)  # a name: GitLab's `workflow:` has none
+# by which a file may declare workflows: others are not run, and other YAML is none of ours
+_DECLARES = {
+    ".py": re.compile(r"\bWorkflow\b|\bdsflow\b"),
+    ".yaml": _YAML,
+    ".yml": _YAML,
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Collection:
 
 
 def collect(paths: list[Path], repository: Repository) -> Collection:
-    """Run every Python file below the paths that mentions a Workflow, and gather what they declare.
+    """Gather what the Python files below the paths that mention a Workflow declare, and the YAML files of workflows.
 
     A file that is named must declare a workflow; one that is found in a folder need not. Hidden folders, virtual
     environments and the like are left out.
@@ -54,7 +60,7 @@ def collect(paths: list[Path], repository: Repository) -> Collection:
     collection = Collection()
     named = {p.resolve() for p in paths if p.is_file()}
     for file in _files(paths):
-        if file.resolve() not in named and not _MENTIONS.search(file.read_text(encoding="utf-8", errors="replace")):
+        if file.resolve() not in named and not _may_declare(file):
             continue
         collection.files += 1
         try:
@@ -81,6 +87,10 @@ def collect(paths: list[Path], repository: Repository) -> Collection:
     return collection
 
 
+def _may_declare(file: Path) -> bool:
+    return bool(_DECLARES[file.suffix].search(file.read_text(encoding="utf-8", errors="replace")))
+
+
 def _files(paths: list[Path]) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in paths:
@@ -98,7 +108,7 @@ def _below(folder: Path) -> Iterator[Path]:
             continue
         if entry.is_dir() and not (entry / "pyvenv.cfg").exists():
             yield from _below(entry)
-        elif entry.suffix == ".py" and entry.is_file():
+        elif entry.suffix in _DECLARES and entry.is_file():
             yield entry
 
 
@@ -125,16 +135,31 @@ def definitions(collection: Collection, profile: Profile, given: Mapping[str, st
     Raises:
         ParameterError: no workflow has a parameter of a given name.
     """
-    for name in given:
-        if collection.found and not any(name in f.workflow.parameters for f in collection.found):
-            raise ParameterError(f"--set {name}: none of the {len(collection.found)} workflows has such a parameter")
+    workflows = [found.workflow for found in collection.found]
+    check_given(workflows, given)
     compiled = []
     for found in collection.found:
-        own = {name: value for name, value in given.items() if name in found.workflow.parameters}
+        values = server_values(found.workflow, profile, own_values(found.workflow, given))
         try:
-            compiled.append((found, found.workflow.definition(server_values(found.workflow, profile, own))))
+            compiled.append((found, found.workflow.definition(values)))
         except DsflowError as error:
             if error.where is None:
                 error.where = found.workflow.where or found.file
             collection.errors.append(error)
     return compiled
+
+
+def check_given(workflows: Sequence[Workflow], given: Mapping[str, str]) -> None:
+    """See that each ``--set`` reaches a workflow.
+
+    Raises:
+        ParameterError: no workflow has a parameter of that name.
+    """
+    for name in given:
+        if workflows and not any(name in workflow.parameters for workflow in workflows):
+            raise ParameterError(f"--set {name}: none of the {len(workflows)} workflows has such a parameter")
+
+
+def own_values(workflow: Workflow, given: Mapping[str, str]) -> dict[str, str]:
+    """Those of the ``--set`` that name a parameter of the workflow."""
+    return {name: value for name, value in given.items() if name in workflow.parameters}

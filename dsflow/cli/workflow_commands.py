@@ -1,4 +1,4 @@
-"""Commands about one workflow: validate, show, render, plan, submit, run."""
+"""Commands about one workflow: show, render, plan, submit, run."""
 
 from __future__ import annotations
 
@@ -38,35 +38,6 @@ if TYPE_CHECKING:
 Offline = Annotated[
     bool, typer.Option("--offline", help="Leave the workflow and its schedule offline, whatever is declared.")
 ]
-
-
-def validate(
-    workflow: Workflow,
-    set_: Set = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    install_compiler: Annotated[
-        bool, typer.Option("--install-compiler", help="First fetch OpenMLDB's own compiler, which then checks the SQL.")
-    ] = False,
-) -> None:
-    """Check the workflow, without any server: its SQL by OpenMLDB's own compiler, and the rules of docs/rules.md.
-
-    Exit code 1: there are errors.
-    """
-    from dsflow.validation import check, findings_json, findings_text
-
-    if install_compiler:
-        from dsflow.openmldb.sdk import install_sdk
-
-        print(f"OpenMLDB's compiler: {install_sdk().native}", file=sys.stderr)
-    report = check(workflow, parse_set(set_))
-    if json_:
-        sys.stdout.write(findings_json(report.findings, report.notes))
-    else:
-        if text := findings_text(report.findings, report.notes):
-            print(text)
-        if report.ok:
-            print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
-    raise typer.Exit(0 if report.ok else 1)
 
 
 def show(workflow: Workflow, set_: Set = None) -> None:
@@ -259,4 +230,4 @@ def _terminate_like_interrupt() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-COMMANDS: list[Callable[..., None]] = [validate, show, render, plan, submit, run]
+COMMANDS: list[Callable[..., None]] = [show, render, plan, submit, run]

@@ -144,11 +144,11 @@ def _finding(model: Model, rule: Rule, problem: Problem) -> Finding:
 
 
 def _with_own_line(model: Model, problem: Problem) -> str:
-    """A line of SQL that is not to be found in the file stands below the declaration's own."""
+    """A line of SQL or of a script that is not to be found in the file stands below the declaration's own."""
     if not problem.excerpt:
         return ""
     declaration = model.sources.excerpt(_place(problem.where))
-    return f"{declaration}\n  in its SQL:\n{problem.excerpt}" if declaration else problem.excerpt
+    return f"{declaration}\n  in its text:\n{problem.excerpt}" if declaration else problem.excerpt
 
 
 def _place(where: SourceLocation | None) -> Place | None:

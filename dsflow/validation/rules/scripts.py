@@ -148,7 +148,10 @@ def shell_quotes(model: Model) -> Iterator[Problem]:
                     "write '${setValue(name=value)}' between single quotes, or, between double ones,"
                     ' "#{setValue(name=$value)}"',
                 )
-            elif quote == "'" and re.search(r"\$\w|\$\(|`", match[2]):
+            elif quote == "'" and any(
+                _quote_at(script.text, match.start(2) + filled.start()) == "'"
+                for filled in re.finditer(r"\$\w|\$\(|`", match[2])
+            ):
                 yield script.problem(
                     match.start(),
                     "between single quotes the shell fills nothing: the output would be the text "

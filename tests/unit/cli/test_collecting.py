@@ -33,6 +33,17 @@ def test_files_with_workflows_are_run_and_others_are_not(tmp_path: Path) -> None
     assert (found.errors, found.files) == ([], 2)
 
 
+def test_workflows_in_yaml_are_found_and_other_yaml_is_not(tmp_path: Path) -> None:
+    write(tmp_path, "w.yaml", "workflow: w\nproject: p\ntasks:\n  s: {type: Shell, script: x}\n")
+    write(tmp_path, "ci/pipeline.yml", "workflow:\n  rules: []\nimage: python\n")
+    write(tmp_path, "compose.yaml", "services: {}\n")
+    found = collect([tmp_path], Repository(None, tmp_path))
+    assert ([f.file for f in found.found], found.errors) == (["w.yaml"], [])
+    write(tmp_path, "broken.yaml", "workflow: b\nprojekt: p\n")
+    (error,) = collect([tmp_path], Repository(None, tmp_path)).errors
+    assert "broken.yaml:2" in str(error)
+
+
 def test_modules_of_the_same_name_beside_two_files(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         write(tmp_path, f"{folder}/common.py", f"NAME = {folder!r}\n")

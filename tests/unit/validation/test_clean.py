@@ -13,7 +13,9 @@ from dsflow.validation import check, findings_text, validate
 
 ROOT = Path(__file__).parents[3]
 PIPELINES = sorted(
-    p for p in [*ROOT.glob("pipelines/*.py"), *ROOT.glob("examples/**/*.py")] if "Workflow(" in p.read_text()
+    p
+    for p in [*ROOT.glob("pipelines/*.py"), *ROOT.glob("examples/*.py"), *ROOT.glob("examples/*.yaml")]
+    if "Workflow(" in p.read_text() or p.suffix == ".yaml"
 )
 
 
@@ -22,7 +24,7 @@ def assert_clean(workflow: Workflow) -> None:
     assert not report.findings, findings_text(report.findings)
 
 
-@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
 def test_the_projects_own_pipelines(path: Path) -> None:
     for workflow in load_workflows(path):
         assert_clean(workflow)
@@ -46,6 +48,14 @@ def test_shell_has_its_own_variables() -> None:
             while IFS=, read -r name value; do echo "${name}=${value}"; done < "${target}/x.csv"
             echo "$((limit + ${limit})) $[yyyyMMdd-1] ${system.biz.date} ${SPARK_HOME} ${limit}"
             """,
+        )
+    assert_clean(wf)
+
+
+def test_single_quotes_may_end_within_an_output_line() -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("count", """found=3; echo '${setValue(found='"$found"')}'""", outputs={"found": int}) >> Shell(
+            "say", "echo ${found}"
         )
     assert_clean(wf)
 

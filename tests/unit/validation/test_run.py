@@ -93,7 +93,7 @@ def test_sql_that_is_in_no_literal_is_quoted_below_the_declaration(tmp_path: Pat
     assert finding.where.column is None
     declaration, label, text, caret = finding.excerpt.splitlines()
     assert "FeatureView(" in declaration
-    assert label == "  in its SQL:"
+    assert label == "  in its text:"
     assert text == sql
     assert caret.endswith("^")
 

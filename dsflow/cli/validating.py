@@ -1,0 +1,98 @@
+"""The command validate: one workflow from its own file, or every workflow below some paths."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsflow.cli import exits
+from dsflow.cli.collecting import check_given, collect, own_values
+from dsflow.cli.loading import load_workflow
+from dsflow.cli.options import Set, parse_set
+from dsflow.cli.repository import find_repository
+from dsflow.errors import DsflowError
+from dsflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from dsflow.validation.finding import Finding
+
+Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+InstallCompiler = Annotated[
+    bool, typer.Option("--install-compiler", help="First fetch OpenMLDB's own compiler, which then checks the SQL.")
+]
+
+
+def validate(
+    workflow: Workflow, set_: Set = None, json_: Json = False, install_compiler: InstallCompiler = False
+) -> None:
+    """Check the workflow, without any server: its SQL by OpenMLDB's own compiler, and the rules of docs/rules.md.
+
+    Exit code 1: there are errors.
+    """
+    _install(install_compiler)
+    _check([workflow], parse_set(set_), json_, [])
+
+
+def validate_paths(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Pipeline files, folders of them, or FILE:WORKFLOW.")
+    ],
+    set_: Set = None,
+    json_: Json = False,
+    install_compiler: InstallCompiler = False,
+) -> None:
+    """Check every workflow below the paths, without any server: the SQL by OpenMLDB's own compiler, and the rules of
+    docs/rules.md.
+
+    Exit code 1: there are errors.
+    """
+    _install(install_compiler)
+    named = [load_workflow(path) for path in paths if _names_a_workflow(path)]
+    places = [Path(path) for path in paths if not _names_a_workflow(path)]
+    errors: list[DsflowError] = []
+    if places:
+        collection = collect(places, find_repository(places[0]))
+        named += [found.workflow for found in collection.found]
+        errors = collection.errors
+    _check(named, parse_set(set_), json_, errors)
+
+
+def _names_a_workflow(path: str) -> bool:
+    """Whether it is FILE:WORKFLOW and not a file or a folder."""
+    return not Path(path).exists() and Path(path.rpartition(":")[0]).is_file()
+
+
+def _install(wanted: bool) -> None:
+    if wanted:
+        from dsflow.openmldb.sdk import install_sdk
+
+        print(f"OpenMLDB's compiler: {install_sdk().native}", file=sys.stderr)
+
+
+def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool, errors: Sequence[DsflowError]) -> None:
+    from dsflow.validation import check, findings_json, findings_text
+
+    if len(workflows) > 1:
+        check_given(workflows, values)
+    findings: list[Finding] = []
+    notes: list[str] = []
+    failed = bool(errors)
+    for workflow in workflows:
+        # of one workflow the check itself says, with what there is, that a name is unknown
+        report = check(workflow, values if len(workflows) == 1 else own_values(workflow, values))
+        failed = failed or not report.ok
+        findings += report.findings
+        notes += [note for note in report.notes if note not in notes]
+        if report.ok and not as_json:
+            print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
+    if as_json:
+        sys.stdout.write(findings_json(findings, notes))
+    elif text := findings_text(findings, notes):
+        print(text)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    raise typer.Exit(exits.FAILED if failed else exits.OK)
