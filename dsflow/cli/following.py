@@ -18,7 +18,7 @@ import typer
 from dsflow.cli import exits
 from dsflow.context import declared_workflows
 from dsflow.errors import RunError, UnreachableError
-from dsflow.report import TIMEOUT, RunReport, TaskReport
+from dsflow.report import FAILURE, TIMEOUT, RunReport, TaskReport
 from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
     if code == exits.TIMED_OUT:
         outcome.state = TIMEOUT
     finish(display, outcome, following.report)
+    if outcome.state == FAILURE:
+        print(go_on(workflow, run.instance, outcome, following.profile))
     return code if code is not None else exits.of_state(outcome.state)
 
 
@@ -185,6 +187,16 @@ def _come_back(workflow: Workflow, run: Run, profile: str | None) -> str:
             ("stop it:", "stop", ("--run", number)),
         )
     )
+
+
+def go_on(workflow: Workflow, number: int, outcome: RunReport, profile: str | None) -> str:
+    """What to type after a failure."""
+    recover = again(workflow, "recover", profile, "--run", str(number))
+    lines = [f"  run what failed again, and go on from there: {recover}"]
+    if any("ModuleNotFoundError" in task.log for task in outcome.failed):
+        doctor = shlex.join(["dsflow", "doctor", *(["--profile", profile] if profile else [])])
+        lines.append(f"  what the worker's Python lacks, and how to get it: {doctor}")
+    return "\n".join(lines)
 
 
 class Progress:

@@ -101,6 +101,8 @@ def test_fail_recover_and_parts(dsflow: Commands, running: Any, tmp_path: Path) 
     failed = dsflow("run", "flow.py", "--set", "code=3")
     assert failed.code == 1
     assert "✗ b (SHELL) failed" in failed.out
+    assert f"dsflow recover flow.py --run {started(failed.out)}" in failed.out
+    assert "doctor" not in failed.out
     assert dsflow("status", "flow.py").code == 1
     refused = dsflow("resume", "flow.py")
     assert (refused.code, "recover runs its failed tasks again" in refused.err) == (1, True)

@@ -16,7 +16,7 @@ from dsflow.cli.catalog import parse_workflow
 from dsflow.cli.loading import load_workflows
 from dsflow.cli.runs import columns
 from dsflow.errors import ConfigError, UnreachableError
-from dsflow.report import FAILURE, SKIPPED, STOPPED, SUCCESS, TIMEOUT
+from dsflow.report import FAILURE, SKIPPED, STOPPED, SUCCESS, TIMEOUT, RunReport, TaskReport
 
 OPERATING = {"backfill", "status", "runs", "logs", "stop", "pause", "resume", "rerun", "recover", "run"}
 MANY = {"deploy", "list", "versions", "rollback", "delete"}
@@ -67,6 +67,18 @@ def test_what_to_type_to_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert following.again(first, "status", None, "7") == "dsflow status 'one flow.py' 7"
     _, b = load_workflows(two)
     assert following.again(b, "stop", "prod", "--run", "7") == "dsflow stop two.py:b --run 7 --profile prod"
+
+
+def test_what_to_type_after_a_failure() -> None:
+    def told(log: str) -> str:
+        return following.go_on(
+            workflow(), 7, RunReport("w", FAILURE, [TaskReport("a", "SHELL", FAILURE, log=log)]), "x"
+        )
+
+    recover, *more = told("exit code 1").splitlines()
+    assert (recover.split(": ")[1].endswith("test_operating.py --run 7 --profile x"), more) == (True, [])
+    (_, doctor) = told("ModuleNotFoundError: No module named 'sqlalchemy'").splitlines()
+    assert doctor.endswith(": dsflow doctor --profile x")
 
 
 def test_names_of_workflows(tmp_path: Path) -> None:
