@@ -142,6 +142,9 @@ def test_kinds_of_models_that_cannot_be_served(tmp_path: Path) -> None:
         read_model(str(tmp_path / "categories.json"))
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*`booster=.*` is deprecated"
+)  # newer versions of xgboost say so, and still take them
 def test_other_boosters(tmp_path: Path) -> None:
     train(booster="dart").save_model(tmp_path / "dart.ubj")
     assert 0 < read_model(str(tmp_path / "dart.ubj")).predict([[1.0] * len(FEATURES)])[0] < 1
