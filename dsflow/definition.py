@@ -98,11 +98,11 @@ class TaskDefinition:
     where: SourceLocation | None = field(default=None, compare=False)
 
     def to_dict(self) -> JsonDict:
-        return {_camel(f.name): getattr(self, f.name) for f in fields(self) if f.name != "where"}
+        return {key: getattr(self, name) for name, key in _TASK_KEYS.items()}
 
     @classmethod
     def from_dict(cls, data: JsonDict) -> TaskDefinition:
-        return cls(**{f.name: data[_camel(f.name)] for f in fields(cls) if _camel(f.name) in data})
+        return cls(**{name: data[key] for name, key in _TASK_KEYS.items() if key in data})
 
     @property
     def local_params(self) -> list[Property]:
@@ -142,11 +142,11 @@ class ScheduleDefinition:
     process_instance_priority: str = "MEDIUM"
 
     def to_dict(self) -> JsonDict:
-        return {_camel(f.name): getattr(self, f.name) for f in fields(self)}
+        return {key: getattr(self, name) for name, key in _SCHEDULE_KEYS.items()}
 
     @classmethod
     def from_dict(cls, data: JsonDict) -> ScheduleDefinition:
-        return cls(**{f.name: data[_camel(f.name)] for f in fields(cls) if _camel(f.name) in data})
+        return cls(**{name: data[key] for name, key in _SCHEDULE_KEYS.items() if key in data})
 
 
 @dataclass(frozen=True)
@@ -244,3 +244,8 @@ class Definition:
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
+
+
+# the name of each field -> in the rendered form
+_TASK_KEYS = {f.name: _camel(f.name) for f in fields(TaskDefinition) if f.name != "where"}
+_SCHEDULE_KEYS = {f.name: _camel(f.name) for f in fields(ScheduleDefinition)}

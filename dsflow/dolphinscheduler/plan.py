@@ -6,7 +6,8 @@ Pure data and pure functions. What prints a plan (:mod:`dsflow.dolphinscheduler.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -162,7 +163,9 @@ def build_plan(
         held = replace(held, schedule=None)
     before = normalise(held)
     renamed = _renamed(before, after)
-    before = normalise(_rename(before, {old: new for new, old in renamed.items()}))
+    if renamed:
+        before = normalise(_rename(before, {old: new for new, old in renamed.items()}))
+    edges_before, edges_after = set(before.relations), set(after.relations)
     plan = Plan(
         project=declared.project,
         name=declared.name,
@@ -170,8 +173,8 @@ def build_plan(
         workflow=(*_workflow_changes(before, after), *extra),
         params=_param_changes(before.global_params, after.global_params),
         tasks=_task_changes(before, after, renamed),
-        edges_added=tuple(r for r in after.relations if r not in before.relations),
-        edges_removed=tuple(r for r in before.relations if r not in after.relations),
+        edges_added=tuple(r for r in after.relations if r not in edges_before),
+        edges_removed=tuple(r for r in before.relations if r not in edges_after),
         schedule=_schedule_changes(before.schedule, after.schedule),
         notes=notes,
     )
@@ -246,25 +249,26 @@ def _schedule_changes(before: ScheduleDefinition | None, after: ScheduleDefiniti
 
 def _renamed(before: Definition, after: Definition) -> dict[str, str]:
     """New name -> old name of each task that only changed its name; where that is not certain, nothing is guessed."""
-    gone = [t for t in before.tasks if t.name not in {n.name for n in after.tasks}]
-    come = [t for t in after.tasks if t.name not in {o.name for o in before.tasks}]
-    found = {}
-    for task in come:
-        candidates = [o for o in gone if _same_but_name(o, task)]
-        rivals = [c for c in come if _same_but_name(task, c)]
-        if len(candidates) == 1 and len(rivals) == 1:
-            found[task.name] = candidates[0].name
-    return found
+    names_before, names_after = {t.name for t in before.tasks}, {t.name for t in after.tasks}
+    gone = [t for t in before.tasks if t.name not in names_after]
+    come = [t for t in after.tasks if t.name not in names_before]
+    sources, targets = _by_content(gone), _by_content(come)
+    return {
+        new[0].name: sources[content][0].name
+        for content, new in targets.items()
+        if len(new) == 1 and len(sources.get(content, ())) == 1
+    }
 
 
-def _same_but_name(one: TaskDefinition, other: TaskDefinition) -> bool:
-    return replace(one, name="") == replace(other, name="")
+def _by_content(tasks: Iterable[TaskDefinition]) -> dict[str, list[TaskDefinition]]:
+    """Tasks grouped by everything but their names."""
+    groups: dict[str, list[TaskDefinition]] = {}
+    for task in tasks:
+        groups.setdefault(json.dumps({**task.to_dict(), "name": ""}, sort_keys=True), []).append(task)
+    return groups
 
 
 def _rename(definition: Definition, new_names: Mapping[str, str]) -> Definition:
-    if not new_names:
-        return definition
-
     def new(name: Any) -> Any:
         if isinstance(name, list):
             return [new(n) for n in name]
