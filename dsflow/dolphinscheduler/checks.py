@@ -22,25 +22,30 @@ def check_before_writing(
 ) -> None:
     """Raise for whatever would go wrong on the server.
 
+    The user is the one that ``rest`` knows: who calls this has asked for it not long ago.
+
     Raises:
         UnknownNameError: a name that the server does not have.
         DeclarationError: a field that the server would cut off or refuse.
         ServerError: the user has no tenant, or another one than the profile names.
     """
+    groups = rest.soon(rest.worker_groups)
+    schedule = rest.soon(_check_schedule, rest, definition, project) if project else None
+    series = rest.soon(rest.series)
     check_tenant(rest, profile, plan)
     _check_description(definition)
-    _check_tasks(definition, rest.series())
-    _check_worker_groups(rest, definition)
+    _check_tasks(definition, series.result())
+    _check_worker_groups(groups.result(), definition)
     if definition.warning_group:
         names.code(kinds.ALERT_GROUP, definition.warning_group, inside=f"workflow {definition.name!r}")
     _check_sub_workflows(rest, definition, project)
-    if project:
-        _check_schedule(rest, definition, project)
+    if schedule is not None:
+        schedule.result()
 
 
 def check_tenant(rest: RestClient, profile: Profile, plan: Plan | None = None) -> None:
     """The user must have a tenant, and it must be the one that the profile names."""
-    user = rest.user(refresh=True)
+    user = rest.user()
     name, own, wanted = user["userName"], user.get("tenantCode"), profile.tenant
     if not own:
         raise ServerError(
@@ -101,8 +106,7 @@ def _check_tasks(definition: Definition, series: codec.Series) -> None:
                 )
 
 
-def _check_worker_groups(rest: RestClient, definition: Definition) -> None:
-    known = rest.worker_groups()
+def _check_worker_groups(known: list[str], definition: Definition) -> None:
     used: list[tuple[str, str, SourceLocation | None]] = [
         (t.worker_group, f"task {t.name!r}", t.where) for t in definition.tasks
     ]

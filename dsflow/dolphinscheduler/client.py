@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dsflow.config import Profile
 from dsflow.definition import Definition
 from dsflow.dolphinscheduler.bootstrap import bootstrap
-from dsflow.dolphinscheduler.environments import default_environment, with_environment
-from dsflow.dolphinscheduler.gateway import Gateway
+from dsflow.dolphinscheduler.environments import completed
+from dsflow.dolphinscheduler.gateway import Gateways
+from dsflow.dolphinscheduler.names import server_names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.runs import Run, Runs, Snapshot
-from dsflow.dolphinscheduler.submit import ServerState, SubmitResult, Submitter
+from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.submit import SubmitResult, Submitter
 from dsflow.errors import ServerError
 from dsflow.report import RunReport
 
@@ -33,7 +35,7 @@ class Server:
     def __init__(self, profile: Profile, *, timeout: float = 60.0) -> None:
         self.profile = profile
         self.rest = RestClient(profile, timeout=timeout)
-        self._submitter = Submitter(self.rest, lambda: Gateway(profile), profile)
+        self._submitter = Submitter(self.rest, Gateways(profile), profile)
         self._runs = Runs(self.rest, profile)
 
     def __enter__(self) -> Server:
@@ -50,7 +52,8 @@ class Server:
 
     def plan(self, definition: Definition) -> Plan:
         """What :meth:`submit` would change. Writes nothing and needs no gateway."""
-        return self._submitter.plan(self._complete(definition))
+        place, names = self._submitter.look_ahead(definition), server_names(self.rest)
+        return self._submitter.plan(completed(definition, self.rest, self.profile, names), place, names)
 
     def submit(self, definition: Definition, *, overwrite: bool = False) -> SubmitResult:
         """Make the server hold exactly this workflow; writes nothing when it does already.
@@ -58,10 +61,9 @@ class Server:
         Args:
             overwrite: also when that undoes what somebody else changed on the server (else a DriftError).
         """
-        return self._submitter.submit(self._complete(definition), overwrite=overwrite)
-
-    def _complete(self, definition: Definition) -> Definition:
-        return with_environment(definition, default_environment(self.rest, self.profile))
+        place, names = self._submitter.look_ahead(definition), server_names(self.rest)
+        complete = completed(definition, self.rest, self.profile, names)
+        return self._submitter.submit(complete, overwrite=overwrite, place=place, names=names)
 
     def read(self, project: str, name: str) -> Definition | None:
         """The workflow that the server holds under a name, or None."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dsflow.definition import Definition, JsonDict, TaskDefinition
-from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
-from dsflow.dolphinscheduler.gateway import Gateway
+from dsflow.dolphinscheduler.gateway import Gateways
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.register import PREFIX, Entry, entries_of, register_definition, register_name
-from dsflow.dolphinscheduler.submit import NO_PROJECT, ServerState, SubmitResult, Submitter, workflow_url
+from dsflow.dolphinscheduler.state import NO_PROJECT, Content, ServerState
+from dsflow.dolphinscheduler.submit import Checked, SubmitResult, Submitter, workflow_url
 from dsflow.dolphinscheduler.versions import delete_workflow
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
@@ -142,7 +142,8 @@ class Deployer:
         self._owner = owner
         self._overwrite = overwrite
         self._take_over = take_over
-        self._submitter = Submitter(server.rest, lambda: Gateway(server.profile), server.profile)
+        self._gateways = Gateways(server.profile, keep=True)
+        self._submitter = Submitter(server.rest, self._gateways, server.profile)
         self._projects: dict[str, _Project] = {}
 
     # ---------------------------------------------------------------- reading and checking
@@ -156,13 +157,12 @@ class Deployer:
         """
         deployment = Deployment(self._owner)
         _check_unique(declared, deployment)
-        self._rest.user()  # one log-in before there are many threads
-        self._rest.series()
+        self._rest.user(refresh=True)
         codes = {str(p["name"]): int(p["code"]) for p in self._rest.projects()}
         wanted = {d.definition.project for d in declared}
         self._read_projects({n: c for n, c in codes.items() if n in wanted})
         names = server_names(self._rest)
-        environment = default_environment(self._rest, self._server.profile)
+        environment = default_environment(self._rest, self._server.profile, names)
         with ThreadPoolExecutor(READERS) as pool:
             items = pool.map(lambda d: self._item(d, names, environment), declared)
             deployment.items = list(items)
@@ -210,11 +210,9 @@ class Deployer:
         row = project.workflows.get(definition.name) if project else None
         if project is not None and row is not None:
             code = int(row["code"])
-            raw = self._rest.workflow(project.code, code)
-            schedules = project.schedules.get(code, [])
-            held = codec.from_server(raw, definition.project, names, schedules[0] if schedules else None)
-            state = ServerState(project.code, code, raw, schedules, held)
-        item = Item(declared, definition, state, self._submitter._plan(definition, state))
+            held = Content(self._rest.workflow(project.code, code), project.schedules.get(code, []))
+            state = held.state(project.code, definition.project, names)
+        item = Item(declared, definition, state, self._submitter.compare(definition, state))
         if state.code is not None:
             item.url = workflow_url(self._server.profile, state.project_code, state.code)
         return item
@@ -226,7 +224,7 @@ class Deployer:
         if coming:
             tasks = tuple(_without(t, definition.project, coming) for t in definition.tasks)
             definition = replace(definition, tasks=tasks)
-        self._submitter._refuse(definition, item.state, item.plan, self._overwrite)
+        self._submitter.check(Checked(definition, item.state, item.plan, names), overwrite=self._overwrite)
 
     def _check_owners(self, deployment: Deployment) -> None:
         for item in deployment.items:

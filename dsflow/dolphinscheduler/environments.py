@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dsflow.config import Profile
 from dsflow.definition import Definition
+from dsflow.dolphinscheduler.names import ENVIRONMENT, Names, environment_codes
 from dsflow.dolphinscheduler.rest import RestClient
 
 MARK = "for dsflow tasks that name no environment"
@@ -21,13 +22,27 @@ MARK = "for dsflow tasks that name no environment"
 _NOT_ON_WORKERS = frozenset({"SWITCH", "CONDITIONS", "DEPENDENT", "SUB_PROCESS"})
 
 
-def default_environment(rest: RestClient, profile: Profile) -> str:
-    """Name of the environment for tasks that name none; '' when there is none."""
+def default_environment(rest: RestClient, profile: Profile, names: Names | None = None) -> str:
+    """Name of the environment for tasks that name none; '' when there is none.
+
+    Args:
+        names: learns the environments if they are asked for.
+    """
     if profile.environment:
         return profile.environment
-    marked = [e for e in rest.environments() if (e.get("description") or "") == MARK]
+    rows = rest.environments()
+    if names is not None:
+        names.remember(ENVIRONMENT, environment_codes(rows))
+    marked = [e for e in rows if (e.get("description") or "") == MARK]
     newest = max(marked, key=lambda e: (str(e.get("updateTime") or ""), int(e["code"])), default=None)
     return str(newest["name"]) if newest else ""
+
+
+def completed(definition: Definition, rest: RestClient, profile: Profile, names: Names) -> Definition:
+    """The Definition with the default environment for its tasks that name none; asks only if there are any."""
+    if all(t.environment or t.task_type in _NOT_ON_WORKERS for t in definition.tasks):
+        return definition
+    return with_environment(definition, default_environment(rest, profile, names))
 
 
 def with_environment(definition: Definition, environment: str) -> Definition:

@@ -18,7 +18,8 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,7 @@ class Gateway:
         self._token = profile.gateway_token or DEFAULT_GATEWAY_TOKEN
         self.uses_public_token = self._token == DEFAULT_GATEWAY_TOKEN
         self._entry: Any = None
+        self.is_broken = False
         self.version = "unknown"
         self._connect()
 
@@ -202,6 +204,7 @@ class Gateway:
             ) from error  # fmt: skip
 
     def _broken(self, doing: str, error: Exception) -> UnreachableError:
+        self.is_broken = True
         return UnreachableError(
             f"could not {doing}: the connection to the gateway {self.host}:{self.port} broke ({_line(error)})",
             hint="the API server must run with python-gateway.enabled=true, and DSFLOW_GATEWAY must name its port",
@@ -219,6 +222,77 @@ class Gateway:
             f"no DolphinScheduler gateway answers at {self.host}:{self.port}: {error}",
             hint="set DSFLOW_GATEWAY to host:port; the API server must run with python-gateway.enabled=true",
         )
+
+
+class Gateways:
+    """Connections to the gateway of one profile, made when they are needed.
+
+    Args:
+        keep: use a connection again, until :meth:`close`; for many submits.
+    """
+
+    def __init__(self, profile: Profile, *, keep: bool = False) -> None:
+        self._profile = profile
+        self._keep = keep
+        self._idle: list[Gateway] = []
+
+    def lease(self, soon: Callable[[Callable[[], Gateway]], Future[Gateway]]) -> Lease:
+        """A connection for one submit.
+
+        Args:
+            soon: calls a function in another thread.
+        """
+        return Lease(self, soon)
+
+    def take(self) -> Gateway:
+        """A connection; the same errors as :class:`Gateway`."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Gateway(self._profile)
+
+    def give_back(self, gateway: Gateway) -> None:
+        """What :meth:`take` gave is not used any more."""
+        if self._keep and not gateway.is_broken:
+            self._idle.append(gateway)
+        else:
+            gateway.close()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+class Lease:
+    """The gateway of one submit: connected to ahead of time, or when it is first needed. A context manager."""
+
+    def __init__(self, gateways: Gateways, soon: Callable[[Callable[[], Gateway]], Future[Gateway]]) -> None:
+        self._gateways = gateways
+        self._soon = soon
+        self._opening: Future[Gateway] | None = None
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        opening, self._opening = (
+            self._opening,
+            None,
+        )  # an error in it leads back here: nothing is to go round in circles
+        if opening is not None and opening.exception() is None:
+            self._gateways.give_back(opening.result())
+
+    def open_ahead(self) -> None:
+        """Begin to connect."""
+        if self._opening is None:
+            self._opening = self._soon(self._gateways.take)
+
+    def gateway(self) -> Gateway:
+        """The connection; the same errors as :class:`Gateway`."""
+        self.open_ahead()
+        assert self._opening is not None
+        return self._opening.result()
 
 
 def _close(gateway: Any) -> None:

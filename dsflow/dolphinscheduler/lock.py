@@ -21,8 +21,9 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import RefusedError
@@ -59,6 +60,16 @@ class Lock:
     waited: float = 0.0
     keep: bool = False
     stuck: bool = False
+    _remove_soon: Callable[[], Future[None]] | None = field(default=None, repr=False)
+    _removal: Future[None] | None = field(default=None, repr=False)
+
+    def let_go(self) -> None:
+        """Begin to remove it, when all that it protects is done: written and read back.
+
+        Removing takes the server longer than making: so it goes on beside what is left to do here.
+        """
+        if self._remove_soon is not None:
+            self._removal = self._remove_soon()
 
 
 def lock_name(workflow: str) -> str:
@@ -113,11 +124,14 @@ def submit_lock(
         RefusedError: the user may not make workflows in this project.
     """
     lock = _acquire(rest, project, workflow, GRACE if grace is None else grace, sleep, clock)
+    lock._remove_soon = lambda: rest.soon(_release, rest, project, lock, sleep)
     try:
         yield lock
     finally:
         _held.discard(lock.token)
-        if not lock.keep:
+        if lock._removal is not None:
+            lock._removal.result()
+        elif not lock.keep:
             _release(rest, project, lock, sleep)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dsflow.errors import DeclarationError, SourceLocation
@@ -51,6 +51,10 @@ class Names:
             self._codes[key] = self._load(kind, scope)
         return self._codes[key]
 
+    def remember(self, kind: str, codes: Mapping[str, Code], scope: Scope = ()) -> None:
+        """All names of a kind, from an answer that is at hand."""
+        self._codes[kind, scope] = codes
+
     def code(self, kind: str, name: str, *scope: Code, where: SourceLocation | None = None, inside: str = "") -> Code:
         """The code of a name.
 
@@ -90,6 +94,11 @@ def server_names(rest: RestClient) -> Names:
     return Names(lambda kind, scope: _LOADERS[kind](rest, scope))
 
 
+def environment_codes(rows: Iterable[dict[str, Any]]) -> dict[str, Code]:
+    """Environments as the server lists them, name -> code."""
+    return {e["name"]: int(e["code"]) for e in rows}
+
+
 def _workflow_tasks(rest: RestClient, scope: Scope) -> dict[str, Code]:
     raw = rest.workflow(int(scope[0]), int(scope[1]))
     return {t["name"]: int(t["code"]) for t in raw["taskDefinitionList"]}
@@ -119,7 +128,7 @@ def _resources(rest: RestClient, scope: Scope) -> dict[str, Code]:
 
 
 _LOADERS: dict[str, Callable[[RestClient, Scope], Mapping[str, Code]]] = {
-    ENVIRONMENT: lambda rest, _: {e["name"]: int(e["code"]) for e in rest.environments()},
+    ENVIRONMENT: lambda rest, _: environment_codes(rest.environments()),
     ALERT_GROUP: lambda rest, _: {g["groupName"]: int(g["id"]) for g in rest.alert_groups()},
     TASK_GROUP: lambda rest, _: {g["name"]: int(g["id"]) for g in rest.task_groups()},
     DATASOURCE: lambda rest, _: {d["name"]: int(d["id"]) for d in rest.datasources()},

@@ -21,7 +21,7 @@ from dsflow.dolphinscheduler.lock import submit_lock
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.dolphinscheduler.submit import NO_PROJECT, ServerState
+from dsflow.dolphinscheduler.state import NO_PROJECT, ServerState
 from dsflow.errors import DsflowError, ServerError
 
 JsonDict = dict[str, Any]

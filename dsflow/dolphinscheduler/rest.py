@@ -3,14 +3,20 @@
 The same paths serve 3.1 and 3.2 unless a method says otherwise. Every answer is an envelope
 ``{"code": 0, "msg": ..., "data": ...}``; a code other than 0 becomes a :class:`RefusedError` that says what was being
 done. Only GET requests are repeated after a broken connection: nothing is ever sent twice that changes something.
+
+A client may be used from several threads. Reads that do not need each other's answers are asked for side by side
+(:meth:`RestClient.soon`), because most of a small request's time is the way there and back.
 """
 
 from __future__ import annotations
 
 import json
+import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from dsflow.config import Profile
@@ -21,7 +27,9 @@ if TYPE_CHECKING:
     import httpx
 
 JsonDict = dict[str, Any]
+T = TypeVar("T")
 
+SIDE_BY_SIDE = 6  # reads of one client at once
 PAGE_SIZE = 100
 MAX_TASK_CODES = 99  # gen-task-codes refuses 100 and more
 GET_ATTEMPTS = 3
@@ -59,14 +67,22 @@ class RestClient:
         self._profile = profile
         self._sleep = sleep
         self._session: str | None = None
+        self._logging_in = threading.Lock()
         self._user: JsonDict | None = None
         self._minor: tuple[int, int] | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        address = urlsplit(self.url)
+        local = address.hostname in ("127.0.0.1", "::1", "localhost")
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             transport=transport,
             follow_redirects=False,
             # a server on this machine is not reached through a proxy that the environment names for the internet
-            trust_env=urlsplit(self.url).hostname not in ("127.0.0.1", "::1", "localhost"),
+            trust_env=not local,
+            # Loading the certificates of all authorities takes longer than a request, and plain HTTP has no use for
+            # them. A context without any trusts nobody.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.scheme == "http" else True,
+            headers={"Accept-Encoding": "identity"} if local else None,  # what has no way to go need not be packed
         )
 
     def __enter__(self) -> RestClient:
@@ -77,7 +93,16 @@ class RestClient:
 
     def close(self) -> None:
         """Close the connections; the log-in session ends on the server by itself."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
         self._http.close()
+
+    def soon(self, read: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Call ``read`` in another thread. It must not wait for another call of this kind."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dsflow-read")
+        return self._pool.submit(read, *arguments)
 
     # ---------------------------------------------------------------- the request
 
@@ -132,15 +157,23 @@ class RestClient:
                 )
             return response
         fresh = self._session is None
-        response = self._send(method, path, doing, {"sessionId": self._session or self._log_in()}, **body)
+        session = self._session or self._log_in(None)
+        response = self._send(method, path, doing, {"sessionId": session}, **body)
         if response.status_code == 401 and not fresh:
             # Another log-in of the same user, or a change of the user, ended our session.
-            response = self._send(method, path, doing, {"sessionId": self._log_in()}, **body)
+            response = self._send(method, path, doing, {"sessionId": self._log_in(session)}, **body)
         if response.status_code == 401:
             raise AuthenticationError(f"{self.url} ended the session of user {self._profile.user!r} at once")
         return response
 
-    def _log_in(self) -> str:
+    def _log_in(self, ended: str | None) -> str:
+        """A session other than the one that has ended; of several threads that need one, the first logs in for all."""
+        with self._logging_in:
+            if self._session is None or self._session == ended:
+                self._session = self._new_session()
+            return self._session
+
+    def _new_session(self) -> str:
         form = {"userName": self._profile.user, "userPassword": self._profile.password}
         doing = f"log in as {self._profile.user!r}"
         response = self._send("POST", "/login", doing, {}, form=form)
@@ -155,8 +188,7 @@ class RestClient:
                 self._log_in_refused(error.reason), hint="check DSFLOW_USER and DSFLOW_PASSWORD"
             ) from error
         self._http.cookies.clear()
-        self._session = str(data["sessionId"])
-        return self._session
+        return str(data["sessionId"])
 
     def _log_in_refused(self, reason: str) -> str:
         return f"{self.url} does not let user {self._profile.user!r} in: {reason}"
@@ -369,12 +401,14 @@ class RestClient:
 
     def task_codes(self, project: int, count: int) -> list[int]:
         """``count`` codes that no task has yet."""
-        codes: list[int] = []
-        while len(codes) < count:
-            number = min(count - len(codes), MAX_TASK_CODES)
-            path = f"/projects/{project}/task-definition/gen-task-codes"
-            codes += [int(c) for c in self.get(path, "reserve task codes", genNum=number)]
-        return codes
+        path = f"/projects/{project}/task-definition/gen-task-codes"
+
+        def reserve(number: int) -> list[int]:
+            return [int(c) for c in self.get(path, "reserve task codes", genNum=number)]
+
+        numbers = [min(MAX_TASK_CODES, count - begin) for begin in range(0, count, MAX_TASK_CODES)]
+        parts = [self.soon(reserve, n) for n in numbers] if len(numbers) > 1 else [reserve(n) for n in numbers]
+        return [code for part in parts for code in (part.result() if isinstance(part, Future) else part)]
 
     def release(self, project: int, code: int, state: str) -> None:
         """Set a workflow ``ONLINE`` or ``OFFLINE``; the latter takes its schedule offline too."""

@@ -21,7 +21,8 @@ from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.codec import global_params, task_params
 from dsflow.dolphinscheduler.names import server_names
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.dolphinscheduler.submit import ServerState, web_url
+from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.submit import web_url
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
 from dsflow.report import (
     FAILURE,

@@ -9,7 +9,8 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import VerificationError
 from dsflow.dolphinscheduler.lock import submit_lock
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.dolphinscheduler.submit import ServerState, workflow_url
+from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.submit import workflow_url
 from dsflow.errors import RunError, ServerError
 
 

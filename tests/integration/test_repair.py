@@ -12,7 +12,7 @@ from dsflow.dolphinscheduler import repair
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.codec import normalise, schedule_json
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.submit import ServerState
+from dsflow.dolphinscheduler.state import ServerState
 
 from .conftest import Running
 from .test_transfer import RAN, SCHEDULE, delete, import_by_server, ran, server_file, steering

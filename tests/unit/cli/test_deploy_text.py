@@ -9,7 +9,7 @@ from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler.deploy import Declared, Deployment, Item, Pruned
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.register import Entry
-from dsflow.dolphinscheduler.submit import ServerState
+from dsflow.dolphinscheduler.state import ServerState
 from dsflow.errors import DeclarationError
 
 

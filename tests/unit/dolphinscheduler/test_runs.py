@@ -10,7 +10,7 @@ from dsflow.config import Profile
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.dolphinscheduler.bootstrap import merge_exports
 from dsflow.dolphinscheduler.runs import Run, Runs, check_params, map_state, typed
-from dsflow.dolphinscheduler.submit import ServerState
+from dsflow.dolphinscheduler.state import ServerState
 from dsflow.errors import ParameterError, RunError, UnreachableError
 from dsflow.report import FAILURE, RUNNING, SKIPPED, STOPPED, SUCCESS, WAITING
 

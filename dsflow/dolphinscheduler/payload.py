@@ -1,0 +1,82 @@
+"""What is sent to the gateway: a Definition in one server's codes, with what the server already holds kept as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler import codec
+from dsflow.dolphinscheduler.fingerprint import record
+from dsflow.dolphinscheduler.gateway import WorkflowCall
+from dsflow.dolphinscheduler.names import Names
+from dsflow.dolphinscheduler.plan import Plan
+from dsflow.dolphinscheduler.state import ServerState
+
+_SENT_TASK_FIELDS = (
+    "code", "name", "version", "description", "delayTime", "taskType", "taskParams", "flag", "isCache", "taskPriority",
+    "workerGroup", "environmentCode", "failRetryTimes", "failRetryInterval", "timeoutFlag", "timeoutNotifyStrategy",
+    "timeout", "taskGroupId", "taskGroupPriority", "cpuQuota", "memoryMax", "taskExecuteType",
+)  # fmt: skip
+
+
+def held_codes(definition: Definition, state: ServerState, plan: Plan) -> dict[str, int]:
+    """The code of each declared task that the server has already, a renamed one under its new name."""
+    held = {t["name"]: int(t["code"]) for t in state.raw.get("taskDefinitionList", [])}
+    before = ((t.name, plan.renamed.get(t.name, t.name)) for t in definition.tasks)
+    return {name: held[old] for name, old in before if old in held}
+
+
+def workflow_call(
+    definition: Definition,
+    state: ServerState,
+    plan: Plan,
+    codes: Mapping[str, int],
+    names: Names,
+    *,
+    user: str,
+    series: codec.Series,
+) -> WorkflowCall:
+    """The arguments of the one call that creates or updates a workflow.
+
+    Args:
+        state: what the server holds before.
+        codes: the code of each task, of new ones too.
+        user: who submits.
+    """
+    return WorkflowCall(
+        user=user,
+        project=definition.project,
+        name=definition.name,
+        description=definition.description,
+        global_params=json.dumps(codec.params_to_server(definition)),
+        # These three reach a schedule that the gateway makes; ours goes over REST, which tells when it fails.
+        warning_type="NONE",
+        warning_group_id=0,
+        worker_group="default",
+        execution_type=definition.execution_type,
+        timeout=definition.timeout,
+        online=definition.release_state == "ONLINE",
+        relations=json.dumps(codec.relations_to_server(definition, codes, record(definition))),
+        tasks=json.dumps(_tasks(definition, state, plan, codes, names, series)),
+    )
+
+
+def _tasks(
+    definition: Definition,
+    state: ServerState,
+    plan: Plan,
+    codes: Mapping[str, int],
+    names: Names,
+    series: codec.Series,
+) -> list[JsonDict]:
+    """Every task as it is sent: an unchanged one exactly as the server gave it, so that it gets no new version."""
+    rows = {int(t["code"]): t for t in state.raw.get("taskDefinitionList", [])}
+    versions = {name: int(rows[code]["version"]) for name, code in codes.items() if code in rows}
+    touched = {t.name for t in plan.tasks}
+    sent = codec.tasks_to_server(definition, codes, names, series, versions=versions)
+    for index, task in enumerate(sent):
+        if task["name"] not in touched:
+            row = rows[task["code"]]
+            sent[index] = {k: row[k] for k in _SENT_TASK_FIELDS if k in row} | {"taskParams": codec.task_params(row)}
+    return sent

@@ -1,0 +1,137 @@
+"""What a server holds under a workflow's name, and reading it with few waits.
+
+A workflow's tasks and edges are read whole each time. Nothing smaller would show every edit: setting a single task to
+"do not run" changes its row in place, so that neither a version nor a time of change of the workflow or of the task
+moves (source, 3.1.5 and 3.2.2: ``TaskDefinitionServiceImpl.releaseTaskDefinition``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler import codec
+from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded
+from dsflow.dolphinscheduler.lock import lock_name
+from dsflow.dolphinscheduler.names import Names
+from dsflow.dolphinscheduler.rest import RestClient
+
+NO_PROJECT = 0
+"""In place of the code of a project that does not exist."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a workflow is, or would be.
+
+    Attributes:
+        row: its row in the project's list of workflows, None when there is no such workflow.
+        lock: that of its lock; see :mod:`dsflow.dolphinscheduler.lock`.
+    """
+
+    project_code: int
+    row: JsonDict | None = None
+    lock: JsonDict | None = None
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What a server holds under a workflow's name.
+
+    Attributes:
+        code: None when there is no such workflow.
+        raw: the server's answer to reading it.
+        schedules: its schedules, as the server gives them.
+        lock: the lock of a submit that is under way or was cut short; see :mod:`dsflow.dolphinscheduler.lock`.
+    """
+
+    project_code: int
+    code: int | None = None
+    raw: JsonDict = field(default_factory=dict)
+    schedules: list[JsonDict] = field(default_factory=list)
+    definition: Definition | None = None
+    lock: JsonDict | None = field(default=None, compare=False)
+
+    @property
+    def online(self) -> bool:
+        """Whether the workflow is ONLINE."""
+        return bool(self.raw) and self.raw["processDefinition"]["releaseState"] == "ONLINE"
+
+    @property
+    def version(self) -> int:
+        """DolphinScheduler's version number, 0 when there is no such workflow."""
+        return int(self.raw["processDefinition"]["version"]) if self.raw else 0
+
+    @property
+    def live_schedules(self) -> list[int]:
+        """The ids of the schedules that are online."""
+        return [int(s["id"]) for s in self.schedules if s.get("releaseState") == "ONLINE"]
+
+
+@dataclass(frozen=True)
+class Content:
+    """The two answers that a :class:`ServerState` is made of."""
+
+    raw: JsonDict
+    schedules: list[JsonDict]
+
+    def state(self, project_code: int, project: str, names: Names, lock: JsonDict | None = None) -> ServerState:
+        """Codes turned into names; asks the server for those names that are not known yet."""
+        definition = codec.from_server(self.raw, project, names, self.schedules[0] if self.schedules else None)
+        code = int(self.raw["processDefinition"]["code"])
+        return ServerState(project_code, code, self.raw, self.schedules, definition, lock)
+
+
+def locate(rest: RestClient, project: str, name: str) -> Place:
+    """Find a project and, in it, a workflow."""
+    code = rest.project_code(project)
+    return Place(NO_PROJECT) if code is None else find(rest, code, name)
+
+
+def find(rest: RestClient, project_code: int, name: str) -> Place:
+    """Find a workflow and its lock, by one request."""
+    path = f"/projects/{project_code}/process-definition"
+    rows = {row["name"]: row for row in rest.pages(path, f"look for workflow {name!r}", searchVal=name)}
+    return Place(project_code, rows.get(name), rows.get(lock_name(name)))
+
+
+def content(rest: RestClient, project_code: int, code: int) -> Content:
+    """Read a workflow and its schedules, side by side."""
+    schedules = rest.soon(rest.schedules, project_code, code)
+    raw = rest.workflow(project_code, code)
+    return Content(raw, schedules.result())
+
+
+def read(rest: RestClient, place: Place, project: str, names: Names) -> ServerState:
+    """What the server holds there."""
+    if place.row is None:
+        return ServerState(place.project_code, lock=place.lock)
+    found = content(rest, place.project_code, int(place.row["code"]))
+    return found.state(place.project_code, project, names, place.lock)
+
+
+def has_changed(rest: RestClient, before: ServerState, name: str) -> bool:
+    """Whether another submit has written since, by two small requests: each one changes one of these."""
+    schedules = rest.soon(rest.schedules, before.project_code, before.code) if before.code is not None else None
+    row = find(rest, before.project_code, name).row
+    if row is None or schedules is None:
+        return (row is None) != (schedules is None)
+    process = before.raw["processDefinition"]
+    if any(row.get(key) != process.get(key) for key in ("code", "version", "releaseState", "updateTime")):
+        return True
+    return schedules.result() != before.schedules
+
+
+def drift(state: ServerState) -> str:
+    """'' or a sentence on how the server's workflow is not what dsflow last submitted."""
+    if state.definition is None:
+        return ""
+    submitted = recorded(state.raw["processTaskRelationList"])
+    if submitted == fingerprint(state.definition):
+        return ""
+    when = state.raw["processDefinition"].get("updateTime")
+    what = f"version {state.version} of workflow {state.definition.name!r} on the server"
+    change = f"; last changed {when}" if when else ""
+    if submitted is None:
+        return f"{what} was not submitted by dsflow, or was edited on the web page since{change}"
+    return f"{what} was changed since dsflow submitted it{change}"
