@@ -102,6 +102,7 @@ def submit(
     """
     from dsflow.dolphinscheduler.client import Server
     from dsflow.dolphinscheduler.errors import DriftError
+    from dsflow.dolphinscheduler.plan_text import next_runs
 
     definition, place = _submitted(workflow, set_, offline, profile)
     with Server(place) as server:
@@ -123,6 +124,8 @@ def submit(
     name = f"{definition.project}/{definition.name}"
     done = f"submitted, version {result.version}" if result.written else "unchanged, nothing was written"
     print(f"{name}: {done}")
+    for line in next_runs(result.plan):
+        print(f"  {line}")
     print(result.url)
 
 

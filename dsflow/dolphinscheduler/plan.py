@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
+from dsflow.cron import next_times
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.codec import normalise, translate_own_tasks
 
@@ -69,6 +71,8 @@ class Plan:
         workflow: fields of the workflow itself, its release state among them.
         params: global parameters; ``field`` is the name, the values are ``{"type", "value", "direct"}``.
         schedule: fields of the schedule; empty when none is declared (the server's is kept as it is).
+        next_runs: when the schedule fires next, as ``YYYY-MM-DD HH:MM:SS+HHMM``, if it is about to be changed or
+            released.
         notes: what a user should know although nothing is done about it.
         drift: '' or, when carrying the plan out would undo what somebody else changed on the server, a sentence on it.
     """
@@ -82,6 +86,7 @@ class Plan:
     edges_added: tuple[Relation, ...] = ()
     edges_removed: tuple[Relation, ...] = ()
     schedule: tuple[Change, ...] = ()
+    next_runs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     drift: str = ""
 
@@ -137,13 +142,41 @@ def build_plan(
     *,
     extra: tuple[Change, ...] = (),
     notes: tuple[str, ...] = (),
+    now: datetime | None = None,
 ) -> Plan:
     """The plan that leads from what the server holds to what is declared.
 
     Args:
         held: what the server holds; None when it has no such workflow.
         extra: changes of the workflow that are no part of a Definition, such as its tenant.
+        now: with a time zone; to tell the next runs of a schedule. None leaves them out.
     """
+    plan = _difference(declared, held, extra, notes)
+    touched = plan.schedule or plan.changes_release
+    if now is None or not touched or not declared.schedule or not _is_live(declared):
+        return plan
+    runs = _next_runs(declared.schedule, now)
+    if runs is not None and not runs:
+        plan = replace(plan, notes=(*plan.notes, "the schedule is never due: its times are over, or do not exist"))
+    return replace(plan, next_runs=runs or ())
+
+
+def _is_live(declared: Definition) -> bool:
+    return declared.release_state == "ONLINE" and declared.schedule is not None and declared.schedule.online
+
+
+def _next_runs(schedule: ScheduleDefinition, now: datetime) -> tuple[str, ...] | None:
+    """None when the schedule is no valid one, which the checks before writing say in their own words."""
+    try:
+        times = next_times(schedule.crontab, schedule.timezone_id, schedule.start_time, schedule.end_time, now)
+    except (ValueError, OSError, LookupError):
+        return None
+    return tuple(t.strftime("%Y-%m-%d %H:%M:%S%z") for t in times)
+
+
+def _difference(
+    declared: Definition, held: Definition | None, extra: tuple[Change, ...], notes: tuple[str, ...]
+) -> Plan:
     after = normalise(declared)
     if held is None:
         return Plan(

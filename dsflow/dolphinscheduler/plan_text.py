@@ -36,6 +36,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "edgesAdded": [e.to_dict() for e in plan.edges_added],
         "edgesRemoved": [e.to_dict() for e in plan.edges_removed],
         "schedule": [_change(c) for c in plan.schedule],
+        "nextRuns": list(plan.next_runs),
         "notes": list(plan.notes),
         "drift": plan.drift,
     }
@@ -65,12 +66,20 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
         lines += [paint.sign("+", f"  + {e.pre} -> {e.post}") for e in plan.edges_added]
         lines += [paint.sign("-", f"  - {e.pre} -> {e.post}") for e in plan.edges_removed]
         lines += _section(paint, "schedule", plan.schedule)
+        lines += [f"      {text}" for text in next_runs(plan)]
     lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
     if plan.drift:
         lines.append(paint(_RED, f"  warning: {plan.drift}"))
     if plan.action != "unchanged":
         lines.append(f"  {summary(plan)}")
     return "\n".join(lines) + "\n"
+
+
+def next_runs(plan: Plan) -> list[str]:
+    """A heading and the next times of a schedule, or nothing."""
+    if not plan.next_runs:
+        return []
+    return ["next runs:", *(f"  {moment[:-5]} {moment[-5:]}" for moment in plan.next_runs)]
 
 
 def summary(plan: Plan) -> str:

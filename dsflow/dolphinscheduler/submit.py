@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
 from dsflow.config import Profile
 from dsflow.definition import Definition
@@ -148,7 +149,8 @@ class Submitter:
 
     def compare(self, definition: Definition, state: ServerState) -> Plan:
         """The plan that leads from a state to a Definition."""
-        plan = build_plan(definition, state.definition, extra=self._tenant_change(state))
+        now = datetime.now(timezone.utc)
+        plan = build_plan(definition, state.definition, extra=self._tenant_change(state), now=now)
         if state.project_code == NO_PROJECT:
             note = f"project {definition.project!r} is not there yet: submitting makes it"
             plan = replace(plan, notes=(*plan.notes, note))
