@@ -64,6 +64,23 @@ class TaskChange:
 
 
 @dataclass(frozen=True)
+class Since:
+    """A plan taken apart: what the user changed, and what somebody else changed on the server.
+
+    Attributes:
+        version: DolphinScheduler's number of the version that dsflow submitted last, from which both changes start.
+        when: it was submitted, as the server says.
+        own: from that version to what is declared; with all that the plan does to edges, schedule and release state.
+        theirs: from that version to what the server holds; without edges, of which the server keeps no history.
+    """
+
+    version: int
+    when: str
+    own: Plan
+    theirs: Plan
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that submitting would do to one workflow.
 
@@ -75,6 +92,7 @@ class Plan:
             released.
         notes: what a user should know although nothing is done about it.
         drift: '' or, when carrying the plan out would undo what somebody else changed on the server, a sentence on it.
+        since: with ``drift``: the changes of both sides, if the server's history tells.
     """
 
     project: str
@@ -89,6 +107,7 @@ class Plan:
     next_runs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     drift: str = ""
+    since: Since | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import replace
 from typing import Any
 
-from dsflow.dolphinscheduler.plan import Change, Plan, TaskChange
+from dsflow.dolphinscheduler.plan import Change, Plan, Since, TaskChange
 
 _GREEN, _RED, _YELLOW, _BOLD, _DIM, _OFF = "\033[32m", "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"
 _SIGN = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
@@ -39,7 +40,13 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "nextRuns": list(plan.next_runs),
         "notes": list(plan.notes),
         "drift": plan.drift,
+        "since": _since_to_dict(plan.since) if plan.since else None,
     }
+
+
+def _since_to_dict(since: Since) -> dict[str, Any]:
+    own, theirs = (plan_to_dict(side) for side in (since.own, since.theirs))
+    return {"version": since.version, "when": since.when, "own": own, "theirs": theirs}
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -58,21 +65,43 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
     lines = [f"{paint(_BOLD, f'{plan.project} / {plan.name}')}: {_ACTION[plan.action]}"]
     if plan.action == "create" and not details:
         lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
+    elif plan.since is not None:
+        lines += _sides(paint, plan, plan.since, details)
     else:
-        lines += _section(paint, "workflow", plan.workflow)
-        lines += _section(paint, "parameters", plan.params, value_of=_param)
-        for task in plan.tasks:
-            lines += _task(paint, task, details)
-        lines += [paint.sign("+", f"  + {e.pre} -> {e.post}") for e in plan.edges_added]
-        lines += [paint.sign("-", f"  - {e.pre} -> {e.post}") for e in plan.edges_removed]
-        lines += _section(paint, "schedule", plan.schedule)
-        lines += [f"      {text}" for text in next_runs(plan)]
+        lines += _body(paint, plan, details)
     lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
     if plan.drift:
         lines.append(paint(_RED, f"  warning: {plan.drift}"))
     if plan.action != "unchanged":
         lines.append(f"  {summary(plan)}")
     return "\n".join(lines) + "\n"
+
+
+def _sides(paint: _Paint, plan: Plan, since: Since, details: bool) -> list[str]:
+    """What the user changed apart from what somebody else did."""
+    base = f"version {since.version}, submitted {since.when}"
+    own = _body(paint, replace(since.own, next_runs=plan.next_runs), details) or ["  nothing"]
+    theirs = _body(paint, since.theirs, details) or ["  nothing but edges, or tasks that were removed"]
+    lines = [f"  {paint(_BOLD, f'your changes since {base}')}", *("  " + line for line in own)]
+    lines += [
+        f"  {paint(_BOLD, f'drift: changed on the server since {base}; submitting undoes it')}",
+        *("  " + line for line in theirs),
+    ]
+    if plan.edges_added or plan.edges_removed or any(t.action == "added" for t in since.own.tasks):
+        text = "the server keeps no history of edges and removed tasks: those above may be drift as well"
+        lines.append(paint(_DIM, f"  note: {text}"))
+    return lines
+
+
+def _body(paint: _Paint, plan: Plan, details: bool) -> list[str]:
+    lines = _section(paint, "workflow", plan.workflow)
+    lines += _section(paint, "parameters", plan.params, value_of=_param)
+    for task in plan.tasks:
+        lines += _task(paint, task, details)
+    lines += [paint.sign("+", f"  + {e.pre} -> {e.post}") for e in plan.edges_added]
+    lines += [paint.sign("-", f"  - {e.pre} -> {e.post}") for e in plan.edges_removed]
+    lines += _section(paint, "schedule", plan.schedule)
+    return lines + [f"      {text}" for text in next_runs(plan)]
 
 
 def next_runs(plan: Plan) -> list[str]:

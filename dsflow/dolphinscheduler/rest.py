@@ -436,6 +436,10 @@ class RestClient:
         rows = list(self.pages(f"/projects/{project}/process-definition/{code}/versions", f"list versions of {code}"))
         return sorted(rows, key=lambda r: -int(r["version"]))
 
+    def task_versions(self, project: int, task: int) -> list[JsonDict]:
+        """The versions that the server keeps of a task: its whole definition, ``version``, ``operateTime``."""
+        return list(self.pages(f"/projects/{project}/task-definition/{task}/versions", f"list versions of task {task}"))
+
     def switch_version(self, project: int, code: int, version: int) -> None:
         """Make an earlier version of an offline workflow the current one (a GET that changes: safe to repeat)."""
         path = f"/projects/{project}/process-definition/{code}/versions/{version}"

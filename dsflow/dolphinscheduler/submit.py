@@ -21,6 +21,7 @@ from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.checks import check_before_writing
 from dsflow.dolphinscheduler.errors import DriftError, VerificationError
 from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
+from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, holder, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.payload import held_codes, workflow_call
@@ -154,7 +155,11 @@ class Submitter:
         if state.project_code == NO_PROJECT:
             note = f"project {definition.project!r} is not there yet: submitting makes it"
             plan = replace(plan, notes=(*plan.notes, note))
-        return replace(plan, drift=drift(state)) if plan.changes_content else plan
+        found = drift(state) if plan.changes_content else ""
+        if not found:
+            return plan
+        since = since_submitted(self._rest, state, server_names(self._rest), definition, plan)
+        return replace(plan, drift=found, since=since)
 
     def _tenant_change(self, state: ServerState) -> tuple[Change, ...]:
         """3.1 stores a tenant on the workflow and always takes the submitting user's."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.fingerprint import fingerprint, record, recorded
-from dsflow.dolphinscheduler.plan import Change, build_plan
+from dsflow.dolphinscheduler.plan import Change, Since, build_plan
 from dsflow.dolphinscheduler.plan_text import plan_to_json, render_plan, summary
 
 SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2031-01-01 00:00:00", "UTC")
@@ -131,6 +132,42 @@ def test_drift_is_shown() -> None:
     plan = replace(build_plan(replace(BASE, timeout=1), BASE), drift="somebody was here")
     assert "warning: somebody was here" in render_plan(plan)
     assert json.loads(plan_to_json(plan))["drift"] == "somebody was here"
+
+
+def test_both_sides_of_a_drift_are_shown_apart() -> None:
+    declared, held = replace(BASE, description="mine"), replace(BASE, timeout=77)
+    since = Since(4, "2026-01-02 03:04:05", own=build_plan(declared, BASE), theirs=build_plan(held, BASE))
+    plan = replace(build_plan(declared, held), drift="somebody was here", since=since)
+    mine, theirs = render_plan(plan).split("  drift: ")
+    assert "your changes since version 4, submitted 2026-01-02 03:04:05" in mine
+    assert ("mine" in mine, "77" in mine) == (True, False)
+    assert ("mine" in theirs, "-> 77" in theirs) == (False, True)
+    nothing = replace(since, own=build_plan(BASE, BASE))
+    assert "  nothing\n" in render_plan(replace(plan, since=nothing))
+    told = json.loads(plan_to_json(plan))["since"]
+    assert [told[side]["changes"][0]["field"] for side in ("own", "theirs")] == ["description", "timeout"]
+
+
+NOW = datetime(2026, 3, 6, 12, 0, tzinfo=timezone.utc)
+DAILY = ScheduleDefinition("0 30 2 * * ? *", "2000-01-01 00:00:00", "2099-12-31 23:59:59", "Asia/Shanghai")
+
+
+def test_the_next_runs_stand_with_a_schedule_that_changes() -> None:
+    declared = replace(BASE, schedule=DAILY)
+    plan = build_plan(declared, replace(BASE, schedule=None), now=NOW)
+    assert plan.next_runs[:2] == ("2026-03-07 02:30:00+0800", "2026-03-08 02:30:00+0800")
+    assert "2026-03-07 02:30:00 +0800" in render_plan(plan)
+    assert json.loads(plan_to_json(plan))["nextRuns"] == list(plan.next_runs)
+    assert build_plan(declared, declared, now=NOW).next_runs == ()
+    for quiet in (replace(declared, release_state="OFFLINE"), replace(declared, schedule=replace(DAILY, online=False))):
+        assert build_plan(quiet, None, now=NOW).next_runs == ()
+
+
+def test_a_schedule_that_is_never_due_is_noted_and_one_that_is_wrong_left_to_the_checks() -> None:
+    over = build_plan(replace(BASE, schedule=replace(DAILY, crontab="0 0 0 * * ? 2020")), None, now=NOW)
+    assert any("never due" in note for note in over.notes)
+    wrong = build_plan(replace(BASE, schedule=replace(DAILY, crontab="nonsense")), None, now=NOW)
+    assert (wrong.next_runs, wrong.notes) == ((), ())
 
 
 def test_the_fingerprint_holds_content_only() -> None:

@@ -1,0 +1,97 @@
+"""What somebody else changed on the server since dsflow last submitted a workflow, from the server's own history.
+
+DolphinScheduler keeps every version of a workflow and of each task, but not of the edges. A version that the web page
+saved holds the places of the tasks in its drawing; one that came through the gateway holds none. So the last version of
+dsflow's is known also when the page's save has dropped dsflow's record of it (see
+:mod:`dsflow.dolphinscheduler.fingerprint`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler import codec
+from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded
+from dsflow.dolphinscheduler.names import Names
+from dsflow.dolphinscheduler.plan import Plan, Since, build_plan
+from dsflow.dolphinscheduler.rest import RestClient
+
+if TYPE_CHECKING:
+    from dsflow.dolphinscheduler.state import ServerState
+
+LOOKED_AT = 10  # versions; the one that is looked for is nearly always among the newest two
+_VERSIONED = ("description", "globalParams", "timeout", "executionType")
+
+
+def since_submitted(
+    rest: RestClient, state: ServerState, names: Names, declared: Definition, plan: Plan
+) -> Since | None:
+    """Tell the user's changes apart from those that were made on the server.
+
+    Args:
+        plan: from what the server holds to what is declared.
+
+    Gives:
+        None when the server's history does not say.
+    """
+    assert state.definition is not None
+    assert state.code is not None
+    held = state.definition
+    found = _submitted(rest, state, names)
+    if found is None:
+        return None
+    row, base = found
+    theirs = build_plan(held, replace(base, relations=held.relations))
+    own = build_plan(declared, base)
+    # Nothing tells who changed an edge: what the plan does to edges stands beside both.
+    return Since(
+        version=int(row["version"]),
+        when=_moment(row),
+        own=replace(own, edges_added=plan.edges_added, edges_removed=plan.edges_removed, notes=()),
+        theirs=replace(theirs, edges_added=(), edges_removed=(), notes=()),
+    )
+
+
+def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[JsonDict, Definition] | None:
+    """The version that dsflow submitted last."""
+    assert state.code is not None
+    mark = recorded(state.raw["processTaskRelationList"])
+    rows = [r for r in rest.versions(state.project_code, state.code) if int(r["version"]) <= state.version]
+    found = None
+    for row in [r for r in rows if not r.get("locations")][:LOOKED_AT]:
+        if mark is None and int(row["version"]) == state.version:
+            return None  # what is there came through the gateway, and not from dsflow
+        base = _at(rest, state, names, row)
+        if mark is None:
+            return row, base
+        if fingerprint(base) == mark:
+            found = row, base  # of several in a row the first: an edit of one task copies the version before it
+        elif found is not None:
+            break
+    return found
+
+
+def _moment(row: JsonDict) -> str:
+    return str(row.get("operateTime") or row.get("createTime") or "")
+
+
+def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict) -> Definition:
+    """A workflow as it was in an earlier version, with the edges, the schedule and the release state of now."""
+    assert state.definition is not None
+    moment = _moment(row)
+    tasks = []
+    for task in state.raw["taskDefinitionList"]:
+        if str(task.get("updateTime") or "") <= moment:
+            tasks.append(task)
+            continue
+        versions = rest.task_versions(state.project_code, int(task["code"]))
+        before = [v for v in versions if str(v.get("operateTime") or "") <= moment]
+        if before:
+            tasks.append(max(before, key=lambda v: int(v["version"])))
+    process = {**state.raw["processDefinition"], **{key: row.get(key) for key in _VERSIONED}}
+    raw = {**state.raw, "processDefinition": process, "taskDefinitionList": tasks}
+    schedule = state.schedules[0] if state.schedules else None
+    base = codec.from_server(raw, state.definition.project, names, schedule)
+    return replace(base, relations=state.definition.relations)
