@@ -37,7 +37,8 @@ def deploy(
     ] = False,
     yes: Yes = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Also undo what somebody else changed on the server.")
+        bool,
+        typer.Option("--overwrite", "--overwrite-drift", help="Also undo what somebody else changed on the server."),
     ] = False,
     owner: Annotated[
         str | None,
@@ -81,7 +82,7 @@ def deploy(
         deployment.errors[:0] = collection.errors
         _perform(deployer, deployment, say, dry_run=dry_run, yes=yes)
     _tell(deployment, say, place, summary, as_json=as_json, dry_run=dry_run)
-    raise typer.Exit(exits.FAILED if deployment.failed else exits.OK)
+    raise typer.Exit(exits.of_errors(deployment.all_errors))
 
 
 def _first(paths: list[Path]) -> Path:
@@ -131,7 +132,7 @@ def _tell(
     as_json: bool,
     dry_run: bool,
 ) -> None:
-    from dsflow.cli.deploy_text import markdown, to_dict, totals
+    from dsflow.cli.deploy_text import all_notes, markdown, to_dict, totals
     from dsflow.dolphinscheduler.plan_text import render_plan
 
     if dry_run and not as_json:
@@ -140,7 +141,7 @@ def _tell(
     done = {p.entry.code for p in deployment.pruned}
     for gone in deployment.to_prune:
         say(f"- {'deleted' if gone.entry.code in done else 'to delete'}  {gone.project}/{gone.entry.name}")
-    for note in deployment.notes:
+    for note in all_notes(deployment):
         say(f"note: {note}")
     for error in [*deployment.errors, *deployment.prune_errors]:
         print(f"error: {error}", file=sys.stderr)

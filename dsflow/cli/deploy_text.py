@@ -37,8 +37,23 @@ def totals(deployment: Deployment) -> str:
     elif deployment.to_prune:
         parts.append(f"{len(deployment.to_prune)} to delete")
     if deployment.errors:
-        parts.append(f"{len(deployment.errors)} errors")
+        number = len(deployment.errors)
+        parts.append(f"{number} {'error' if number == 1 else 'errors'}")
     return ", ".join(parts) or "no workflows"
+
+
+def all_notes(deployment: Deployment) -> list[str]:
+    """What a user should know: of the whole deployment, and of single workflows; the same of all is said once."""
+    found: dict[str, list[str]] = {}
+    written = [i for i in deployment.items if i.result is not None and i.result.written]
+    for item in deployment.items:
+        for note in item.result.notes if item.result else item.plan.notes:
+            found.setdefault(note, []).append("/".join(item.key))
+    notes = list(deployment.notes)
+    for note, names in found.items():
+        everywhere = len(names) > 1 and len(names) >= len(written)
+        notes.append(note if everywhere else f"{', '.join(names)}: {note}")
+    return notes
 
 
 def to_dict(deployment: Deployment, *, dry_run: bool) -> dict[str, Any]:
@@ -101,7 +116,7 @@ def markdown(deployment: Deployment, *, dry_run: bool, target: str) -> str:
         name = _escape(f"{gone.project}/{gone.entry.name}").replace("|", "\\|")
         word = "deleted" if gone.entry.code in done else "to delete" if dry_run else "not deleted"
         lines.append(f"| {name} | {word} | {_code(gone.entry.file)} (gone) |")
-    for note in deployment.notes:
+    for note in all_notes(deployment):
         lines += ["", f"> {_escape(note)}"]
     return _with_details(lines, shown)
 

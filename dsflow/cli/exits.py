@@ -15,6 +15,9 @@ code meaning
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from dsflow.errors import DsflowError
 from dsflow.report import STOPPED, SUCCESS
 
 OK = 0
@@ -29,3 +32,9 @@ INTERRUPTED = 130
 def of_state(state: str) -> int:
     """The exit code for a run's final state (of :mod:`dsflow.report`)."""
     return {SUCCESS: OK, STOPPED: STOPPED_RUN}.get(state, FAILED)
+
+
+def of_errors(errors: Iterable[DsflowError]) -> int:
+    """The exit code after some errors: 5 when a server did not answer (another try may help), else 1; 0 for none."""
+    codes = [error.exit_code for error in errors]
+    return max(codes, default=OK)

@@ -10,6 +10,7 @@ import typer
 
 from dsflow.config import Profile, load_profile
 from dsflow.errors import ParameterError
+from dsflow.params import parse_value, to_text
 from dsflow.workflow import Workflow
 
 Set = Annotated[
@@ -39,6 +40,22 @@ def parse_set(assignments: list[str] | None) -> dict[str, str]:
         if values.setdefault(key.strip(), value) != value:
             raise ParameterError(f"--set gives {key.strip()!r} two values: {values[key.strip()]!r} and {value!r}")
     return values
+
+
+def typed(workflow: Workflow, given: Mapping[str, str]) -> dict[str, str]:
+    """Values for one run, each written as its parameter's type is: ``True`` for a bool as ``true``.
+
+    A placeholder (``$[yyyyMMdd]``) and a parameter that only the server's workflow has stay as they are.
+
+    Raises:
+        ParameterError: a value is not of its parameter's type.
+    """
+    return {
+        name: text
+        if name not in workflow.parameters or "$" in text
+        else to_text(parse_value(name, workflow.parameters[name].python_type, text))
+        for name, text in given.items()
+    }
 
 
 def target(workflow: Workflow, name: str | None) -> Profile:

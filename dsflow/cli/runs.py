@@ -32,7 +32,7 @@ from dsflow.cli.following import (
     request_timeout,
     terminate_like_interrupt,
 )
-from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
+from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target, typed
 from dsflow.errors import RunError
 from dsflow.report import FINAL_STATES, SUCCESS
 from dsflow.workflow import Workflow
@@ -75,6 +75,7 @@ def run_there(
 ) -> int:
     """Start the workflow, or a part of it, on its server and follow it; gives the exit code."""
     following.check()
+    values = typed(workflow, values)
     with _connected(workflow, following.profile, following.server_timeout) as there:
         for task in (start_at, only):
             if task is not None and task not in {t.name for t in there.definition.tasks}:
@@ -300,13 +301,14 @@ def backfill(
 
     following = Following(False, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
     following.check()
+    values = typed(workflow, parse_set(set_))
     begin, end = parse_date(first), parse_date(last, end=True)
     if begin > run_now():
         raise RunError(f"--from {first} is in the future: a backfill is for dates in the past")
     with _connected(workflow, profile, server_timeout) as there:
         operations = there.operations
         backfills = Backfills(operations.server, operations.project, operations.name)
-        started = backfills.start(there.definition, parse_set(set_), begin, end, parallel)
+        started = backfills.start(there.definition, values, begin, end, parallel)
         count = f"{len(started.dates)} dates" if started.dates is not None else "the schedule's dates"
         print(f"backfill of {count} from {begin} to {end}: {operations.url}", flush=True)
         if detach:

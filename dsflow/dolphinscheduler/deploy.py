@@ -16,6 +16,7 @@ from dsflow.definition import Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.gateway import Gateways
+from dsflow.dolphinscheduler.lock import holder, is_dead, lock_name
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.register import PREFIX, Entry, entries_of, register_definition, register_name
@@ -73,6 +74,11 @@ class Item:
         """Project and name."""
         return self.declared.key
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether an earlier submit left its lock behind: submitting removes it, also when nothing would change."""
+        return self.state.lock is not None and is_dead(self.state.lock)
+
 
 @dataclass(frozen=True)
 class Pruned:
@@ -110,9 +116,19 @@ class Deployment:
         return [i for i in self.items if not i.plan.is_empty]
 
     @property
+    def to_submit(self) -> list[Item]:
+        """The workflows that are changed, and those whose last submit was cut short."""
+        return [i for i in self.items if not i.plan.is_empty or i.cut_short]
+
+    @property
+    def all_errors(self) -> list[DsflowError]:
+        """Everything that went wrong."""
+        return [*self.errors, *self.prune_errors, *(i.error for i in self.items if i.error is not None)]
+
+    @property
     def failed(self) -> bool:
         """Whether anything went wrong."""
-        return bool(self.errors or self.prune_errors) or any(i.outcome in ("failed", "skipped") for i in self.items)
+        return bool(self.all_errors)
 
 
 @dataclass
@@ -169,6 +185,9 @@ class Deployer:
         keys = {i.key: i for i in deployment.items}
         for item in deployment.items:
             item.needs = frozenset(n for n in references(item.definition) if n in keys and n != item.key)
+            if item.cut_short and item.state.lock is not None:
+                who = holder(item.state.lock)
+                deployment.notes.append(f"{'/'.join(item.key)}: an earlier submit ({who}) was cut short")
             if item.plan.is_empty:
                 item.outcome = "unchanged"
                 continue
@@ -208,10 +227,13 @@ class Deployer:
         project = self._projects.get(definition.project)
         state = ServerState(project.code if project else NO_PROJECT)
         row = project.workflows.get(definition.name) if project else None
+        lock = project.workflows.get(lock_name(definition.name)) if project else None
         if project is not None and row is not None:
             code = int(row["code"])
             held = Content(self._rest.workflow(project.code, code), project.schedules.get(code, []))
-            state = held.state(project.code, definition.project, names)
+            state = held.state(project.code, definition.project, names, lock)
+        elif project is not None:
+            state = ServerState(project.code, lock=lock)
         item = Item(declared, definition, state, self._submitter.compare(definition, state))
         if state.code is not None:
             item.url = workflow_url(self._server.profile, state.project_code, state.code)
@@ -286,7 +308,11 @@ class Deployer:
         """
         if deployment.errors:
             raise DeclarationError("the deployment has errors; nothing was written")
-        for project in sorted({i.definition.project for i in deployment.changed} - set(self._projects)):
+        missing = sorted({i.definition.project for i in deployment.changed} - set(self._projects))
+        if missing:
+            # if it can not be used, no empty project is to be left
+            self._gateways.give_back(self._gateways.take())
+        for project in missing:
             self._projects[project] = _Project(self._rest.create_project(project, ""))
         self._submit_all(deployment, tell or (lambda item: None))
         if any(i.outcome in ("failed", "skipped") for i in deployment.items):
@@ -298,8 +324,8 @@ class Deployer:
 
     def _submit_all(self, deployment: Deployment, tell: Callable[[Item], None]) -> None:
         items = {i.key: i for i in deployment.items}
-        changed = {i.key for i in deployment.changed}
-        order = graphlib.TopologicalSorter({k: items[k].needs & changed for k in changed})
+        pending = {i.key for i in deployment.to_submit}
+        order = graphlib.TopologicalSorter({k: items[k].needs & pending for k in pending})
         order.prepare()
         running: dict[Future[SubmitResult], Item] = {}
         with ThreadPoolExecutor(WRITERS) as pool:
@@ -359,21 +385,25 @@ class Deployer:
                 if item.definition.project == name and code is not None:
                     entries[code] = Entry(code, item.definition.name, item.declared.file)
             if self._take_over:
-                self._give_up(name, project, own, set(entries))
-            if sorted(entries.values()) != sorted(before):
-                try:
-                    self._submitter.submit(register_definition(name, self._owner, entries.values()), overwrite=True)
-                except ServerError as error:
-                    error.message = f"the register of {self._owner} in project {name!r}: {error.message}"
-                    deployment.prune_errors.append(error)
+                for register, theirs in project.registers.items():  # what is ours now leaves the others' registers
+                    kept = [e for e in theirs if e.code not in entries]
+                    if register != own and len(kept) != len(theirs):
+                        self._write_register(deployment, name, register.removeprefix(PREFIX), kept)
+            lock = project.workflows.get(lock_name(own))
+            if sorted(entries.values()) != sorted(before) or (lock is not None and is_dead(lock)):
+                self._write_register(deployment, name, self._owner, list(entries.values()))
 
-    def _give_up(self, name: str, project: _Project, own: str, codes: set[int]) -> None:
-        """Take over: what is ours now leaves the other repositories' registers."""
-        for register, entries in project.registers.items():
-            kept = [e for e in entries if e.code not in codes]
-            if register != own and len(kept) != len(entries):
-                other = register.removeprefix(PREFIX)
-                self._submitter.submit(register_definition(name, other, kept), overwrite=True)
+    def _write_register(self, deployment: Deployment, project: str, owner: str, entries: list[Entry]) -> None:
+        try:
+            result = self._submitter.submit(register_definition(project, owner, entries), overwrite=True)
+        except ServerError as error:
+            error.message = f"the register of {owner} in project {project!r}: {error.message}"
+            deployment.prune_errors.append(error)
+            return
+        said = {note for item in deployment.items if item.result for note in item.result.notes}
+        deployment.notes += [
+            f"the register of {owner} in project {project!r}: {n}" for n in result.notes if n not in said
+        ]
 
 
 # ---------------------------------------------------------------- pure functions
@@ -444,9 +474,9 @@ def _check_unique(declared: list[Declared], deployment: Deployment) -> None:
 
 
 def _check_order(deployment: Deployment) -> None:
-    changed = {i.key for i in deployment.changed}
+    pending = {i.key for i in deployment.to_submit}
     try:
-        graphlib.TopologicalSorter({i.key: i.needs & changed for i in deployment.changed}).prepare()
+        graphlib.TopologicalSorter({i.key: i.needs & pending for i in deployment.to_submit}).prepare()
     except graphlib.CycleError as error:
         names = " -> ".join("/".join(key) for key in error.args[1])
         deployment.errors.append(

@@ -40,7 +40,6 @@ TIMEOUT = 180.0
 GIB = 1024**3
 RUN_PATIENCE, STOP_PATIENCE = 90.0, 30.0  # seconds for a run to end by itself, and after it was told to
 LITTLE, TOO_LITTLE = 5 * GIB, GIB  # free space that gets a warning, and that is a problem
-SUPPORTED = {"3.1", "3.2"}
 
 Say = Callable[["Check"], None]
 
@@ -121,7 +120,7 @@ def _checks(profile: Profile, zookeeper: str | None, zookeeper_path: str | None,
         return
     with server:
         yield ok("REST API", f"{server.rest.url} (DolphinScheduler {series[0]}.{series[1]}), user {user['userName']!r}")
-        gateway = list(_gateway(profile))
+        gateway = list(_gateway(profile, series))
         yield from gateway
         tenant = list(_tenant(server.rest, profile))
         yield from tenant
@@ -143,7 +142,7 @@ def _checks(profile: Profile, zookeeper: str | None, zookeeper_path: str | None,
 # ------------------------------------------------------------------ what can be asked from here
 
 
-def _gateway(profile: Profile) -> Iterator[Check]:
+def _gateway(profile: Profile, series: tuple[int, int]) -> Iterator[Check]:
     try:
         with Gateway(profile) as gateway:
             notes = gateway.notes()
@@ -153,8 +152,12 @@ def _gateway(profile: Profile) -> Iterator[Check]:
         yield of_error("gateway", error)
         return
     place = f"{gateway.host}:{gateway.port}"
-    if ".".join(version.split(".")[:2]) not in SUPPORTED:
-        yield problem("gateway", f"{place} is DolphinScheduler {version}", "dsflow knows 3.1 and 3.2")
+    rest = f"{series[0]}.{series[1]}"
+    if version.split(".")[0].isdigit() and not version.startswith(rest + "."):
+        yield problem(
+            "gateway", f"{place} is DolphinScheduler {version}, but the REST API is that of {rest}",
+            "DSFLOW_API_URL (api_url) and DSFLOW_GATEWAY (gateway) must name the same server",
+        )  # fmt: skip
         return
     mismatch = [note for note in notes if "apache-dolphinscheduler" in note]
     if mismatch:

@@ -14,9 +14,11 @@ import functools
 import importlib
 import logging
 import os
+import re
 import socket
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -31,7 +33,7 @@ from dsflow.errors import DsflowError, MissingExtraError, ServerError, Unreachab
 CONNECT_TIMEOUT = 10.0
 CALL_TIMEOUT = 300.0  # an update of some thousand tasks takes the server minutes
 
-_CLIENT_FOR = {"3.1": "4.0", "3.2": "4.1"}
+_CLIENT_FOR = {"3.1": "4.0", "3.2": "4.1"}  # the series of DolphinScheduler that dsflow knows
 _import_lock = threading.Lock()
 
 
@@ -64,6 +66,7 @@ class Gateway:
         ConfigError: ``gateway`` is not of the form ``host:port``.
         UnreachableError: nothing listens there.
         AuthenticationError: the gateway's token is wrong.
+        ServerError: it belongs to a version of DolphinScheduler that dsflow does not know.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -158,6 +161,7 @@ class Gateway:
             self.version = str(self._call("ask the gateway for its version", "get_gateway_version"))
         finally:
             _close(probe._gateway)
+        self._check_version()
         module = _pydolphinscheduler(self.host, self.port, self._token)
         with _quiet():
             self._entry = module.GatewayEntryPoint(
@@ -165,6 +169,14 @@ class Gateway:
             )
         self.close()
         self._entry._gateway = self._java_gateway(CALL_TIMEOUT)
+
+    def _check_version(self) -> None:
+        series = re.match(r"\d+\.\d+", self.version)  # a build of one's own may say something else
+        if series and series[0] not in _CLIENT_FOR:
+            raise ServerError(
+                f"the gateway {self.host}:{self.port} is DolphinScheduler {self.version}, which dsflow does not know",
+                hint=f"it works with {' and '.join(_CLIENT_FOR)}; is DSFLOW_GATEWAY (or gateway) the right server?",
+            )
 
     def _java_gateway(self, timeout: float) -> Any:
         from py4j.java_gateway import GatewayParameters, JavaGateway
@@ -192,9 +204,9 @@ class Gateway:
             raise self._wrong_token() from error
         except Py4JNetworkError as error:
             # Which of the two it is lies deeper: py4j wraps whatever went wrong while it connected.
-            if _caused_by(error, Py4JAuthenticationError):
-                raise self._wrong_token() from error
-            raise self._broken(doing, error) from error
+            wrong_token = _caused_by(error, Py4JAuthenticationError)
+            _drop_sockets(error)
+            raise (self._wrong_token() if wrong_token else self._broken(doing, error)) from error
         except Py4JError as error:
             if "Trace" not in str(error):  # the connection broke while the answer was awaited
                 raise self._broken(doing, error) from error
@@ -381,6 +393,14 @@ def _java_error(doing: str, error: Any) -> RefusedError:
         text = _line(error)
     line = text.strip().splitlines()[0] if text.strip() else "the server threw an exception without a message"
     return RefusedError(doing, line)
+
+
+def _drop_sockets(error: BaseException | None) -> None:
+    """py4j never closes the socket of a connection that it could not set up; the frames that know it let go of it."""
+    with _quiet():
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__ or getattr(error, "cause", None)
 
 
 def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

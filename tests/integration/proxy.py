@@ -68,6 +68,7 @@ class Proxy:
         gateway: where its Python gateway listens.
         cut: what goes wrong; None lets everything through.
         on_request: called with each request before it is passed on.
+        rewrite: gives what is delivered in place of an answer.
     """
 
     def __init__(
@@ -77,10 +78,11 @@ class Proxy:
         cut: Cut | None = None,
         *,
         on_request: Callable[[int, Exchange], None] | None = None,
+        rewrite: Callable[[Exchange, bytes], bytes] | None = None,
     ) -> None:
         self.exchanges: list[Exchange] = []
         self.happened = False
-        self._cut, self._on_request = cut, on_request
+        self._cut, self._on_request, self._rewrite = cut, on_request, rewrite
         self._lock = threading.Lock()
         self._down = False
         self._closing = False
@@ -161,6 +163,8 @@ class Proxy:
             answer()
             raise Gone
         text = answer()
+        if self._rewrite is not None:
+            text = self._rewrite(exchange, text)
         if cut is not None:
             if cut.position is Position.HALF:
                 client.sendall(text[: len(text) // 2])

@@ -319,3 +319,27 @@ with Workflow("user", project="{project}") as other:
     assert refused.code == 1
     state = server.state(project, "used")
     assert (state.online, len(state.live_schedules)) == (True, 1)
+
+
+def test_exit_codes_tell_a_server_that_is_away_from_a_refusal(
+    dsflow: Commands, server: Server, project: str, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple(dsflow, project, "one")
+    simple(dsflow, f"{project}-new", "two")
+    api = str(dsflow.profile.api_url)
+    away = api.replace(api.split("/")[2], f"127.0.0.1:{closed_port}")
+    for variables, code, words in [
+        ({"DSFLOW_API_URL": away}, 5, f"127.0.0.1:{closed_port}"),
+        ({"DSFLOW_GATEWAY": f"127.0.0.1:{closed_port}"}, 5, f"127.0.0.1:{closed_port}"),
+        ({"DSFLOW_GATEWAY_TOKEN": "wrong"}, 1, "gateway token"),
+        ({"DSFLOW_PASSWORD": "wrong"}, 1, "user 'admin'"),
+        ({"DSFLOW_TENANT": "nobody-here"}, 1, "tenant 'nobody-here'"),
+    ]:
+        for path in ("pipelines", "pipelines/one.py"):
+            with monkeypatch.context() as patch:
+                for key, value in variables.items():
+                    patch.setenv(key, value)
+                done = dsflow("deploy", path)
+            assert (done.code, words in done.all, "Traceback" in done.all) == (code, True, False), (variables, done)
+            assert names(server, project) == set(), variables
+    assert server.rest.project_code(f"{project}-new") is None

@@ -14,9 +14,12 @@ import pytest
 
 from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.deploy import Declared, Deployer
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import ConfigError, ServerError, UnreachableError
+from tests.integration.proxy import Exchange
+from tests.integration.test_faults import profile_of, through
 
 
 def small(project: str) -> Definition:
@@ -93,6 +96,30 @@ def test_a_gateway_that_is_not_there_or_refuses(
     with running.connect(gateway_token="wrong") as other, pytest.raises(AuthenticationError):
         other.submit(changed)
     assert server.plan(small(project)).is_empty
+
+
+@pytest.mark.parametrize("version", ["2.0.9", "3.0.6", "3.3.0-alpha"])
+def test_a_server_of_a_version_that_is_not_known(server: Server, running: Any, project: str, version: str) -> None:
+    """Said as such, before anything is made: also no project."""
+
+    def answer(exchange: Exchange, data: bytes) -> bytes:
+        return f"!ys{version}\n".encode() if exchange.name == "gateway getGatewayVersion" else data
+
+    server.submit(small(project))
+    before = server.state(project, "small")
+    words = f"is DolphinScheduler {version}, which dsflow does not know"
+    with through(running, rewrite=answer) as proxy, Server(profile_of(running, proxy)) as other:
+        for wanted in (small(f"{project}-new"), replace(small(project), description="changed")):
+            with pytest.raises(ServerError, match=words) as error:
+                other.submit(wanted)
+            assert error.value.exit_code == 1
+        deployer = Deployer(other, "example.com/versions")
+        deployment = deployer.plan([Declared(small(f"{project}-new"), "small.py")])
+        with pytest.raises(ServerError, match=words):
+            deployer.apply(deployment)
+    assert server.state(project, "small") == before
+    assert server.rest.project_code(f"{project}-new") is None
+    assert [w["name"] for w in server.rest.workflows(before.project_code)] == ["small"]
 
 
 def test_the_administrator_is_left_as_he_was(server: Server, running: Any, project: str) -> None:

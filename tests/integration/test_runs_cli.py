@@ -85,6 +85,8 @@ def test_what_can_not_be_is_refused_in_words(dsflow: Commands) -> None:
         (("run", "flow.py", "--detach", "--tail"), "--detach follows nothing"),
         (("run", "flow.py", "--local", "--tail"), "not --local"),
         (("run", "flow.py", "--set", "nope=1"), "no parameter 'nope'"),
+        (("run", "flow.py", "--set", "code=many"), "'code' is of type int; 'many' is not"),
+        (("backfill", "flow.py", "--from", "2024-01-01", "--to", "2024-01-01", "--set", "nap=x"), "of type int"),
         (("run", "flow.py", "--report", "no/r.json"), "there is no folder"),
         (("status", "flow.py", "999999"), "has no run 999999"),
         (("recover", "flow.py"), "has not been run"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
-from dsflow.cli.deploy_text import MAX_MARKDOWN, markdown, to_dict, totals
+from dsflow.cli import exits
+from dsflow.cli.deploy_text import MAX_MARKDOWN, all_notes, markdown, to_dict, totals
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler.deploy import Declared, Deployment, Item, Pruned
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.register import Entry
 from dsflow.dolphinscheduler.state import ServerState
-from dsflow.errors import DeclarationError
+from dsflow.dolphinscheduler.submit import SubmitResult
+from dsflow.errors import DeclarationError, UnreachableError
 
 
 def item(name: str, held: str | None, text: str = "echo") -> Item:
@@ -54,3 +56,16 @@ def test_json_is_plain() -> None:
     assert data["errors"] == [{"message": "wrong", "where": "a.py:3", "hint": None}]
     assert data["failed"] is True
     assert totals(Deployment(None)) == "no workflows"
+
+
+def test_a_note_of_every_workflow_is_said_once_and_one_of_a_single_workflow_with_its_name() -> None:
+    items = [item("one", None), item("two", None), item("three", None)]
+    for one in items:
+        one.result = SubmitResult("", one.plan, True, 1, 1, 1, ("a public token", *(["waited"] * (one is items[1]))))
+    assert all_notes(Deployment("x", items, notes=["first"])) == ["first", "a public token", "p/two: waited"]
+
+
+def test_the_exit_code_after_several_errors() -> None:
+    assert exits.of_errors([]) == 0
+    assert exits.of_errors([DeclarationError("x")]) == 1
+    assert exits.of_errors([DeclarationError("x"), UnreachableError("gone")]) == 5
