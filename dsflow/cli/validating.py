@@ -74,7 +74,7 @@ def _install(wanted: bool) -> None:
 
 
 def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool, errors: Sequence[DsflowError]) -> None:
-    from dsflow.validation import check, findings_json, findings_text
+    from dsflow.validation import check, findings_json, findings_text, refused
 
     if len(workflows) > 1:
         check_given(workflows, values)
@@ -89,10 +89,12 @@ def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool,
         notes += [note for note in report.notes if note not in notes]
         if report.ok and not as_json:
             print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
+    # what is refused as a file is read, at the place that the error names
+    unread = [finding for error in errors for finding in refused(error)]
     if as_json:
-        sys.stdout.write(findings_json(findings, notes))
+        sys.stdout.write(findings_json([*findings, *unread], notes))
     elif text := findings_text(findings, notes):
         print(text)
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
+    if unread and not as_json:
+        print(findings_text(unread), file=sys.stderr)
     raise typer.Exit(exits.FAILED if failed else exits.OK)

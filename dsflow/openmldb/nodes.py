@@ -431,7 +431,7 @@ class LastJoin(exp.Join):
 
 def position(node: exp.Expr) -> dict[str, Any]:
     """``line`` and ``col`` of where a node begins, as keyword arguments for an error; {} when they are not known."""
-    for candidate in (node, *node.walk(bfs=True)):
-        if "line" in candidate.meta:
-            return {"line": candidate.meta["line"], "col": candidate.meta.get("col")}
-    return {}
+    # a node of several parts, such as a AND b, begins where the first of them does
+    places = [(part.meta["line"], part.meta.get("col") or 0) for part in node.walk() if "line" in part.meta]
+    line, column = min(places, default=(0, 0))
+    return {"line": line, "col": column or None} if line else {}

@@ -1,7 +1,7 @@
 """Checks of a workflow that need no server: :func:`check`, and what it finds."""
 
 from dsflow.validation.finding import Finding, Place, Severity
-from dsflow.validation.run import Report, check, validate
+from dsflow.validation.run import Report, check, refused, validate
 from dsflow.validation.text import findings_json, findings_text, summary
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "check",
     "findings_json",
     "findings_text",
+    "refused",
     "summary",
     "validate",
 ]

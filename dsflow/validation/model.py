@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from dsflow.context import declared_tables, declared_workflows
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError, SourceLocation
 from dsflow.openmldb.features import FeatureView
-from dsflow.openmldb.sdk import Compiler, CompilerError, Refusal
+from dsflow.openmldb.sdk import Compiler, CompilerError, IndexNeed, Refusal
 from dsflow.openmldb.table import Table
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import placeholders
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
+_SHOWN = 60
 _ENOUGH = 3
 """After so many failures of the compiler it is not asked again: each may take its whole timeout."""
 
@@ -143,6 +145,7 @@ class Model:
     sources: Sources = field(default_factory=Sources)
     notes: list[str] = field(default_factory=list)
     _answers: dict[tuple[str, str, str], Refusal | CompilerError | None] = field(default_factory=dict)
+    _indexes: dict[tuple[str, str], dict[str, list[IndexNeed]]] = field(default_factory=dict)
 
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
@@ -220,6 +223,8 @@ class Model:
             tree, failure = self._parse(sql.text)
             if isinstance(tree, nodes.UseDatabase):
                 db = tree.name
+            if tree is None and failure is None:
+                self.notes.append(f"task {task.name!r}: no rule is about {_beginning(sql.text)}")
             yield Statement(task, number, sql, tree, failure, mode, sync, db)
             if isinstance(tree, nodes.SetVariable):
                 name, value = tree.name.lower(), str(tree.value).lower()
@@ -239,11 +244,7 @@ class Model:
         except ParseError as error:
             first = error.errors[0] if error.errors else {}
             refusal = self._refusal(text, "", "batch")
-            if isinstance(refusal, Refusal):
-                reads = not refusal.is_syntax
-            else:
-                reads = refusal is None and self.compiler is not None
-            if reads:
+            if _reads(refusal, text, self.compiler is not None):
                 return None, None  # OpenMLDB itself reads it
             if isinstance(refusal, Refusal) and refusal.line:
                 return None, ParseFailure(
@@ -394,6 +395,18 @@ class Model:
                     self.notes.append(f"further queries were not compiled: {error.message}")
         return self._answers[key]
 
+    def needed_indexes(self, query: Query) -> Mapping[str, list[IndexNeed]]:
+        """Table -> the indexes that a deployment of a query needs, which must compile in request mode."""
+        key = (query.text, query.db)
+        if key not in self._indexes:
+            self._indexes[key] = {}
+            try:
+                if self.compiler is not None:
+                    self._indexes[key] = self.compiler.needed_indexes(query.text, query.db, self.catalog)
+            except CompilerError as error:
+                self.notes.append(f"the indexes of {query.owner} were not checked: {error.message}")
+        return self._indexes[key]
+
     # -- places --------------------------------------------------------------------------------------------------------
 
     def in_statement(self, statement: Statement, offset: int) -> tuple[SourceLocation | None, str]:
@@ -492,6 +505,11 @@ def _script(model: Model, task: Shell | Python) -> Script:
     return Script(task, text, False, task.where.file if task.where else "", model)
 
 
+def _beginning(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _SHOWN else words[: _SHOWN - 3] + "..."
+
+
 def _dedented(text: str) -> str:
     import textwrap
 
@@ -525,6 +543,25 @@ def _from_ddl(db: str, tree: Any, where: SourceLocation | None) -> KnownTable:
     return KnownTable(db, tree.table.name, columns, indexes, where, not_null)
 
 
+_OUTSIDE = re.compile(
+    r"(?:ALTER\s+(?:TABLE|USER)|(?:CREATE(?:\s+AGGREGATE)?|DROP)\s+FUNCTION|(?:CREATE|DROP)\s+(?:USER|PROCEDURE)"
+    r"|DELETE\s+JOB|GRANT|REVOKE|EXIT)\b",
+    re.IGNORECASE,
+)
+"""OpenMLDB's statements that no rule is about and the dialect does not read."""
+
+
+def _reads(refusal: Refusal | CompilerError | None, text: str, asked: bool) -> bool:
+    """Whether OpenMLDB's grammar takes a text that the dialect does not, to judge by what its compiler says."""
+    statement = text.strip()
+    if not isinstance(refusal, Refusal):
+        return (refusal is None and asked) or bool(_OUTSIDE.match(statement))
+    if refusal.is_syntax or refusal.line:  # only the grammar gives a position
+        return False
+    is_query = bool(re.match(r"\(*\s*(?:SELECT|WITH)\b", statement, re.IGNORECASE))
+    return is_query or refusal.message.startswith("Plan type not supported")  # other statements are not compiled
+
+
 def parse_python(text: str) -> ast.Module:
     """A script's tree.
 
@@ -535,6 +572,13 @@ def parse_python(text: str) -> ast.Module:
         return ast.parse(text)
     except ValueError as error:
         raise SyntaxError(str(error), ("", text.count("\n", 0, text.find("\0")) + 1, 1, "")) from error
+
+
+def offset_of_node(text: str, node: ast.expr) -> int:
+    """Where a node of a Python script begins; ``ast`` counts its columns in bytes."""
+    start = offset_of(text, node.lineno, 1)
+    line = text[start:].split("\n", 1)[0]
+    return start + len(line.encode()[: node.col_offset].decode(errors="ignore"))
 
 
 def names_in(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from dsflow.validation.finding import Finding, Place
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import Rule
 from dsflow.validation.silences import CODES, apply_silences
+from dsflow.validation.source import Sources
 from dsflow.workflow import Workflow
 
 NOT_COMPILED = "DSF200"
@@ -65,6 +66,13 @@ def check(workflow: Workflow, values: Mapping[str, Scalar | str] | None = None, 
     return _check(workflow, definition, chosen, refused, compiler)
 
 
+def refused(error: DsflowError) -> tuple[Finding, ...]:
+    """The findings about a pipeline file that is refused as it is read, so that there is no workflow to check."""
+    where = error.where if isinstance(error.where, SourceLocation) else None
+    finding = _not_compiled(Sources(), error, where)
+    return (finding if where or not error.where else replace(finding, message=f"{error.where}: {error.message}"),)
+
+
 def validate(workflow: Workflow, definition: Definition) -> list[Finding]:
     """The findings about a workflow whose Definition is at hand; :func:`check` also says what was left out."""
     from dsflow.compiler import parameter_values
@@ -100,6 +108,10 @@ def _check(
     for script in model.scripts:
         if script.is_file:
             model.sources[script.file]
+    if workflow.where:
+        for path in model.sources[workflow.where.file].named_files:
+            if path.suffix == ".sql":
+                model.sources[str(path)]
     known = {rule.code for rule in RULES} | {NOT_COMPILED, *CODES}
     found = apply_silences(dict.fromkeys(found), model.sources.read, known, _all_said(model, {r.code for r in ran}))
     shown = [f if f.excerpt else replace(f, excerpt=model.sources.excerpt(f.where)) for f in found]
@@ -137,7 +149,7 @@ def _finding(model: Model, rule: Rule, problem: Problem) -> Finding:
         code=rule.code,
         severity=problem.severity or rule.severity,
         message=problem.message,
-        where=_place(problem.where),
+        where=model.sources.with_column(problem.where),
         excerpt=_with_own_line(model, problem),
         hint=problem.hint,
     )
@@ -147,14 +159,8 @@ def _with_own_line(model: Model, problem: Problem) -> str:
     """A line of SQL or of a script that is not to be found in the file stands below the declaration's own."""
     if not problem.excerpt:
         return ""
-    declaration = model.sources.excerpt(_place(problem.where))
+    declaration = model.sources.excerpt(model.sources.with_column(problem.where))
     return f"{declaration}\n  in its text:\n{problem.excerpt}" if declaration else problem.excerpt
-
-
-def _place(where: SourceLocation | None) -> Place | None:
-    if where is None or isinstance(where, Place):
-        return where
-    return Place(where.file, where.line)
 
 
 def _refusal(model: Model, error: DsflowError, found: list[Finding]) -> Iterator[Finding]:
@@ -165,7 +171,12 @@ def _refusal(model: Model, error: DsflowError, found: list[Finding]) -> Iterator
         "DSF301" in said and "line" in error.message
     )
     if not better:
-        yield Finding(NOT_COMPILED, "error", error.message, _place(where), hint=error.hint or "")
+        yield _not_compiled(model.sources, error, where)
+
+
+def _not_compiled(sources: Sources, error: DsflowError, where: SourceLocation | None) -> Finding:
+    place = sources.with_column(where)
+    return Finding(NOT_COMPILED, "error", error.message, place, sources.excerpt(place), error.hint or "")
 
 
 def _all_said(model: Model, ran: set[str]) -> Callable[[Place, str], bool]:

@@ -12,6 +12,8 @@ from dsflow.errors import SourceLocation
 from dsflow.validation.finding import Place
 from dsflow.validation.literals import Literal, locate, read_literals
 
+_LONGEST_NAME, _LARGEST_TEXT = 200, 1_000_000
+
 
 class Source:
     """One file, or a notebook's cell. What can not be read has no lines, what is no Python no literals."""
@@ -58,6 +60,50 @@ class Source:
         char = locate(self._literals, text, offset, self.ranges(line))
         return Place(self.path, char.line, char.column) if char else None
 
+    @cached_property
+    def named_files(self) -> list[Path]:
+        """Files beside this one that its literals name: where a text may have been read from."""
+        here = Path(self.path).parent
+        found = []
+        for literal in self._literals:
+            name = "".join(char.text or "" for char in literal.lines[0]) if len(literal.lines) == 1 else ""
+            if "." in name and len(name) < _LONGEST_NAME and "\0" not in name:
+                path = here / name
+                if path.is_file() and path.suffix != ".py" and path.stat().st_size < _LARGEST_TEXT:
+                    found.append(path)
+        return list(dict.fromkeys(found))
+
+    def place_inside(self, text: str, offset: int) -> Place | None:
+        """The place of a character of a text that is this whole file, or lines of it: what a user read from it."""
+        wanted, lines = text.split("\n"), [line.strip() for line in self.lines]
+        row = text.count("\n", 0, offset)
+        column = offset - (text.rfind("\n", 0, offset) + 1)
+        inner = [line.strip() for line in wanted]
+        starts = [i for i in range(len(lines) - len(inner) + 1) if lines[i : i + len(inner)] == inner]
+        if not starts:
+            # the first and the last line may be parts of lines: other statements stand before and after
+            starts = [
+                i
+                for i in range(len(lines) - len(inner) + 1)
+                if lines[i].endswith(inner[0])
+                and lines[i + len(inner) - 1].startswith(inner[-1])
+                and lines[i + 1 : i + len(inner) - 1] == inner[1:-1]
+            ]
+        if not starts and len(inner) == 1 and inner[0]:
+            starts = [i for i, line in enumerate(lines) if inner[0] in line]
+        if not starts or not text.strip():
+            return None
+        line = self.lines[starts[0] + row]
+        lead = len(wanted[row]) - len(wanted[row].lstrip())
+        at = line.rfind(inner[row]) if row == 0 else len(line) - len(line.lstrip())
+        return Place(self.path, starts[0] + row + 1, max(at + column - lead, 0) + 1)
+
+    def declaration_place(self, line: int) -> Place:
+        """A declaration's line, with its column where only one call begins there."""
+        calls = [call for call in self.calls(line) if call.lineno == line]
+        outer = [c for c in calls if not any(c is not o and _inside(c, o) for o in calls)]
+        return self._place(outer[0]) if len(outer) == 1 else Place(self.path, line)
+
     def argument_place(self, line: int, *names: str) -> Place | None:
         """The place of a keyword argument of the call at ``line``, or (two names) of a key
         of its dict or a numbered element of its list."""
@@ -86,6 +132,12 @@ class Source:
         return Place(self.path, node.lineno, column)
 
 
+def _inside(node: ast.expr, other: ast.expr) -> bool:
+    """Whether a node is a part of another."""
+    ends = [(n.end_lineno or n.lineno, n.end_col_offset or n.col_offset) for n in (node, other)]
+    return (other.lineno, other.col_offset) <= (node.lineno, node.col_offset) and ends[0] <= ends[1]
+
+
 class Sources:
     """Files by path, each read once."""
 
@@ -103,14 +155,33 @@ class Sources:
         return list(self._files.values())
 
     def text_place(self, where: SourceLocation | None, text: str, offset: int) -> Place | None:
-        """The place of a character of a text that was given to the declaration at ``where``."""
-        return self[where.file].text_place(text, offset, where.line) if where else None
-
-    def argument_place(self, where: SourceLocation | None, *names: str) -> Place | None:
-        """The place of an argument of the declaration at ``where``; the declaration's own place without it."""
+        """The place of a character of a text that was given to the declaration at ``where``: in a literal of its file,
+        or in a file that is named there."""
         if where is None:
             return None
-        return self[where.file].argument_place(where.line, *names) or Place(where.file, where.line)
+        source = self[where.file]
+        found = source.text_place(text, offset, where.line)
+        if found is None:
+            inside = (self[str(path)].place_inside(text, offset) for path in source.named_files)
+            found = next((place for place in inside if place), None)
+        return found
+
+    def with_column(self, where: SourceLocation | None) -> Place | None:
+        """A place, with the column of the declaration that begins there where that is known."""
+        if where is None or isinstance(where, Place):
+            return where
+        return self[where.file].declaration_place(where.line)
+
+    def argument_place(self, where: SourceLocation | None, *names: str, otherwise: str = "") -> Place | None:
+        """The place of an argument of the declaration at ``where``; without it that of the argument ``otherwise``, or
+        else the declaration's own."""
+        if where is None:
+            return None
+        source = self[where.file]
+        found = source.argument_place(where.line, *names)
+        if found is None and otherwise:
+            found = source.argument_place(where.line, otherwise)
+        return found or self.with_column(where)
 
     def excerpt(self, place: Place | None) -> str:
         """The line at a place, with a caret below its column."""

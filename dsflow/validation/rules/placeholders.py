@@ -18,7 +18,7 @@ from dsflow.tasks.base import Task
 from dsflow.tasks.logic import SubWorkflow
 from dsflow.tasks.openmldb import OpenMLDB
 from dsflow.tasks.script import Python, Shell
-from dsflow.validation.model import Model, Problem, Script, names_in, parse_python
+from dsflow.validation.model import Model, Problem, Script, names_in, offset_of_node, parse_python
 from dsflow.validation.rules.base import did_you_mean, rule
 
 _CUSTOMARY = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"}
@@ -128,7 +128,7 @@ def _misfit_python(model: Model, script: Script) -> Iterator[Problem]:
                     is_number = isinstance(other, ast.Constant) and isinstance(other.value, (int, float))
                     if name in types and is_number:
                         yield script.problem(
-                            _offset(script.text, text),
+                            offset_of_node(script.text, text),
                             f'"${{{name}}}" is a text, and is compared with a number',
                             f'write float("${{{name}}}")',
                         )
@@ -140,7 +140,7 @@ def _misfit_python(model: Model, script: Script) -> Iterator[Problem]:
         name = _placeholder_text(tested)
         if tested is not None and name and types.get(name) is bool:
             yield script.problem(
-                _offset(script.text, tested),
+                offset_of_node(script.text, tested),
                 f'"${{{name}}}" is the text true or false, and either is true to Python',
                 f'write "${{{name}}}" == "true"',
             )
@@ -375,12 +375,6 @@ def _f_strings(text: str) -> list[tuple[int, int]]:
 
 def _starts(text: str) -> list[int]:
     return [0, *(m.end() for m in re.finditer("\n", text))]
-
-
-def _offset(text: str, node: ast.expr) -> int:
-    start = _starts(text)[node.lineno - 1]
-    line = text[start:].split("\n", 1)[0]
-    return start + len(line.encode()[: node.col_offset].decode(errors="ignore"))
 
 
 def _placeholder_text(node: ast.expr | None) -> str:

@@ -90,9 +90,10 @@ def test_sql_that_is_in_no_literal_is_quoted_below_the_declaration(tmp_path: Pat
     sql = " ".join(words)
     [finding] = check(view_workflow(sql)).findings
     assert finding.where is not None
-    assert finding.where.column is None
-    declaration, label, text, caret = finding.excerpt.splitlines()
-    assert "FeatureView(" in declaration
+    assert finding.where.column is not None
+    declaration, at, label, text, caret = finding.excerpt.splitlines()
+    assert declaration[finding.where.column - 1 :].startswith("FeatureView(")
+    assert at.index("^") == finding.where.column - 1
     assert label == "  in its text:"
     assert text == sql
     assert caret.endswith("^")
