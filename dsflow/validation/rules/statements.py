@@ -309,10 +309,12 @@ def not_repeatable(model: Model) -> Iterator[Problem]:
             word = {"CreateDatabase": "DATABASE", "CreateTable": "TABLE"}.get(type(tree).__name__, "INDEX")
             if not _before(model, statement, nodes.DropTable, nodes.DropDatabase, nodes.DropIndex):
                 found = (f"CREATE {word} fails when it is there already", f"write CREATE {word} IF NOT EXISTS", None)
-        elif isinstance(tree, nodes.Deploy) and not tree.exists:
+        elif isinstance(tree, nodes.Deploy):
             if not _before(model, statement, nodes.DropDeployment):
-                hint = "write DEPLOY IF NOT EXISTS, with a name that changes with the query (FeatureView.deploy does)"
-                found = ("DEPLOY fails when a deployment of that name exists", hint, None)
+                words = "DEPLOY IF NOT EXISTS" if tree.exists else "DEPLOY"
+                more = " (OpenMLDB 0.9 reads IF NOT EXISTS, and refuses all the same)" if tree.exists else ""
+                hint = "FeatureView.deploy asks first; by hand, DROP DEPLOYMENT IF EXISTS before it leaves a gap"
+                found = (f"{words} fails when a deployment of that name exists{more}", hint, None)
         elif isinstance(tree, (nodes.DropTable, nodes.DropDatabase, nodes.DropDeployment, nodes.DropIndex)):
             if not tree.exists:
                 found = ("DROP fails when it is gone already", "write IF EXISTS", None)
@@ -336,6 +338,8 @@ def _load_again(model: Model, statement: Statement) -> tuple[str, str, Any] | No
     options = statement.tree.options
     mode = str(options.get("mode", "error_if_exists")).lower()
     option = _option(statement.tree, "mode")
+    if mode not in _MODES:
+        return None  # DSF120 speaks of it
     if statement.mode == "online":
         if mode != "append" or options.get("put_if_absent") is True or _emptied(model, statement):
             return None  # DSF121 speaks of other modes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from dsflow.openmldb.sdk import CompilerError, IndexNeed
+from dsflow.openmldb.sdk import IndexNeed
 from dsflow.validation.model import KnownIndex, KnownTable, Model, Problem, Query, Statement
 from dsflow.validation.rules.base import rule
 from dsflow.validation.rules.queries import unknown_tables
@@ -57,18 +57,62 @@ def history_expires(model: Model) -> Iterator[Problem]:
                     break
 
 
+@rule("DSF111", "warning", compiler=True)
+def index_built_late(model: Model) -> Iterator[Problem]:
+    """An index that is built over loaded rows."""
+    from dsflow.openmldb import nodes
+
+    fills = [
+        s
+        for s in model.statements
+        if isinstance(s.tree, nodes.InsertRows) or (isinstance(s.tree, nodes.LoadData) and s.mode == "online")
+    ]
+    said = set()
+    for query in model.queries:
+        for deploy in _deploys(model, query):
+            before = model.before.get(deploy.task.name, set())
+            filled = {(s.tree.table.db or s.db, s.tree.table.name): s.task for s in fills if s.task.name in before}
+            forever = str(deploy.tree.options.get("range_bias", "")).lower() == "inf"
+            for key, missing in _missing(model, query).items():
+                if key not in filled or (query.owner, key) in said:
+                    continue
+                said.add((query.owner, key))
+                table, first = model.tables[key], missing[0]
+                by = f" by {first.ts}" if first.ts else ""
+                yield Problem(
+                    f"table {table.name!r} is created without the index on {', '.join(first.keys)}{by} that"
+                    f" {query.owner} needs: it is built when task {deploy.task.name!r} deploys, over the rows that task"
+                    f" {filled[key].name!r} has loaded",
+                    table.where,
+                    "declare indexes=[" + ", ".join(_declared(need, forever=forever) for need in missing) + "]",
+                )
+
+
+def _missing(model: Model, query: Query) -> dict[tuple[str, str], list[IndexNeed]]:
+    """The indexes that a deployed query needs and its tables are not declared with, by database and table."""
+    found: dict[tuple[str, str], list[IndexNeed]] = {}
+    for table, need in needs(model, query):
+        if not any(index.keys == need.keys and need.ts in (index.ts, None) for index in table.indexes):
+            found.setdefault((table.db, table.name), []).append(need)
+    return found
+
+
+def _declared(need: IndexNeed, *, forever: bool) -> str:
+    """The declaration of an index as DEPLOY would make it."""
+    keys = f'"{need.keys[0]}"' if len(need.keys) == 1 else "[" + ", ".join(f'"{key}"' for key in need.keys) + "]"
+    parts = [keys, *([f'ts="{need.ts}"'] if need.ts else [])]
+    if need.ts and not forever and _ttl_for(need) != "no ttl":
+        parts.append(_ttl_for(need))
+    return f"Index({', '.join(parts)})"
+
+
 def needs(model: Model, query: Query) -> Iterator[tuple[KnownTable, IndexNeed]]:
     """The indexes that a deployed query needs, by table."""
     if "request" not in query.modes or model.compiler is None or query.failure is not None:
         return
     if not query.db or unknown_tables(model, query) or model.refusal(query, "request") is not None:
         return
-    try:
-        found = model.compiler.needed_indexes(query.text, query.db, model.catalog)
-    except CompilerError as error:
-        model.notes.append(f"the indexes of {query.owner} were not checked: {error.message}")
-        return
-    for name, listed in found.items():
+    for name, listed in model.needed_indexes(query).items():
         table = model.tables.get((query.db, name))
         if table is not None:
             yield from ((table, need) for need in listed)

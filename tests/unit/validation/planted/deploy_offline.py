@@ -5,5 +5,8 @@ from dsflow import types as t
 
 with Workflow("w", project="p") as wf:
     clicks = Table("clicks", database="db", ip=t.Int)
-    deploy = OpenMLDB("deploy", ["USE db", "DEPLOY IF NOT EXISTS d SELECT ip FROM clicks"])  # <- DSF122
+    deploy = OpenMLDB(
+        "deploy",
+        ["USE db", "DROP DEPLOYMENT IF EXISTS d", "DEPLOY d SELECT ip FROM clicks"],  # <- DSF122
+    )
     clicks.create() >> deploy

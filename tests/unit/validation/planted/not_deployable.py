@@ -9,7 +9,8 @@ with Workflow("w", project="p") as wf:
         "deploy",
         """
         USE db;
-        DEPLOY IF NOT EXISTS counts SELECT ip, count(app) AS n FROM clicks
+        DROP DEPLOYMENT IF EXISTS counts;
+        DEPLOY counts SELECT ip, count(app) AS n FROM clicks
         GROUP BY ip;  -- <- DSF103
         """,
         "online",

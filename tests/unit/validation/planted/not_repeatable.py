@@ -22,4 +22,5 @@ with Workflow("w", project="p") as wf:
         "USE db; SELECT ip FROM clicks INTO OUTFILE '/data/out'",  # <- DSF126
     )
     deploy = OpenMLDB("deploy", "USE db; DEPLOY d SELECT ip FROM clicks", "online")  # <- DSF126
-    create >> load >> export >> deploy
+    again = OpenMLDB("again", "USE db; DEPLOY IF NOT EXISTS e SELECT ip FROM clicks", "online")  # <- DSF126
+    create >> load >> export >> deploy >> again

@@ -6,6 +6,24 @@ from dsflow import types as t
 with Workflow("w", project="p") as wf:
     clicks = Table("clicks", database="db", ip=t.Int)
     view = FeatureView("view", source=clicks, sql="SELECT ip FROM clicks")
+    compared = Http(
+        "compared",
+        "POST",
+        "http://127.0.0.1:8881/update",
+        json={
+            "database": "db",
+            "deployment": view.deployment(),
+            "model_path": "/models/m.json",
+            "table": "click",  # <- DSF141
+            "columns": "ip:0a1b2c3d,app:0a1b2c3d",  # <- DSF141
+            "compare": "all",  # <- DSF141
+        },
+    )
+    other = view.serve(
+        "http://127.0.0.1:8881",
+        model_path="/models/m.json",
+        deployment="other",  # <- DSF141
+    )
     update = Http(
         "update",
         "POST",
@@ -17,4 +35,4 @@ with Workflow("w", project="p") as wf:
             "modelpath": "/models/m.json",  # <- DSF141
         },
     )
-    clicks.create() >> view.deploy() >> update
+    clicks.create() >> view.deploy() >> update >> compared >> other

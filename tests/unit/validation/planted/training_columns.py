@@ -21,9 +21,30 @@ with Workflow("w", project="p") as wf:
         print(COLUMNS)
         """,
     )
+    reads = Python(
+        "reads",
+        """
+        import pandas as pd
+
+        FEATURES = ["price", "bought"]  # <- DSF140 DSF140
+        frame = pd.read_csv("/data/f/part-00000.csv")
+        print(frame[FEATURES], frame["device"], frame["buoght"])  # <- DSF140
+        """,
+        params={"label": "app"},  # <- DSF140
+    )
     leak = Python(
         "leak",
         "print('${features}')",
         params={"features": "ip,app,bought"},  # <- DSF140
     )
-    clicks.create() >> clicks.load_offline("/data/clicks.csv") >> view.extract("/data/f") >> [train, again, leak]
+    (
+        clicks.create()
+        >> clicks.load_offline("/data/clicks.csv")
+        >> view.extract("/data/f")
+        >> [
+            train,
+            again,
+            reads,
+            leak,
+        ]
+    )
