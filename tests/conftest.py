@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
     pytest_collection_modifyitems,
@@ -16,6 +17,10 @@ from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
     pytest_testnodedown,
     pytest_unconfigure,
 )
+
+# how long one example takes says more about the machine's other work than about the code
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -59,27 +59,44 @@ def encode(statements: Iterable[str]) -> str:
     """Join statements into the text of a node's ``sql`` field.
 
     ``${name}`` and ``$[format]`` stay as they are: they are placeholders for DolphinScheduler to fill.
+
+    Raises:
+        DeclarationError: a statement holds what no text can hold, see :func:`unencodable`.
     """
     return ";\n".join(_encode_one(statement) for statement in statements)
+
+
+def unencodable(statement: str) -> int | None:
+    """Where in a statement the first half of a surrogate pair stands, which no file, database or request can hold; None
+    when there is none: any other text can be sent."""
+    return next((i for i, c in enumerate(statement) if "\ud800" <= c <= "\udfff" and c != DOLLAR), None)
 
 
 def literal(text: str) -> str:
     """A text for use inside a statement in which ``${`` and ``$[`` are meant as they stand, not as placeholders.
 
-    OpenMLDB reads ``\\x24`` in a literal as it is, but the node's Python script has turned it into ``$`` before.
+    For instance ``f"SELECT * FROM t WHERE name = '{literal('${x}')}'"``. The node's text then has ``\\x24``, which its
+    Python script turns into ``$``, after DolphinScheduler has looked for placeholders.
     """
-    return text.replace("${", _DOLLAR + "{").replace("$[", _DOLLAR + "[")
+    return text.replace("${", DOLLAR + "{").replace("$[", DOLLAR + "[")
 
 
-# a character that no statement holds, standing for a '$' that must not start a placeholder
-_DOLLAR = "\ue024"
+DOLLAR = "\udc24"
+"""What :func:`literal` writes for a ``$``: half of a surrogate pair, which no text holds that can be stored or sent."""
 
 
 def _encode_one(statement: str) -> str:
-    text = statement.replace("\r\n", "\n").replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\x3b")
-    # a line end or an end of text to the reader of the script
+    at = unencodable(statement)
+    if at is not None:
+        raise DeclarationError(
+            f"the SQL holds {statement[at]!r}, half of a character, which can not be stored or sent",
+            where=caller(),
+            hint="write the whole character; was a text read with another encoding than its file has?",
+        )
+    text = statement.replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\x3b")
+    # a line end or an end of text to the reader of the script; the task makes LF of CRLF
     text = text.replace("\r", "\\r").replace("\0", "\\x00")
-    return text.replace(_DOLLAR, "\\x24")
+    return text.replace(DOLLAR, "\\x24")
 
 
 # what Java's \S finds

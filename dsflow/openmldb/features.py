@@ -74,7 +74,7 @@ class FeatureView:
     @property
     def version(self) -> str:
         """Eight hex digits of the query's text: another query is another version."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()[:8]
+        return hashlib.sha256(self.sql.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
     def extract(
         self,

@@ -71,7 +71,7 @@ def column_fingerprints(sql: str) -> dict[str, str]:
             text = column.unalias().sql(OpenMLDB)
             used = [window for name, window in sorted(windows.items()) if re.search(rf"\bOVER {name}\b", text)]
             whole = "\n".join([text, *used, *around])
-            found[column.alias_or_name] = hashlib.sha256(whole.encode()).hexdigest()[:8]
+            found[column.alias_or_name] = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return found
 
 

@@ -69,6 +69,7 @@ class Table:
         self,
         name: str,
         columns: dict[str, ColumnType | str] | None = None,
+        /,  # a column may have these names
         *,
         database: str | Reference,
         indexes: Sequence[Index] = (),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from dsflow.definition import JsonDict
+from dsflow.errors import DeclarationError
 from dsflow.openmldb.encoding import decode, encode, split_statements
 from dsflow.params import Reference
 from dsflow.tasks.base import Task
@@ -71,9 +72,13 @@ class OpenMLDB(Task):
         )
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
+        try:
+            sql = encode(self.statements) if self.raw_sql is None else self.raw_sql
+        except DeclarationError as error:
+            raise self.error(error.message, error.hint) from None
         return {
             "zk": resolve(str(self.zookeeper or self.workflow.openmldb.zookeeper)),
             "zkPath": resolve(str(self.zookeeper_path or self.workflow.openmldb.zookeeper_path)),
             "executeMode": self.mode,
-            "sql": encode(self.statements) if self.raw_sql is None else self.raw_sql,
+            "sql": sql,
         }

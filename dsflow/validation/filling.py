@@ -7,10 +7,11 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dsflow.openmldb.encoding import DOLLAR
 from dsflow.params import PLACEHOLDER
 
 _TIME = r"\$\[[^\[\]\n]*[A-Za-z][^\[\]\n]*\]"
-_ANY = re.compile(rf"{PLACEHOLDER.pattern}|{_TIME}")
+_ANY = re.compile(rf"{PLACEHOLDER.pattern}|{_TIME}|{DOLLAR}")
 _A_DAY = "20240101"
 """What a time placeholder stands for while a text is checked."""
 
@@ -41,7 +42,10 @@ def fill(raw: str, values: Mapping[str, str]) -> Filled:
     at = length = 0
     for match in _ANY.finditer(raw):
         name = match[1]
-        value = _A_DAY if name is None or name.startswith("system.") else values.get(name)
+        if match[0] == DOLLAR:
+            value: str | None = "$"  # no placeholder: it was written by literal()
+        else:
+            value = _A_DAY if name is None or name.startswith("system.") else values.get(name)
         if value is None:
             continue
         pieces += [raw[at : match.start()], value]

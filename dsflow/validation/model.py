@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dsflow.context import declared_tables, declared_workflows
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError, SourceLocation
+from dsflow.openmldb.encoding import DOLLAR
 from dsflow.openmldb.features import FeatureView
 from dsflow.openmldb.sdk import Compiler, CompilerError, IndexNeed, Refusal
 from dsflow.openmldb.table import Table
@@ -612,5 +613,5 @@ def sql_excerpt(text: str, offset: int) -> str:
     """The line of a text around an offset, with a caret."""
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
-    line = text[start : end if end >= 0 else len(text)]
+    line = text[start : end if end >= 0 else len(text)].replace(DOLLAR, "$")
     return f"{line}\n{' ' * (offset - start)}^" if line.strip() else ""

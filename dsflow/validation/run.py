@@ -163,13 +163,15 @@ def _with_own_line(model: Model, problem: Problem) -> str:
     return f"{declaration}\n  in its text:\n{problem.excerpt}" if declaration else problem.excerpt
 
 
+_BETTER = {"DSF127": "half of a character", "DSF201": "neither a parameter nor an output", "DSF301": "line"}
+"""Rules that say more about a mistake than compiling the workflow does, by words of the compiler's message."""
+
+
 def _refusal(model: Model, error: DsflowError, found: list[Finding]) -> Iterator[Finding]:
     """The error that compiling the workflow raised, unless a rule has said it better."""
     where = error.where if isinstance(error.where, SourceLocation) else model.workflow.where
     said = {f.code for f in found}
-    better = ("DSF201" in said and "neither a parameter nor an output" in error.message) or (
-        "DSF301" in said and "line" in error.message
-    )
+    better = any(code in said and words in error.message for code, words in _BETTER.items())
     if not better:
         yield _not_compiled(model.sources, error, where)
 

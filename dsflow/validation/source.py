@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dsflow.errors import SourceLocation
+from dsflow.openmldb.encoding import DOLLAR
 from dsflow.validation.finding import Place
 from dsflow.validation.literals import Literal, locate, read_literals
 
@@ -159,7 +160,7 @@ class Sources:
         or in a file that is named there."""
         if where is None:
             return None
-        source = self[where.file]
+        source, text = self[where.file], text.replace(DOLLAR, "$")
         found = source.text_place(text, offset, where.line)
         if found is None:
             inside = (self[str(path)].place_inside(text, offset) for path in source.named_files)

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dsflow import OpenMLDB, Workflow
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.encoding import breaks_node, decode, encode, literal, split_statements
+from dsflow.openmldb.encoding import breaks_node, decode, encode, literal, split_statements, unencodable
 
 
 def node_script(sql, *, mode="online", values=None):
@@ -71,13 +72,12 @@ def arrives():
 
 
 def as_sent(statements):
-    """CRLF becomes LF, and what follows another statement begins on a new line."""
-    sent = [s.replace("\r\n", "\n") for s in statements]
-    return [s if i == 0 else f"\n{s}" for i, s in enumerate(sent)]
+    """What follows another statement begins on a new line."""
+    return [s if i == 0 else f"\n{s}" for i, s in enumerate(statements)]
 
 
-# U+E024 is how literal() writes its '$'; lone surrogates are no text that a file or a server could hold
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ue024"), min_size=1)
+# lone surrogates are no text that a file or a server could hold
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 NASTY = st.text(st.sampled_from("ab'\"`\\;#-/*\n\r\t ${}[]%:n0x中\0\x0b\u2028"), min_size=1)
 # what is blank to Java is no statement
 STATEMENT = (TEXT | NASTY).filter(lambda s: s.strip(" \t\n\x0b\f\r\x1c\x1d\x1e\x1f\x85"))
@@ -134,6 +134,24 @@ def test_decode_says_where_the_script_would_stop(arrives, sql):
 def test_a_literal_is_never_substituted(arrives, text):
     statement = literal(f"SELECT {text}")
     assert arrives(encode([statement]), values={"a": "WRONG", "x": "WRONG"}) == [f"SELECT {text}"]
+
+
+@pytest.mark.parametrize("number", [0xD800, 0xDC23, 0xDFFF])
+def test_half_a_character_is_refused(number):
+    bad = chr(number)
+    assert unencodable(f"SELECT '{bad}'") == 8
+    with pytest.raises(DeclarationError, match="half of a character"):
+        encode(["SELECT 1", f"SELECT '{bad}'"])
+    with Workflow("w", project="p") as workflow:
+        OpenMLDB("half", f"SELECT '{bad}'")
+    with pytest.raises(DeclarationError, match="task 'half': the SQL holds"):
+        workflow.definition()
+
+
+@given(TEXT | NASTY)
+def test_everything_else_is_taken(text):
+    assert unencodable(text) is None
+    assert unencodable(literal(text)) is None
 
 
 @given(st.text())

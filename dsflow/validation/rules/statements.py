@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dsflow.openmldb.encoding import decode, encode
+from dsflow.openmldb.encoding import DOLLAR, decode, encode, unencodable
 from dsflow.openmldb.features import FeatureView
 from dsflow.openmldb.table import Table
 from dsflow.openmldb.types import ColumnType
@@ -53,9 +53,6 @@ def _range_bias(value: Any) -> str:
 def _rows_bias(value: Any) -> str:
     return "" if str(value).lower() == "inf" or str(value).isdigit() else "'inf' or a number of rows"
 
-
-DOLLAR = "\ue024"
-"""What :func:`dsflow.openmldb.encoding.literal` writes for a dollar that starts no placeholder."""
 
 _CSV: dict[str, _Accepts] = {"delimiter": _text, "header": _flag, "null_value": _text, "quote": _char}
 _MODES = ("append", "overwrite", "error_if_exists")
@@ -381,17 +378,13 @@ def _emptied(model: Model, statement: Statement) -> bool:
 def not_encodable(model: Model) -> Iterator[Problem]:
     """SQL that would not arrive as it was written."""
     for statement in model.statements:
-        raw = statement.sql.raw.replace("\r\n", "\n")
-        bad = next((i for i, c in enumerate(raw) if c in "\r\0" or "\ud800" <= c <= "\udfff"), None)
-        if bad is not None:
-            where, excerpt = model.in_statement(statement, 0)
-            yield Problem(
-                f"task {statement.task.name!r}: the character {raw[bad]!r} in the SQL can not pass through"
-                " DolphinScheduler's OPENMLDB task",
-                where,
-                "leave it out, or write it as an escape in the literal (\\x0d)",
-                excerpt=excerpt,
-            )
+        raw = statement.sql.raw
+        at = unencodable(raw)
+        if at is not None:
+            where, _ = model.in_statement(statement, 0)
+            message = f"the SQL holds {raw[at]!r}, half of a character, which can not be stored or sent"
+            hint = "write the whole character; was a text read with another encoding than its file has?"
+            yield Problem(f"task {statement.task.name!r}: {message}", where, hint)
             continue
         try:
             arrived = decode(encode([statement.sql.raw]))

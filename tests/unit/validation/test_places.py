@@ -159,3 +159,18 @@ def test_what_is_refused_as_the_file_is_read(tmp_path: Path, capsys: pytest.Capt
         main(["validate", str(path), "--json"])
     [found] = json.loads(capsys.readouterr().out)["findings"]
     assert (found["code"], found["line"], found["column"]) == ("DSF200", 7, 6)
+
+
+def test_a_dollar_that_is_meant_as_it_stands(tmp_path: Path) -> None:
+    body = """
+from dsflow.openmldb import literal
+
+with Workflow("w", project="p") as wf:
+    clicks = Table("clicks", database="db", ip=t.Int, name=t.String)
+    sql = literal("SELECT ipp, name = '${x}' AS same, '$[yyyy]' AS y FROM clicks")
+    view = FeatureView("view", source=clicks, sql=sql)
+    clicks.create() >> clicks.load_offline("/d.csv") >> view.extract("/out")
+"""
+    [found] = findings(tmp_path, body)
+    assert (found.code, marked(found)[1][:3]) == ("DSF102", "ipp")
+    assert "'${x}'" in found.excerpt

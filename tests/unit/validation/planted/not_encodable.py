@@ -1,6 +1,6 @@
-"""A bare carriage return ends the line of the script that the node writes."""
+"""Half of a surrogate pair: no text that could be stored."""
 
 from dsflow import OpenMLDB, Workflow
 
 with Workflow("w", project="p") as wf:
-    OpenMLDB("set", "SET @@spark_config='spark.x=1\r2'", "online")  # <- DSF127
+    OpenMLDB("set", "SET @@spark_config='spark.x=\udfff'", "online")  # <- DSF127
