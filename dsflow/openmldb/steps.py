@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dsflow._source import caller
+from dsflow.context import current_workflow
 from dsflow.errors import DeclarationError
-from dsflow.params import Operand
+from dsflow.params import Operand, Param
 from dsflow.tasks.base import Task
 from dsflow.tasks.logic import Switch
 from dsflow.tasks.openmldb import OpenMLDB
@@ -17,6 +18,10 @@ from dsflow.tasks.script import Python, Shell
 
 # what the tasks around a step take over from it: where they run, and how urgent they are
 _SHARED = ("worker_group", "environment", "priority", "task_group", "task_group_priority")
+
+RUN = "dsflow_run"
+"""The parameter that tells one run from another: its time, which DolphinScheduler fills in when the run starts."""
+_RUN_WORDS = f"dsflow run ${{{RUN}}}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,19 @@ class Check:
             raise DeclarationError(f"Check(timeout={self.timeout!r}) is not a number of minutes", where=caller())
 
 
+def run_mark(check: bool | Check) -> str:
+    """A comment for a statement that starts a job, by which the check knows this run's job among those of others.
+
+    The workflow gets the parameter :data:`RUN` for it. Runs of the same moment share a mark: a backfill of a date and
+    its repetition do, and the newest job is then taken.
+    """
+    workflow = current_workflow()
+    if not check or workflow is None:  # no workflow: the task that is about to be made says so itself
+        return ""
+    workflow.parameters.setdefault(RUN, Param("$[yyyyMMddHHmmss]", description="marks the jobs of a run"))
+    return f" /* {_RUN_WORDS} */"
+
+
 def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: Any) -> OpenMLDB:
     """Let a step end with a task that runs a function of :mod:`dsflow.openmldb.verify`.
 
@@ -46,7 +64,7 @@ def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: An
     """
     chosen = _chosen(step, check)
     if chosen is not None and step.enabled:
-        after = script(step, f"{step.name}: check", function, **settings, minutes=chosen.timeout)
+        after = script(step, f"{step.name}: check", function, **settings, run=_RUN_WORDS, minutes=chosen.timeout)
         step >> after
         step.between(step, after)
     return step

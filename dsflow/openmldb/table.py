@@ -10,7 +10,7 @@ from typing import Any, Literal
 from dsflow._source import caller
 from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.steps import Check, add_check
+from dsflow.openmldb.steps import Check, add_check, run_mark
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import Operand, Reference
 from dsflow.tasks.openmldb import OpenMLDB
@@ -148,9 +148,9 @@ class Table:
             format: ``csv`` (with a header) or ``parquet``.
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the data there.
         """
-        load = self._load(path, format, "mode='overwrite'")
+        load = self._load(path, format, "mode='overwrite'") + run_mark(check)
         step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
-        return self._checked(step, check, path, online=False)
+        return self._checked(step, check, path, online=False, distinct=False)
 
     def load_online(
         self,
@@ -159,32 +159,42 @@ class Table:
         *,
         format: str = "csv",
         replace: bool = False,
+        repeated: Literal["refuse", "drop"] = "refuse",
         check: bool | Check = True,
         **fields: Any,
     ) -> OpenMLDB:
         """A task that puts the file's rows into the table's online rows; a second time it changes nothing.
 
-        A row that is stored already, equal in every column, is left out (OpenMLDB 0.8.5 and later): deployments that
-        read the table answer without a gap, and rows that came from elsewhere stay. Where equal rows are meant to
-        count more than once, as they do offline, use ``replace``. The load is awaited (``@@sync_job``), which an
-        online step otherwise is not.
+        A row that is stored already, equal in every column, is left out (``put_if_absent``, OpenMLDB 0.8.5 and later):
+        deployments that read the table answer without a gap, and rows that came from elsewhere, such as an earlier
+        file, stay. OpenMLDB compares with all rows of the same key and time, so it also leaves out the second of two
+        equal rows of one file, which offline count twice: features would differ between training and serving. The check
+        therefore reads the file, if it is CSV, the worker sees it and it has no more than a gigabyte, and fails when
+        two of its rows are equal. The load is awaited (``@@sync_job``), which an online step otherwise is not.
 
         Args:
             path, name, format, check: as for :meth:`load_offline`.
             replace: empty the table first, so that its rows are the file's, equal ones as often as they are there.
                 Until the load is done, deployments answer from fewer rows.
+            repeated: ``drop`` says that equal rows of the file are one row, and need no look.
+
+        Raises:
+            DeclarationError: ``repeated`` is neither ``refuse`` nor ``drop``.
         """
+        if repeated not in ("refuse", "drop"):
+            raise self._error(f"load_online(repeated={repeated!r}) is neither 'refuse' nor 'drop'")
         statements = [self.use, "SET @@sync_job=true", f"SET @@job_timeout={JOB_TIMEOUT_MS}"]
         if replace:
-            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'")]
+            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'") + run_mark(check)]
         else:
-            statements.append(self._load(path, format, "mode='append', put_if_absent=true"))
+            statements.append(self._load(path, format, "mode='append', put_if_absent=true") + run_mark(check))
         step = OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
-        return self._checked(step, check, path, online=True)
+        distinct = not replace and repeated == "refuse" and format == "csv"
+        return self._checked(step, check, path, online=True, distinct=distinct)
 
-    def _checked(self, step: OpenMLDB, check: bool | Check, path: Operand, *, online: bool) -> OpenMLDB:
+    def _checked(self, step: OpenMLDB, check: bool | Check, path: Operand, **looks: bool) -> OpenMLDB:
         place = {"database": self.database, "table": self.name, "path": path}
-        return add_check(step, check, "check_load", **place, online=online)
+        return add_check(step, check, "check_load", **place, **looks)
 
     def _check_ttl(self, index: Index) -> None:
         if index.ttl_type not in _TTLS:

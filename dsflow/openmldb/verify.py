@@ -9,16 +9,22 @@ It runs as it stands with a worker's Python, 3.7 or later, that has the ``openml
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 FINAL = ("FINISHED", "FAILED", "KILLED", "LOST", "STOPPED")
 LOG_LINES = 100
+EFFECT_SECONDS = 30.0  # the nameserver counts a table's rows every few seconds
+PAUSE_SECONDS = 1.0
+LARGEST = 2**30  # bytes of CSV files that are read for rows that are there twice: a minute or two
+BITMAP_BYTES = 2**26
 
 
 def fail(message: str) -> NoReturn:
@@ -48,32 +54,45 @@ class OpenMLDB:
 
 
 def squeezed(text: object) -> str:
-    """A statement without its blanks: what OpenMLDB keeps of it may have others."""
-    return re.sub(r"\s+", "", str(text))
+    """A statement with single blanks: what OpenMLDB keeps of it may have others."""
+    return re.sub(r"\s+", " ", str(text))
 
 
-def latest_job(openmldb: OpenMLDB, kind: str, text: str) -> tuple[int, str, str]:
-    """Number, state and error of the newest job of a kind whose statement holds the text."""
+def said(value: object) -> str:
+    """A column's text; OpenMLDB writes a missing one as NULL, or as that word."""
+    return "" if value is None or str(value).upper() == "NULL" else str(value)
+
+
+def latest_job(openmldb: OpenMLDB, kind: str, text: str, run: str) -> tuple[int, str, str]:
+    """Number, state and error of the newest job of a kind whose statement holds the text and the run's mark.
+
+    Without the mark a job of an earlier run, or of one at the same time, could be taken for this run's.
+    """
     jobs = [
         job
         for job in openmldb.rows("SHOW JOBS")
         if str(job["job_type"]) == kind and squeezed(text) in squeezed(job["parameter"])
     ]
-    if not jobs:
-        fail(f"OpenMLDB knows no {kind} job of the statement with: {text}")
-    job = max(jobs, key=lambda job: int(job["first"]))
-    return int(job["first"]), str(job["state"]).upper(), str(job["error"] or "")
+    own = [job for job in jobs if squeezed(run) in squeezed(job["parameter"])]
+    if not own:
+        others = f"; {len(jobs)} of other runs" if jobs else ""
+        fail(
+            f"the step started no {kind} job in this run: none has a statement with {text!r} and {run!r}{others}"
+            " (OpenMLDB keeps the statements of jobs from version 0.8.5 on)"
+        )
+    job = max(own, key=lambda job: int(job["first"]))
+    return int(job["first"]), str(job["state"]).upper(), said(job["error"])
 
 
-def finished_job(openmldb: OpenMLDB, kind: str, text: str, minutes: float) -> None:
+def finished_job(openmldb: OpenMLDB, kind: str, text: str, run: str, minutes: float) -> None:
     """Wait until the job has ended, and fail with its log unless it is FINISHED."""
     end = time.monotonic() + 60 * minutes
-    number, state, error = latest_job(openmldb, kind, text)
+    number, state, error = latest_job(openmldb, kind, text, run)
     while state not in FINAL:
         if time.monotonic() > end:
             fail(f"job {number} ({kind}) is still {state} after {minutes:g} minutes; see SHOW JOBLOG {number}")
-        time.sleep(1)
-        number, state, error = latest_job(openmldb, kind, text)
+        time.sleep(PAUSE_SECONDS)
+        number, state, error = latest_job(openmldb, kind, text, run)
     print(f"job {number} ({kind}) is {state}")
     if state != "FINISHED":
         print_log(openmldb, number)
@@ -104,34 +123,131 @@ def table_status(openmldb: OpenMLDB, database: str, table: str) -> dict[str, Any
 
 
 def check_load(
-    zookeeper: str, zookeeper_path: str, database: str, table: str, path: str, online: bool, minutes: float
+    zookeeper: str,
+    zookeeper_path: str,
+    database: str,
+    table: str,
+    path: str,
+    online: bool,
+    run: str,
+    minutes: float,
+    distinct: bool = False,
 ) -> None:
-    """LOAD DATA: its job is FINISHED and the table has rows."""
+    """LOAD DATA: its job is FINISHED and the table has rows; with ``distinct``, the files have no row twice."""
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     kind = "ImportOnlineData" if online else "ImportOfflineData"
     statement = f"LOAD DATA INFILE '{path}' INTO TABLE {table} "
-    finished_job(openmldb, kind, statement, minutes)
-    status = table_status(openmldb, database, table)
+    finished_job(openmldb, kind, statement, run, minutes)
     if online:
-        print(f"{database}.{table} has {status['rows']} online rows")
-        if int(status["rows"]) < 1:
-            fail(f"the job is FINISHED, but {database}.{table} has no online rows; does {path} hold any?")
+        has_online_rows(openmldb, database, table, path)
+        if distinct:
+            has_no_row_twice(path)
     else:
-        places = [str(status.get(name) or "") for name in ("offline_path", "offline_symbolic_paths")]
-        found = [place for place in places if place not in ("", "NULL")]
-        if not found:
-            fail(f"the job is FINISHED, but {database}.{table} has no offline data")
-        print(f"{database}.{table} has its offline rows in {', '.join(found)}")
-    finished_job(openmldb, kind, statement, minutes)  # a job can turn from FINISHED to FAILED
+        has_offline_rows(openmldb, database, table)
+    finished_job(openmldb, kind, statement, run, minutes)  # a job can turn from FINISHED to FAILED
 
 
-def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, minutes: float) -> None:
+def has_online_rows(openmldb: OpenMLDB, database: str, table: str, path: str) -> None:
+    """Fail unless the table has online rows, all partitions of it alive."""
+    end = time.monotonic() + EFFECT_SECONDS
+    status = table_status(openmldb, database, table)
+    while int(status["rows"]) < 1:
+        if time.monotonic() > end:
+            fail(f"the job is FINISHED, but {database}.{table} has no online rows; does {path} hold any?")
+        time.sleep(PAUSE_SECONDS)
+        status = table_status(openmldb, database, table)
+    if said(status["partition_unalive"]) not in ("", "0"):
+        fail(
+            f"the job is FINISHED, but {status['partition_unalive']} partitions of {database}.{table} are not alive:"
+            f" {said(status['warnings']) or 'see SHOW TABLE STATUS'}"
+        )
+    print(f"{database}.{table} has {status['rows']} online rows")
+
+
+def has_no_row_twice(path: str) -> None:
+    """Fail if two rows of CSV files are equal: put_if_absent has stored one of them, and offline both count."""
+    place = local_path(path)
+    files = csv_files(place) if place else []
+    if not files:
+        print(f"whether {path} holds a row twice is not checked: this worker does not see it")
+        return
+    if sum(os.path.getsize(file) for file in files) > LARGEST:
+        print(f"whether {path} holds a row twice is not checked: it is larger than {LARGEST} bytes")
+        return
+    rows, again = repeated_rows(files)
+    if again:
+        fail(
+            f"{again} of the {rows} rows of {path} are equal to an earlier one in every column. The online table has"
+            " each of them once, the offline table as often as it is there: features that count or sum them differ"
+            " between training and serving. Write load_online(..., replace=True) to store them all,"
+            " load_online(..., repeated='drop') if once is right, or take them out of the file"
+        )
+    print(f"the {rows} rows of {path} differ from one another")
+
+
+def csv_files(place: str) -> list[str]:
+    """The files that a path of LOAD DATA names: a file, a folder's, or those of a pattern."""
+    pattern = os.path.join(place, "*") if os.path.isdir(place) else place
+    return [f for f in sorted(glob.glob(pattern)) if os.path.isfile(f) and os.path.basename(f)[0] not in "._"]
+
+
+def repeated_rows(files: list[str]) -> tuple[int, int]:
+    """How many rows CSV files have, and how many of them are equal to an earlier one.
+
+    Two readings, in little memory: the first marks each row's hash in a bitmap and keeps the hashes that it meets
+    again, the second counts the rows of those.
+    """
+    seen, again, rows = bytearray(BITMAP_BYTES), set(), 0
+    for row in csv_rows(files):
+        rows += 1
+        place, bit = divmod(hash(row) % (8 * BITMAP_BYTES), 8)
+        if seen[place] >> bit & 1:
+            again.add(8 * place + bit)
+        seen[place] |= 1 << bit
+    counts: dict[bytes, int] = {}
+    for row in csv_rows(files) if again else ():
+        if hash(row) % (8 * BITMAP_BYTES) in again:
+            counts[row] = counts.get(row, 0) + 1
+    return rows, sum(counts.values()) - len(counts)
+
+
+def csv_rows(files: list[str]) -> Iterator[bytes]:
+    """The lines after each file's header."""
+    for file in files:
+        with open(file, "rb") as lines:
+            next(lines, None)
+            for line in lines:
+                if line.strip():
+                    yield line.rstrip(b"\r\n")
+
+
+def local_path(path: str) -> str:
+    """The path on this worker, "" for a place elsewhere such as HDFS."""
+    place = re.sub("^file:/*", "/", path)
+    return place if place.startswith("/") else ""
+
+
+def has_offline_rows(openmldb: OpenMLDB, database: str, table: str) -> None:
+    """Fail unless the table has offline data; where this worker sees its folder, there must be files in it."""
+    status = table_status(openmldb, database, table)
+    places = [said(status.get(name)) for name in ("offline_path", "offline_symbolic_paths")]
+    found = [place for place in places if place]
+    if not found:
+        fail(f"the job is FINISHED, but {database}.{table} has no offline data")
+    for place in found:
+        folder = local_path(place)
+        if os.path.isdir(folder) and not any(files for _, _, files in os.walk(folder)):
+            fail(f"the job is FINISHED, but {folder}, which holds the offline rows of {database}.{table}, has no files")
+    print(f"{database}.{table} has its offline rows in {', '.join(found)}")
+
+
+def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, run: str, minutes: float) -> None:
     """SELECT INTO OUTFILE: its job is FINISHED and the files hold rows."""
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     statement = f"INTO OUTFILE '{path}' OPTIONS"
-    finished_job(openmldb, "ExportOfflineData", statement, minutes)
-    folder = re.sub("^file:/*", "/", path)
-    if not folder.startswith("/"):
+    finished_job(openmldb, "ExportOfflineData", statement, run, minutes)
+    folder = local_path(path)
+    if not folder:
         print(f"{path} is no folder of this worker: whether files are there is not checked")
     else:
         if not os.path.isdir(folder):
@@ -140,7 +256,7 @@ def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, m
         if not any(has_rows(file, format) for file in files):
             fail(f"the job is FINISHED, but {folder} holds no rows ({len(files)} files)")
         print(f"{len(files)} files with {sum(os.path.getsize(file) for file in files)} bytes in {folder}")
-    finished_job(openmldb, "ExportOfflineData", statement, minutes)
+    finished_job(openmldb, "ExportOfflineData", statement, run, minutes)
 
 
 def has_rows(file: str, format: str) -> bool:
@@ -168,7 +284,15 @@ def check_deployed(zookeeper: str, zookeeper_path: str, database: str, deploymen
     """DEPLOY: the deployment is there, and no index of its database is still being built."""
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     if deployment not in deployments(openmldb, database):
-        fail(f"there is no deployment {database}.{deployment}")
+        failed = [
+            job
+            for job in openmldb.rows("SHOW JOBS FROM NAMESERVER")
+            if job["name"] == deployment and str(job["state"]).upper() != "FINISHED"
+        ]
+        about = ", ".join(f"job {job['first']} ({job['job_type']}) is {job['state']}" for job in failed)
+        fail(
+            f"there is no deployment {database}.{deployment}" + (f"; of the nameserver's jobs {about}" if about else "")
+        )
     end = time.monotonic() + 60 * minutes
     while True:
         jobs = openmldb.rows("SHOW JOBS FROM NAMESERVER")
@@ -181,7 +305,7 @@ def check_deployed(zookeeper: str, zookeeper_path: str, database: str, deploymen
                 f"{database}.{deployment} is there, but job {job['first']} of the nameserver ({job['job_type']} of"
                 f" {job['name']}) is still {job['state']} after {minutes:g} minutes"
             )
-        time.sleep(1)
+        time.sleep(PAUSE_SECONDS)
     print(f"{database}.{deployment} is deployed")
 
 

@@ -4,6 +4,8 @@ from dsflow import FeatureView, Http, Index, OpenMLDB, Python, Shell, Switch, Ta
 from dsflow import types as t
 from dsflow.errors import DeclarationError, ParameterError
 
+MARK = " /* dsflow run ${dsflow_run} */"
+
 
 def table(**more):
     return Table("clicks", database="db", ip=t.Int, ts=t.Timestamp, **more)
@@ -141,7 +143,8 @@ def o():
             lambda wf: table().load_offline("/d/x.csv"),
             [
                 "USE db",
-                "LOAD DATA INFILE '/d/x.csv' INTO TABLE clicks OPTIONS(format='csv', mode='overwrite', header=true)",
+                "LOAD DATA INFILE '/d/x.csv' INTO TABLE clicks OPTIONS(format='csv', mode='overwrite', header=true)"
+                + MARK,
             ],
         ),
         (
@@ -151,7 +154,7 @@ def o():
                 "SET @@sync_job=true",
                 "SET @@job_timeout=1800000",
                 "LOAD DATA INFILE '/d' INTO TABLE clicks "
-                "OPTIONS(format='csv', mode='append', put_if_absent=true, header=true)",
+                "OPTIONS(format='csv', mode='append', put_if_absent=true, header=true)" + MARK,
             ],
         ),
         (
@@ -161,12 +164,12 @@ def o():
                 "SET @@sync_job=true",
                 "SET @@job_timeout=1800000",
                 "TRUNCATE TABLE clicks",
-                "LOAD DATA INFILE '/d' INTO TABLE clicks OPTIONS(format='parquet', mode='append')",
+                "LOAD DATA INFILE '/d' INTO TABLE clicks OPTIONS(format='parquet', mode='append')" + MARK,
             ],
         ),
         (
             lambda wf: view().extract("/out"),
-            ["USE db", "SELECT ip FROM clicks\nINTO OUTFILE '/out' OPTIONS(format='csv', mode='overwrite')"],
+            ["USE db", "SELECT ip FROM clicks\nINTO OUTFILE '/out' OPTIONS(format='csv', mode='overwrite')" + MARK],
         ),
         (
             lambda wf: view().deploy("demo", range_bias="inf", rows_bias=3),

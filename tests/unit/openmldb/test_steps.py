@@ -123,18 +123,53 @@ def test_what_the_checks_are_told() -> None:
         "table": "t",
         "path": "${db}/x.csv",
         "online": True,
+        "distinct": True,
+        "run": "dsflow run ${dsflow_run}",
         "minutes": 5,
     }
     check = next(task for task in definition.tasks if task.name == "load t online: check")
     assert (check.environment, check.worker_group) == ("py", "big")
     assert called(script(definition, "extract f: check")) == (
         "check_extract",
-        place | {"path": "/f", "format": "parquet", "minutes": 30},
+        place | {"path": "/f", "format": "parquet", "run": "dsflow run ${dsflow_run}", "minutes": 30},
     )
     name, told = called(script(definition, "deploy f: check"))
     assert (name, told["deployment"][:5]) == ("check_deployed", "demo_")
     name, told = called(script(definition, "deploy f: ask"))
     assert (name, told["output"]) == ("ask_deployed", "deployed_deploy_f")
+
+
+def statements(definition: Definition, name: str) -> str:
+    return str(next(task for task in definition.tasks if task.name == name).task_params["sql"])
+
+
+def test_a_statement_that_starts_a_job_carries_the_mark_of_its_run() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        table.load_offline("/x.csv", "offline") >> table.load_online("/x.csv", "online")
+        table.load_online("/x.csv", "replace", replace=True)
+        view.extract("/f", "extract")
+
+    definition = compiled(make)
+    for name in ("offline", "online", "replace", "extract"):
+        assert statements(definition, name).endswith(" /* dsflow run ${dsflow_run} */"), name
+        assert called(script(definition, f"{name}: check"))[1]["run"] == "dsflow run ${dsflow_run}"
+    run = next(p for p in definition.global_params if p.prop == "dsflow_run")
+    assert run.value == "$[yyyyMMddHHmmss]"  # DolphinScheduler fills it in once, when the run starts
+
+
+def test_without_a_check_there_is_no_mark() -> None:
+    definition = compiled(lambda wf, table, view: table.load_online("/x.csv", "load", check=False))
+    assert "dsflow" not in statements(definition, "load")
+    assert [p.prop for p in definition.global_params] == ["db", "auc", "server"]
+
+
+@pytest.mark.parametrize(
+    ("options", "distinct"),
+    [({}, True), ({"replace": True}, False), ({"repeated": "drop"}, False), ({"format": "parquet"}, False)],
+)
+def test_when_a_file_is_searched_for_equal_rows(options: dict[str, Any], distinct: bool) -> None:
+    definition = compiled(lambda wf, table, view: table.load_online("/x.csv", "load", **options))
+    assert called(script(definition, "load: check"))[1]["distinct"] is distinct
 
 
 def test_what_the_prediction_server_is_told() -> None:
@@ -164,6 +199,7 @@ def test_what_the_prediction_server_is_told() -> None:
         (lambda t: t.load_offline("/x", check="yes"), "check='yes' is neither True, False nor a Check(...)"),
         (lambda t: t.load_offline("/x", check=Check(timeout=0)), "Check(timeout=0) is not a number of minutes"),
         (lambda t: t.load_offline("/x", check=Check(timeout=True)), "is not a number of minutes"),
+        (lambda t: t.load_online("/x", repeated="keep"), "load_online(repeated='keep') is neither 'refuse' nor 'drop'"),
         (lambda t: FeatureView("f", source=t, sql="SELECT a FROM t").deploy(check=None), "check=None is neither"),
         (
             lambda t: FeatureView("f", source=t, sql="SELEC a FROM t").serve("http://x", model_path="/m"),

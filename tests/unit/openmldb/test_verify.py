@@ -1,0 +1,358 @@
+"""The script of the checks, against a cluster that answers as OpenMLDB's own SDK does."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsflow.openmldb import verify
+
+JOBS = ("job_id", "job_type", "state", "start_time", "end_time", "parameter", "cluster", "application_id", "error",
+        "db", "name", "pid", "cur_task", "component")  # fmt: skip
+STATUS = ("Table_id", "Table_name", "Database_name", "Storage_type", "Rows", "Memory_data_size", "Disk_data_size",
+          "Partition", "Partition_unalive", "Replica", "Offline_path", "Offline_format", "Offline_symbolic_paths",
+          "Warnings")  # fmt: skip
+PLACE = {"zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb"}
+RUN = "dsflow run 20260102030405"
+LOAD = "LOAD DATA INFILE '/x.csv' INTO TABLE t OPTIONS(format='csv')"
+Rows = list[tuple[Any, ...]]
+
+
+def job(number: int, state: str, statement: str, kind: str = "ImportOnlineData", error: str | None = None) -> Any:
+    """A row of SHOW JOBS, as the TaskManager's jobs have it."""
+    return (number, kind, state, 1, None, statement, "local[*]", "", error, None, None, None, None, "TaskManager")
+
+
+def operation(number: int, state: str, name: str, db: str = "d") -> Any:
+    """A row of SHOW JOBS FROM NAMESERVER."""
+    return (number, "kDeployOP", state, 1, None, None, None, None, None, db, name, 0, "", "NameServer")
+
+
+def status(rows: object = "5", unalive: str = "0", offline: str = "NULL", symbolic: str = "NULL") -> Any:
+    return ("7", "t", "d", "memory", rows, "1", "1", "8", unalive, "1", offline, "csv", symbolic, "leader is missing")
+
+
+@dataclass
+class Cluster:
+    """Answers statements: each from a list, whose last entry stays."""
+
+    answers: dict[str, list[Rows]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def rows(self, statement: str) -> tuple[tuple[str, ...], Rows]:
+        self.asked.append(statement)
+        names: dict[str, tuple[str, ...]] = {
+            "SHOW JOBS": JOBS,
+            "SHOW JOBS FROM NAMESERVER": JOBS,
+            "SHOW TABLE STATUS": STATUS,
+            "SHOW DEPLOYMENTS": ("DB", "Deployment"),
+        }
+        answers = self.answers.get(statement, [[]])
+        found = answers.pop(0) if len(answers) > 1 else answers[0]
+        if found and isinstance(found[0], Exception):
+            raise found[0]
+        return names.get(statement, ("FORMAT_STRING_KEY",)), found
+
+    def cursor(self) -> Any:
+        return Cursor(self)
+
+
+class Cursor:
+    """As ``openmldb.dbapi.Cursor``: a statement without a result leaves the description of the one before."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.description: Any = None
+        self._rows: Rows = []
+
+    def execute(self, statement: str) -> None:
+        if statement.startswith(("USE ", "DROP ")):
+            self.cluster.asked.append(statement)
+            return
+        names, self._rows = self.cluster.rows(statement)
+        self.description = [(name, 7, None, None, None, None, True) for name in names]
+
+    def fetchall(self) -> Rows:
+        rows, self._rows = self._rows, []
+        return rows
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    dbapi = types.ModuleType("openmldb.dbapi")
+    dbapi.connect = lambda **options: made  # type: ignore[attr-defined]
+    package = types.ModuleType("openmldb")
+    package.dbapi = dbapi  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "openmldb", package)
+    monkeypatch.setitem(sys.modules, "openmldb.dbapi", dbapi)
+    monkeypatch.setattr(verify, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(verify, "EFFECT_SECONDS", 0.0)
+    return made
+
+
+def marked(statement: str, run: str = RUN) -> str:
+    return f"{statement} /* {run} */"
+
+
+def load(online: bool = True, path: str = "/x.csv", minutes: float = 1, distinct: bool = False) -> None:
+    verify.check_load(**PLACE, database="d", table="t", path=path, online=online, run=RUN, minutes=minutes,
+                      distinct=distinct)  # fmt: skip
+
+
+def failure(check: Callable[[], None]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        check()
+    assert isinstance(ended.value.code, str)  # a text: Python prints it, and the exit code is 1
+    return ended.value.code
+
+
+def test_an_online_load_that_was_done(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW JOBS"] = [
+        [job(3, "Submitted", marked(LOAD))],  # OpenMLDB's spelling of the first state
+        [job(3, "RUNNING", marked(LOAD))],
+        [job(3, "FINISHED", marked(LOAD))],
+    ]
+    cluster.answers["SHOW TABLE STATUS"] = [[("8", "t", "other", *status()[3:]), status("12")]]
+    load()
+    said = capsys.readouterr().out
+    assert "job 3 (ImportOnlineData) is FINISHED" in said
+    assert "d.t has 12 online rows" in said
+    assert "USE d" in cluster.asked
+
+
+def test_a_failed_job_is_named_with_its_log(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FAILED", marked(LOAD), error="exit code 1")]]
+    cluster.answers["SHOW JOBLOG 3"] = [[("line\n" * 150 + "java.io.FileNotFoundException: /x.csv",)]]
+    assert failure(load) == "not done: job 3 (ImportOnlineData) is FAILED: exit code 1"
+    log = capsys.readouterr().out
+    assert "java.io.FileNotFoundException: /x.csv" in log
+    assert "log of job 3 (the last 100 of 151 lines)" in log
+
+
+@pytest.mark.parametrize("state", ["FAILED", "KILLED", "LOST", "STOPPED"])
+@pytest.mark.parametrize("error", [None, "", "null"])
+def test_every_other_end_fails(cluster: Cluster, state: str, error: str | None) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, state, marked(LOAD), error=error)]]
+    assert failure(load) == f"not done: job 3 (ImportOnlineData) is {state}: OpenMLDB gives no reason; its log is above"
+
+
+def test_a_log_that_is_not_to_be_had_hides_nothing(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FAILED", marked(LOAD), error="boom")]]
+    cluster.answers["SHOW JOBLOG 3"] = [[RuntimeError("no such file")]]  # type: ignore[list-item]
+    assert "job 3 (ImportOnlineData) is FAILED: boom" in failure(load)
+    assert "the log of job 3 is not to be had: no such file" in capsys.readouterr().out
+
+
+def test_a_job_that_does_not_end_in_time(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "RUNNING", marked(LOAD))]]
+    assert failure(lambda: load(minutes=0.0001)) == (
+        "not done: job 3 (ImportOnlineData) is still RUNNING after 0.0001 minutes; see SHOW JOBLOG 3"
+    )
+
+
+def test_a_job_that_turns_from_finished_to_failed(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [
+        [job(3, "FINISHED", marked(LOAD))],
+        [job(3, "FAILED", marked(LOAD), error="executor lost")],
+    ]
+    cluster.answers["SHOW TABLE STATUS"] = [[status()]]
+    assert "job 3 (ImportOnlineData) is FAILED: executor lost" in failure(load)
+
+
+def test_jobs_of_other_runs_do_not_count(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [
+        [
+            job(3, "FINISHED", marked(LOAD, "dsflow run 20250101000000")),
+            job(4, "FINISHED", LOAD),
+            job(5, "FINISHED", marked(LOAD), kind="ImportOfflineData"),
+            job(6, "FINISHED", marked(LOAD.replace("TABLE t", "TABLE t2"))),
+        ]
+    ]
+    message = failure(load)
+    assert "the step started no ImportOnlineData job in this run" in message
+    assert "2 of other runs" in message
+
+
+def test_of_a_run_that_was_repeated_the_newest_job_counts(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(9, "FAILED", marked(LOAD), error="new"), job(3, "FINISHED", marked(LOAD))]]
+    assert "job 9 (ImportOnlineData) is FAILED: new" in failure(load)
+
+
+def test_a_statement_is_known_again_whatever_its_blanks(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD).replace(" ", "\n  "))]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status()]]
+    load()
+
+
+def test_finished_without_online_rows(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status("0")]]
+    assert failure(load) == ("not done: the job is FINISHED, but d.t has no online rows; does /x.csv hold any?")
+
+
+def test_rows_that_are_counted_a_moment_later(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "EFFECT_SECONDS", 60.0)
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status("0")], [status("0")], [status("8")]]
+    load()
+
+
+def test_finished_with_a_dead_partition(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status(unalive="2")]]
+    assert "2 partitions of d.t are not alive: leader is missing" in failure(load)
+
+
+def test_a_table_that_is_gone(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    assert failure(load) == "not done: there is no table d.t"
+
+
+def test_finished_without_offline_data(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD), kind="ImportOfflineData")]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status()]]
+    assert failure(lambda: load(online=False)) == "not done: the job is FINISHED, but d.t has no offline data"
+    cluster.answers["SHOW TABLE STATUS"] = [[status(offline=f"file://{tmp_path}")]]
+    assert f"but {tmp_path}, which holds the offline rows of d.t, has no files" in failure(lambda: load(online=False))
+    (tmp_path / "part-0.parquet").write_text("rows")
+    load(online=False)
+    cluster.answers["SHOW TABLE STATUS"] = [[status(offline="hdfs://somewhere/t")]]
+    load(online=False)
+
+
+def test_equal_rows_of_a_file_are_told(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tmp_path / "clicks"
+    files.mkdir()
+    (files / "a.csv").write_text("ip,app\n1,2\n1,3\n1,2\n")
+    (files / "b.csv").write_text("ip,app\r\n1,2\r\n4,4\r\n\r\n")
+    (files / ".a.csv.crc").write_text("1,2\n1,2\n")
+    statement = marked(LOAD.replace("/x.csv", f"file://{files}"))
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement)]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status()]]
+    message = failure(lambda: load(path=f"file://{files}", distinct=True))
+    assert f"2 of the 5 rows of file://{files} are equal to an earlier one in every column" in message
+    load(path=f"file://{files}")
+    (files / "a.csv").write_text("ip,app\n1,3\n")
+    load(path=f"file://{files}", distinct=True)
+    assert f"the 3 rows of file://{files} differ from one another" in capsys.readouterr().out
+    monkeypatch.setattr(verify, "LARGEST", 10)
+    load(path=f"file://{files}", distinct=True)
+    assert "is not checked: it is larger than 10 bytes" in capsys.readouterr().out
+
+
+def test_the_bitmap_gives_exact_counts_when_it_is_far_too_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "BITMAP_BYTES", 4)
+    (tmp_path / "x.csv").write_text("n\n" + "".join(f"{n % 700}\n" for n in range(1000)))
+    assert verify.repeated_rows([str(tmp_path / "x.csv")]) == (1000, 300)
+
+
+def test_a_file_that_the_worker_does_not_see(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    path = "hdfs://somewhere/x.csv"
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD.replace("/x.csv", path)))]]
+    cluster.answers["SHOW TABLE STATUS"] = [[status()]]
+    load(path=path, distinct=True)
+    assert f"whether {path} holds a row twice is not checked" in capsys.readouterr().out
+
+
+def extract(path: Path | str, form: str = "csv") -> None:
+    verify.check_extract(**PLACE, path=str(path), format=form, run=RUN, minutes=1)
+
+
+def test_extracted_files(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "features"
+    statement = marked(f"SELECT a FROM t\nINTO OUTFILE '{folder}' OPTIONS(format='csv')")
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement, kind="ExportOfflineData")]]
+    assert f"this worker sees no folder {folder}" in failure(lambda: extract(folder))
+    folder.mkdir()
+    (folder / "_SUCCESS").write_text("")
+    assert f"{folder} holds no rows (0 files)" in failure(lambda: extract(folder))
+    part = folder / "part-0.csv"
+    part.write_text("a\n")
+    assert f"{folder} holds no rows (1 files)" in failure(lambda: extract(folder))
+    part.write_text("a\n1\n")
+    extract(folder)
+    assert f"1 files with 4 bytes in {folder}" in capsys.readouterr().out
+    part.write_text("")
+    assert "holds no rows" in failure(lambda: extract(folder, "parquet"))
+
+
+def test_files_of_another_machine(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    statement = marked("SELECT a FROM t INTO OUTFILE 'hdfs://x/y' OPTIONS(format='csv')")
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement, kind="ExportOfflineData")]]
+    extract("hdfs://x/y")
+    assert "whether files are there is not checked" in capsys.readouterr().out
+
+
+def deployed(name: str = "demo_1", minutes: float = 1) -> None:
+    verify.check_deployed(**PLACE, database="d", deployment=name, minutes=minutes)
+
+
+def test_a_deployment_is_awaited(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW DEPLOYMENTS"] = [[("d", "demo_1")]]
+    cluster.answers["SHOW JOBS FROM NAMESERVER"] = [
+        [operation(1, "RUNNING", "t"), operation(2, "RUNNING", "x", db="other")],
+        [operation(1, "FINISHED", "t"), operation(2, "RUNNING", "x", db="other")],
+    ]
+    deployed()
+    assert "d.demo_1 is deployed" in capsys.readouterr().out
+    cluster.answers["SHOW JOBS FROM NAMESERVER"] = [[operation(1, "Submitted", "t")]]
+    assert failure(lambda: deployed(minutes=0.0001)) == (
+        "not done: d.demo_1 is there, but job 1 of the nameserver (kDeployOP of t) is still Submitted after"
+        " 0.0001 minutes"
+    )
+
+
+def test_a_deployment_that_is_not_there(cluster: Cluster) -> None:
+    assert failure(deployed) == "not done: there is no deployment d.demo_1"
+    cluster.answers["SHOW JOBS FROM NAMESERVER"] = [[operation(4, "FAILED", "demo_1"), operation(5, "FAILED", "y")]]
+    assert failure(deployed) == (
+        "not done: there is no deployment d.demo_1; of the nameserver's jobs job 4 (kDeployOP) is FAILED"
+    )
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_asking_sets_the_output(cluster: Cluster, there: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW DEPLOYMENTS"] = [[("d", "demo_1" if there else "demo_2")]]
+    verify.ask_deployed(**PLACE, database="d", deployment="demo_1", output="found")
+    assert ("${setValue(found=" + str(there).lower() + ")}") in capsys.readouterr().out.splitlines()
+
+
+def drop_old(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, health: dict[str, Any]) -> list[str]:
+    opener = types.SimpleNamespace(open=lambda url, timeout: io.BytesIO(json.dumps(health).encode()))
+    monkeypatch.setattr(verify.urllib.request, "build_opener", lambda *handlers: opener)
+    names = ["demo_00000001", "demo_00000002", "demo_00000003", "demo_by_hand", "demo2_00000004"]
+    cluster.answers["SHOW DEPLOYMENTS"] = [[("d", name) for name in names]]
+    verify.drop_old_deployments(**PLACE, database="d", prefix="demo", deployment="demo_00000003", server="http://x")
+    return [statement for statement in cluster.asked if statement.startswith("DROP")]
+
+
+def test_what_is_served_or_can_be_gone_back_to_stays(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = {"database": "d", "deployment": "demo_00000003", "previous": {"deployment": "demo_00000002"}}
+    assert drop_old(cluster, monkeypatch, served) == ["DROP DEPLOYMENT demo_00000001"]
+
+
+@pytest.mark.parametrize("change", [{"deployment": "demo_00000009"}, {"database": "other"}])
+def test_nothing_is_dropped_when_something_else_is_served(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    assert drop_old(cluster, monkeypatch, {"database": "d", "deployment": "demo_00000003"} | change) == []
+
+
+def test_a_worker_without_openmldb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openmldb", None)
+    message = failure(load)
+    assert f"the worker's Python ({sys.executable}) needs the openmldb package" in message
+    assert "PYTHON_HOME" in message
