@@ -34,6 +34,7 @@ PAGE_SIZE = 100
 MAX_TASK_CODES = 99  # gen-task-codes refuses 100 and more
 GET_ATTEMPTS = 3
 LOG_LINES = 10_000
+LOG_BYTES = 65_535  # both versions end an answer after this much, whatever number of lines was asked for
 
 # org.apache.dolphinscheduler.api.enums.Status
 PROJECT_EXISTS = 10019
@@ -528,9 +529,10 @@ class RestClient:
             )  # fmt: skip
             if isinstance(data, str):
                 return data
-            parts.append(data.get("message") or "")
+            text = data.get("message") or ""
+            parts.append(text)
             lines = int(data.get("lineNum") or 0)
-            if lines < LOG_LINES:
+            if not text or not lines or (lines < LOG_LINES and len(text.encode()) < LOG_BYTES):
                 return "".join(parts)
             skip += lines
 

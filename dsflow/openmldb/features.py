@@ -10,7 +10,7 @@ from typing import Any
 from dsflow._source import caller
 from dsflow.errors import DeclarationError, ServerError, UnreachableError
 from dsflow.openmldb.encoding import split_statements
-from dsflow.openmldb.steps import Check, add_check, run_mark, script, unless_deployed
+from dsflow.openmldb.steps import Check, add_check, script, unless_deployed
 from dsflow.openmldb.table import Table, check_file, is_name
 from dsflow.params import PLACEHOLDER, Operand, Reference
 from dsflow.tasks.http import Http
@@ -94,7 +94,7 @@ class FeatureView:
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the files hold rows.
         """
         check_file(path, format)
-        into = f"INTO OUTFILE '{path}' OPTIONS(format='{format}', mode='overwrite')" + run_mark(check)
+        into = f"INTO OUTFILE '{path}' OPTIONS(format='{format}', mode='overwrite')"
         statements = [self.source.use, f"{self.sql}\n{into}"]
         step = OpenMLDB(name or f"extract {self.name}", statements, "offline", origin=self, **fields)
         return add_check(step, check, "check_extract", path=path, format=format)

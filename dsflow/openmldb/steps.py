@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dsflow._source import caller
-from dsflow.context import current_workflow
 from dsflow.errors import DeclarationError
-from dsflow.params import Operand, Param
+from dsflow.params import Operand
 from dsflow.tasks.base import Task
 from dsflow.tasks.logic import Switch
 from dsflow.tasks.openmldb import OpenMLDB
@@ -18,10 +17,6 @@ from dsflow.tasks.script import Python, Shell
 
 # what the tasks around a step take over from it: where they run, and how urgent they are
 _SHARED = ("worker_group", "environment", "priority", "task_group", "task_group_priority")
-
-RUN = "dsflow_run"
-"""The parameter that tells one run from another: its time, which DolphinScheduler fills in when the run starts."""
-_RUN_WORDS = f"dsflow run ${{{RUN}}}"
 
 
 @dataclass(frozen=True)
@@ -39,21 +34,12 @@ class Check:
             raise DeclarationError(f"Check(timeout={self.timeout!r}) is not a number of minutes", where=caller())
 
 
-def run_mark(check: bool | Check) -> str:
-    """A comment for a statement that starts a job, by which the check knows this run's job among those of others.
-
-    The workflow gets the parameter :data:`RUN` for it. Runs of the same moment share a mark: a backfill of a date and
-    its repetition do, and the newest job is then taken.
-    """
-    workflow = current_workflow()
-    if not check or workflow is None:  # no workflow: the task that is about to be made says so itself
-        return ""
-    workflow.parameters.setdefault(RUN, Param("$[yyyyMMddHHmmss]", description="marks the jobs of a run"))
-    return f" /* {_RUN_WORDS} */"
-
-
 def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: Any) -> OpenMLDB:
     """Let a step end with a task that runs a function of :mod:`dsflow.openmldb.verify`.
+
+    A task before the step asks for the number of OpenMLDB's newest job, so that the check takes no job of an earlier
+    run for this one's. Nothing in DolphinScheduler would do as a mark in the statement: what is the same for all tasks
+    of a run and differs from run to run is there under no name that both 3.1 and 3.2 fill in.
 
     Args:
         check: False for none.
@@ -64,9 +50,12 @@ def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: An
     """
     chosen = _chosen(step, check)
     if chosen is not None and step.enabled:
-        after = script(step, f"{step.name}: check", function, **settings, run=_RUN_WORDS, minutes=chosen.timeout)
-        step >> after
-        step.between(step, after)
+        output = _output("jobs_before", step)
+        ask = script(step, f"{step.name}: ask", "ask_jobs", outputs={output: int}, output=output)
+        settings |= {"before": ask.outputs[output], "minutes": chosen.timeout}
+        after = script(step, f"{step.name}: check", function, **settings)
+        ask >> step >> after
+        step.between(ask, after)
     return step
 
 
@@ -80,7 +69,7 @@ def unless_deployed(step: OpenMLDB, check: bool | Check, database: Operand, depl
     if not step.enabled:
         return step
     place: dict[str, Any] = {"database": database, "deployment": deployment}
-    output = re.sub(r"\W", "_", f"deployed_{step.name}")
+    output = _output("deployed", step)
     ask = script(step, f"{step.name}: ask", "ask_deployed", outputs={output: bool}, **place, output=output)
     skip = Shell(f"{step.name}: skip", f"echo '{deployment} is deployed already'", **_shared(step))
     choose = Switch(f"{step.name}: choose", {ask.outputs[output] == True: skip}, otherwise=step)  # noqa: E712
@@ -99,6 +88,10 @@ def _chosen(step: Task, check: bool | Check) -> Check | None:
     if not isinstance(check, (bool, Check)):
         raise step.error(f"check={check!r} is neither True, False nor a Check(...)")
     return check if isinstance(check, Check) else Check() if check else None
+
+
+def _output(what: str, step: Task) -> str:
+    return re.sub(r"\W", "_", f"{what}_{step.name}", flags=re.ASCII)
 
 
 def script(step: Task, name: str, function: str, outputs: dict[str, type] | None = None, **settings: Any) -> Python:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from dsflow._source import caller
 from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.steps import Check, add_check, run_mark
+from dsflow.openmldb.steps import Check, add_check
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import Operand, Reference
 from dsflow.tasks.openmldb import OpenMLDB
@@ -148,7 +148,7 @@ class Table:
             format: ``csv`` (with a header) or ``parquet``.
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the data there.
         """
-        load = self._load(path, format, "mode='overwrite'") + run_mark(check)
+        load = self._load(path, format, "mode='overwrite'")
         step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
         return self._checked(step, check, path, online=False, distinct=False)
 
@@ -185,9 +185,9 @@ class Table:
             raise self._error(f"load_online(repeated={repeated!r}) is neither 'refuse' nor 'drop'")
         statements = [self.use, "SET @@sync_job=true", f"SET @@job_timeout={JOB_TIMEOUT_MS}"]
         if replace:
-            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'") + run_mark(check)]
+            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'")]
         else:
-            statements.append(self._load(path, format, "mode='append', put_if_absent=true") + run_mark(check))
+            statements.append(self._load(path, format, "mode='append', put_if_absent=true"))
         step = OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
         distinct = not replace and repeated == "refuse" and format == "csv"
         return self._checked(step, check, path, online=True, distinct=distinct)

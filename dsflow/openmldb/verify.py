@@ -63,39 +63,42 @@ def said(value: object) -> str:
     return "" if value is None or str(value).upper() == "NULL" else str(value)
 
 
-def latest_job(openmldb: OpenMLDB, kind: str, text: str, run: str) -> tuple[int, str, str]:
-    """Number, state and error of the newest job of a kind whose statement holds the text and the run's mark.
+def newest_job(openmldb: OpenMLDB) -> int:
+    """Number of the newest job, 0 when there is none."""
+    return max((int(job["first"]) for job in openmldb.rows("SHOW JOBS")), default=0)
 
-    Without the mark a job of an earlier run, or of one at the same time, could be taken for this run's.
-    """
+
+def latest_job(openmldb: OpenMLDB, kind: str, text: str, before: str) -> tuple[int, str, str]:
+    """Number, state and error of the newest job of a kind, after the one ``before``, whose statement holds the text."""
     jobs = [
         job
         for job in openmldb.rows("SHOW JOBS")
         if str(job["job_type"]) == kind and squeezed(text) in squeezed(job["parameter"])
     ]
-    own = [job for job in jobs if squeezed(run) in squeezed(job["parameter"])]
-    if not own:
-        others = f"; {len(jobs)} of other runs" if jobs else ""
+    new = [job for job in jobs if int(job["first"]) > int(before)]
+    if not new:
+        earlier = f"; of those up to it, {len(jobs)} have" if jobs else ""
         fail(
-            f"the step started no {kind} job in this run: none has a statement with {text!r} and {run!r}{others}"
+            f"the step started no {kind} job: none after job {before} has a statement with {text!r}{earlier}"
             " (OpenMLDB keeps the statements of jobs from version 0.8.5 on)"
         )
-    job = max(own, key=lambda job: int(job["first"]))
+    job = max(new, key=lambda job: int(job["first"]))
     return int(job["first"]), str(job["state"]).upper(), said(job["error"])
 
 
-def finished_job(openmldb: OpenMLDB, kind: str, text: str, run: str, minutes: float) -> None:
+def finished_job(openmldb: OpenMLDB, kind: str, text: str, before: str, minutes: float) -> None:
     """Wait until the job has ended, and fail with its log unless it is FINISHED."""
     end = time.monotonic() + 60 * minutes
-    number, state, error = latest_job(openmldb, kind, text, run)
+    number, state, error = latest_job(openmldb, kind, text, before)
     while state not in FINAL:
         if time.monotonic() > end:
             fail(f"job {number} ({kind}) is still {state} after {minutes:g} minutes; see SHOW JOBLOG {number}")
         time.sleep(PAUSE_SECONDS)
-        number, state, error = latest_job(openmldb, kind, text, run)
+        number, state, error = latest_job(openmldb, kind, text, before)
     print(f"job {number} ({kind}) is {state}")
     if state != "FINISHED":
         print_log(openmldb, number)
+        print("to go on, run the step itself again (dsflow run --from STEP): this task starts no job, it only looks")
         fail(f"job {number} ({kind}) is {state}: {error or 'OpenMLDB gives no reason; its log is above'}")
 
 
@@ -129,7 +132,7 @@ def check_load(
     table: str,
     path: str,
     online: bool,
-    run: str,
+    before: str,
     minutes: float,
     distinct: bool = False,
 ) -> None:
@@ -137,14 +140,14 @@ def check_load(
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     kind = "ImportOnlineData" if online else "ImportOfflineData"
     statement = f"LOAD DATA INFILE '{path}' INTO TABLE {table} "
-    finished_job(openmldb, kind, statement, run, minutes)
+    finished_job(openmldb, kind, statement, before, minutes)
     if online:
         has_online_rows(openmldb, database, table, path)
         if distinct:
             has_no_row_twice(path)
     else:
         has_offline_rows(openmldb, database, table)
-    finished_job(openmldb, kind, statement, run, minutes)  # a job can turn from FINISHED to FAILED
+    finished_job(openmldb, kind, statement, before, minutes)  # a job can turn from FINISHED to FAILED
 
 
 def has_online_rows(openmldb: OpenMLDB, database: str, table: str, path: str) -> None:
@@ -241,11 +244,11 @@ def has_offline_rows(openmldb: OpenMLDB, database: str, table: str) -> None:
     print(f"{database}.{table} has its offline rows in {', '.join(found)}")
 
 
-def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, run: str, minutes: float) -> None:
+def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, before: str, minutes: float) -> None:
     """SELECT INTO OUTFILE: its job is FINISHED and the files hold rows."""
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     statement = f"INTO OUTFILE '{path}' OPTIONS"
-    finished_job(openmldb, "ExportOfflineData", statement, run, minutes)
+    finished_job(openmldb, "ExportOfflineData", statement, before, minutes)
     folder = local_path(path)
     if not folder:
         print(f"{path} is no folder of this worker: whether files are there is not checked")
@@ -256,7 +259,7 @@ def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, r
         if not any(has_rows(file, format) for file in files):
             fail(f"the job is FINISHED, but {folder} holds no rows ({len(files)} files)")
         print(f"{len(files)} files with {sum(os.path.getsize(file) for file in files)} bytes in {folder}")
-    finished_job(openmldb, "ExportOfflineData", statement, run, minutes)
+    finished_job(openmldb, "ExportOfflineData", statement, before, minutes)
 
 
 def has_rows(file: str, format: str) -> bool:
@@ -265,6 +268,18 @@ def has_rows(file: str, format: str) -> bool:
         return os.path.getsize(file) > 0
     with open(file, "rb") as lines:
         return next(lines, None) is not None and next(lines, None) is not None
+
+
+def ask_jobs(zookeeper: str, zookeeper_path: str, output: str) -> None:
+    """Set an output to the number of the newest job."""
+    newest = newest_job(OpenMLDB(zookeeper, zookeeper_path))
+    print(f"the newest job is {newest}")
+    set_output(output, str(newest))
+
+
+def set_output(name: str, value: str) -> None:
+    """Tell DolphinScheduler an output, by a line that it looks for in the log."""
+    print("$" + f"{{setValue({name}={value})}}", flush=True)
 
 
 def deployments(openmldb: OpenMLDB, database: str) -> list[str]:
@@ -277,7 +292,7 @@ def ask_deployed(zookeeper: str, zookeeper_path: str, database: str, deployment:
     """Set an output to whether the deployment is there: OpenMLDB 0.9 refuses to deploy a name again."""
     there = deployment in deployments(OpenMLDB(zookeeper, zookeeper_path), database)
     print(f"{database}.{deployment} is {'deployed already' if there else 'not deployed yet'}")
-    print("$" + f"{{setValue({output}={str(there).lower()})}}", flush=True)
+    set_output(output, str(there).lower())
 
 
 def check_deployed(zookeeper: str, zookeeper_path: str, database: str, deployment: str, minutes: float) -> None:

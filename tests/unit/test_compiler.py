@@ -4,8 +4,6 @@ from dsflow import FeatureView, Http, Index, OpenMLDB, Python, Shell, Switch, Ta
 from dsflow import types as t
 from dsflow.errors import DeclarationError, ParameterError
 
-MARK = " /* dsflow run ${dsflow_run} */"
-
 
 def table(**more):
     return Table("clicks", database="db", ip=t.Int, ts=t.Timestamp, **more)
@@ -143,8 +141,7 @@ def o():
             lambda wf: table().load_offline("/d/x.csv"),
             [
                 "USE db",
-                "LOAD DATA INFILE '/d/x.csv' INTO TABLE clicks OPTIONS(format='csv', mode='overwrite', header=true)"
-                + MARK,
+                "LOAD DATA INFILE '/d/x.csv' INTO TABLE clicks OPTIONS(format='csv', mode='overwrite', header=true)",
             ],
         ),
         (
@@ -154,7 +151,7 @@ def o():
                 "SET @@sync_job=true",
                 "SET @@job_timeout=1800000",
                 "LOAD DATA INFILE '/d' INTO TABLE clicks "
-                "OPTIONS(format='csv', mode='append', put_if_absent=true, header=true)" + MARK,
+                "OPTIONS(format='csv', mode='append', put_if_absent=true, header=true)",
             ],
         ),
         (
@@ -164,12 +161,12 @@ def o():
                 "SET @@sync_job=true",
                 "SET @@job_timeout=1800000",
                 "TRUNCATE TABLE clicks",
-                "LOAD DATA INFILE '/d' INTO TABLE clicks OPTIONS(format='parquet', mode='append')" + MARK,
+                "LOAD DATA INFILE '/d' INTO TABLE clicks OPTIONS(format='parquet', mode='append')",
             ],
         ),
         (
             lambda wf: view().extract("/out"),
-            ["USE db", "SELECT ip FROM clicks\nINTO OUTFILE '/out' OPTIONS(format='csv', mode='overwrite')" + MARK],
+            ["USE db", "SELECT ip FROM clicks\nINTO OUTFILE '/out' OPTIONS(format='csv', mode='overwrite')"],
         ),
         (
             lambda wf: view().deploy("demo", range_bias="inf", rows_bias=3),

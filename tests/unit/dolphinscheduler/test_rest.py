@@ -170,6 +170,22 @@ def test_a_long_log_is_read_to_its_end() -> None:
     assert Played({"/log/detail": log}).client.log(7).count("\n") == 25_000
 
 
+def test_a_log_of_many_bytes_is_read_to_its_end() -> None:
+    """As LogUtils.rollViewLogLines does it: the line that exceeds 65,535 bytes is the last of an answer."""
+    lines = [f"{number} {'é' * 100}" for number in range(900)]
+
+    def log(request: httpx.Request) -> httpx.Response:
+        taken, size = [], 0
+        for line in lines[int(request.url.params["skipLineNum"]) :]:
+            taken.append(line + "\r\n")
+            size += len(line.encode())
+            if size >= 65_535:
+                break
+        return ok({"lineNum": len(taken) or 1, "message": "".join(taken)})
+
+    assert Played({"/log/detail": log}).client.log(7).splitlines() == lines
+
+
 def test_which_rest_api_the_server_speaks() -> None:
     user = ok({"id": 1, "userName": "anna", "tenantId": 3, "tenantCode": None})
     tenants = ok([{"id": 3, "tenantCode": "ml"}])

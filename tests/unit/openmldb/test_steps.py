@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,8 +36,8 @@ def script(definition: Definition, name: str) -> str:
 
 
 def called(text: str) -> tuple[str, dict[str, Any]]:
-    """The function that a script calls at its end, and with what."""
-    call = ast.parse(text).body[-1]
+    """The function that a script calls at its end, and with what, once the number of the newest job is filled in."""
+    call = ast.parse(re.sub(r"\$\{jobs_before_\w+\}", "41", text)).body[-1]
     assert isinstance(call, ast.Expr)
     assert isinstance(call.value, ast.Call)
     assert isinstance(call.value.func, ast.Name)
@@ -48,9 +49,11 @@ def test_edges_lead_around_the_check() -> None:
         table.create() >> table.load_offline("/x.csv") >> view.extract("/f") >> Shell("after", "true")
 
     assert edges(compiled(make)) == {
-        ("create t", "load t offline"),
+        ("create t", "load t offline: ask"),
+        ("load t offline: ask", "load t offline"),
         ("load t offline", "load t offline: check"),
-        ("load t offline: check", "extract f"),
+        ("load t offline: check", "extract f: ask"),
+        ("extract f: ask", "extract f"),
         ("extract f", "extract f: check"),
         ("extract f: check", "after"),
     }
@@ -124,43 +127,23 @@ def test_what_the_checks_are_told() -> None:
         "path": "${db}/x.csv",
         "online": True,
         "distinct": True,
-        "run": "dsflow run ${dsflow_run}",
+        "before": "41",
         "minutes": 5,
     }
+    assert called(script(definition, "load t online: ask")) == (
+        "ask_jobs",
+        place | {"output": "jobs_before_load_t_online"},
+    )
     check = next(task for task in definition.tasks if task.name == "load t online: check")
     assert (check.environment, check.worker_group) == ("py", "big")
     assert called(script(definition, "extract f: check")) == (
         "check_extract",
-        place | {"path": "/f", "format": "parquet", "run": "dsflow run ${dsflow_run}", "minutes": 30},
+        place | {"path": "/f", "format": "parquet", "before": "41", "minutes": 30},
     )
     name, told = called(script(definition, "deploy f: check"))
     assert (name, told["deployment"][:5]) == ("check_deployed", "demo_")
     name, told = called(script(definition, "deploy f: ask"))
     assert (name, told["output"]) == ("ask_deployed", "deployed_deploy_f")
-
-
-def statements(definition: Definition, name: str) -> str:
-    return str(next(task for task in definition.tasks if task.name == name).task_params["sql"])
-
-
-def test_a_statement_that_starts_a_job_carries_the_mark_of_its_run() -> None:
-    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
-        table.load_offline("/x.csv", "offline") >> table.load_online("/x.csv", "online")
-        table.load_online("/x.csv", "replace", replace=True)
-        view.extract("/f", "extract")
-
-    definition = compiled(make)
-    for name in ("offline", "online", "replace", "extract"):
-        assert statements(definition, name).endswith(" /* dsflow run ${dsflow_run} */"), name
-        assert called(script(definition, f"{name}: check"))[1]["run"] == "dsflow run ${dsflow_run}"
-    run = next(p for p in definition.global_params if p.prop == "dsflow_run")
-    assert run.value == "$[yyyyMMddHHmmss]"  # DolphinScheduler fills it in once, when the run starts
-
-
-def test_without_a_check_there_is_no_mark() -> None:
-    definition = compiled(lambda wf, table, view: table.load_online("/x.csv", "load", check=False))
-    assert "dsflow" not in statements(definition, "load")
-    assert [p.prop for p in definition.global_params] == ["db", "auc", "server"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ STATUS = ("Table_id", "Table_name", "Database_name", "Storage_type", "Rows", "Me
           "Partition", "Partition_unalive", "Replica", "Offline_path", "Offline_format", "Offline_symbolic_paths",
           "Warnings")  # fmt: skip
 PLACE = {"zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb"}
-RUN = "dsflow run 20260102030405"
+BEFORE = "2"  # as DolphinScheduler fills it in
 LOAD = "LOAD DATA INFILE '/x.csv' INTO TABLE t OPTIONS(format='csv')"
 Rows = list[tuple[Any, ...]]
 
@@ -99,12 +99,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return made
 
 
-def marked(statement: str, run: str = RUN) -> str:
-    return f"{statement} /* {run} */"
-
-
 def load(online: bool = True, path: str = "/x.csv", minutes: float = 1, distinct: bool = False) -> None:
-    verify.check_load(**PLACE, database="d", table="t", path=path, online=online, run=RUN, minutes=minutes,
+    verify.check_load(**PLACE, database="d", table="t", path=path, online=online, before=BEFORE, minutes=minutes,
                       distinct=distinct)  # fmt: skip
 
 
@@ -117,9 +113,9 @@ def failure(check: Callable[[], None]) -> str:
 
 def test_an_online_load_that_was_done(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.answers["SHOW JOBS"] = [
-        [job(3, "Submitted", marked(LOAD))],  # OpenMLDB's spelling of the first state
-        [job(3, "RUNNING", marked(LOAD))],
-        [job(3, "FINISHED", marked(LOAD))],
+        [job(3, "Submitted", LOAD)],  # OpenMLDB's spelling of the first state
+        [job(3, "RUNNING", LOAD)],
+        [job(3, "FINISHED", LOAD)],
     ]
     cluster.answers["SHOW TABLE STATUS"] = [[("8", "t", "other", *status()[3:]), status("12")]]
     load()
@@ -130,7 +126,7 @@ def test_an_online_load_that_was_done(cluster: Cluster, capsys: pytest.CaptureFi
 
 
 def test_a_failed_job_is_named_with_its_log(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FAILED", marked(LOAD), error="exit code 1")]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FAILED", LOAD, error="exit code 1")]]
     cluster.answers["SHOW JOBLOG 3"] = [[("line\n" * 150 + "java.io.FileNotFoundException: /x.csv",)]]
     assert failure(load) == "not done: job 3 (ImportOnlineData) is FAILED: exit code 1"
     log = capsys.readouterr().out
@@ -141,19 +137,19 @@ def test_a_failed_job_is_named_with_its_log(cluster: Cluster, capsys: pytest.Cap
 @pytest.mark.parametrize("state", ["FAILED", "KILLED", "LOST", "STOPPED"])
 @pytest.mark.parametrize("error", [None, "", "null"])
 def test_every_other_end_fails(cluster: Cluster, state: str, error: str | None) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, state, marked(LOAD), error=error)]]
+    cluster.answers["SHOW JOBS"] = [[job(3, state, LOAD, error=error)]]
     assert failure(load) == f"not done: job 3 (ImportOnlineData) is {state}: OpenMLDB gives no reason; its log is above"
 
 
 def test_a_log_that_is_not_to_be_had_hides_nothing(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FAILED", marked(LOAD), error="boom")]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FAILED", LOAD, error="boom")]]
     cluster.answers["SHOW JOBLOG 3"] = [[RuntimeError("no such file")]]  # type: ignore[list-item]
     assert "job 3 (ImportOnlineData) is FAILED: boom" in failure(load)
     assert "the log of job 3 is not to be had: no such file" in capsys.readouterr().out
 
 
 def test_a_job_that_does_not_end_in_time(cluster: Cluster) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "RUNNING", marked(LOAD))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "RUNNING", LOAD)]]
     assert failure(lambda: load(minutes=0.0001)) == (
         "not done: job 3 (ImportOnlineData) is still RUNNING after 0.0001 minutes; see SHOW JOBLOG 3"
     )
@@ -161,64 +157,72 @@ def test_a_job_that_does_not_end_in_time(cluster: Cluster) -> None:
 
 def test_a_job_that_turns_from_finished_to_failed(cluster: Cluster) -> None:
     cluster.answers["SHOW JOBS"] = [
-        [job(3, "FINISHED", marked(LOAD))],
-        [job(3, "FAILED", marked(LOAD), error="executor lost")],
+        [job(3, "FINISHED", LOAD)],
+        [job(3, "FAILED", LOAD, error="executor lost")],
     ]
     cluster.answers["SHOW TABLE STATUS"] = [[status()]]
     assert "job 3 (ImportOnlineData) is FAILED: executor lost" in failure(load)
 
 
-def test_jobs_of_other_runs_do_not_count(cluster: Cluster) -> None:
+def test_earlier_jobs_and_other_statements_do_not_count(cluster: Cluster) -> None:
     cluster.answers["SHOW JOBS"] = [
         [
-            job(3, "FINISHED", marked(LOAD, "dsflow run 20250101000000")),
-            job(4, "FINISHED", LOAD),
-            job(5, "FINISHED", marked(LOAD), kind="ImportOfflineData"),
-            job(6, "FINISHED", marked(LOAD.replace("TABLE t", "TABLE t2"))),
+            job(1, "FINISHED", LOAD),
+            job(2, "FINISHED", LOAD),
+            job(5, "FINISHED", LOAD, kind="ImportOfflineData"),
+            job(6, "FINISHED", LOAD.replace("TABLE t", "TABLE t2")),
         ]
     ]
     message = failure(load)
-    assert "the step started no ImportOnlineData job in this run" in message
-    assert "2 of other runs" in message
+    assert f"the step started no ImportOnlineData job: none after job {BEFORE} has a statement with" in message
+    assert "of those up to it, 2 have" in message
 
 
-def test_of_a_run_that_was_repeated_the_newest_job_counts(cluster: Cluster) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(9, "FAILED", marked(LOAD), error="new"), job(3, "FINISHED", marked(LOAD))]]
+def test_asking_for_the_newest_job(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    verify.ask_jobs(**PLACE, output="jobs")
+    cluster.answers["SHOW JOBS"] = [[job(9, "FINISHED", LOAD), job(10, "RUNNING", "SELECT 1"), job(8, "FAILED", LOAD)]]
+    verify.ask_jobs(**PLACE, output="jobs")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "setValue" in line] == ["${setValue(jobs=0)}", "${setValue(jobs=10)}"]
+
+
+def test_of_a_step_that_was_repeated_the_newest_job_counts(cluster: Cluster) -> None:
+    cluster.answers["SHOW JOBS"] = [[job(9, "FAILED", LOAD, error="new"), job(3, "FINISHED", LOAD)]]
     assert "job 9 (ImportOnlineData) is FAILED: new" in failure(load)
 
 
 def test_a_statement_is_known_again_whatever_its_blanks(cluster: Cluster) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD).replace(" ", "\n  "))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD.replace(" ", "\n  "))]]
     cluster.answers["SHOW TABLE STATUS"] = [[status()]]
     load()
 
 
 def test_finished_without_online_rows(cluster: Cluster) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD)]]
     cluster.answers["SHOW TABLE STATUS"] = [[status("0")]]
     assert failure(load) == ("not done: the job is FINISHED, but d.t has no online rows; does /x.csv hold any?")
 
 
 def test_rows_that_are_counted_a_moment_later(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "EFFECT_SECONDS", 60.0)
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD)]]
     cluster.answers["SHOW TABLE STATUS"] = [[status("0")], [status("0")], [status("8")]]
     load()
 
 
 def test_finished_with_a_dead_partition(cluster: Cluster) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD)]]
     cluster.answers["SHOW TABLE STATUS"] = [[status(unalive="2")]]
     assert "2 partitions of d.t are not alive: leader is missing" in failure(load)
 
 
 def test_a_table_that_is_gone(cluster: Cluster) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD)]]
     assert failure(load) == "not done: there is no table d.t"
 
 
 def test_finished_without_offline_data(cluster: Cluster, tmp_path: Path) -> None:
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD), kind="ImportOfflineData")]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD, kind="ImportOfflineData")]]
     cluster.answers["SHOW TABLE STATUS"] = [[status()]]
     assert failure(lambda: load(online=False)) == "not done: the job is FINISHED, but d.t has no offline data"
     cluster.answers["SHOW TABLE STATUS"] = [[status(offline=f"file://{tmp_path}")]]
@@ -237,7 +241,7 @@ def test_equal_rows_of_a_file_are_told(
     (files / "a.csv").write_text("ip,app\n1,2\n1,3\n1,2\n")
     (files / "b.csv").write_text("ip,app\r\n1,2\r\n4,4\r\n\r\n")
     (files / ".a.csv.crc").write_text("1,2\n1,2\n")
-    statement = marked(LOAD.replace("/x.csv", f"file://{files}"))
+    statement = LOAD.replace("/x.csv", f"file://{files}")
     cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement)]]
     cluster.answers["SHOW TABLE STATUS"] = [[status()]]
     message = failure(lambda: load(path=f"file://{files}", distinct=True))
@@ -261,19 +265,19 @@ def test_the_bitmap_gives_exact_counts_when_it_is_far_too_small(
 
 def test_a_file_that_the_worker_does_not_see(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     path = "hdfs://somewhere/x.csv"
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", marked(LOAD.replace("/x.csv", path)))]]
+    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD.replace("/x.csv", path))]]
     cluster.answers["SHOW TABLE STATUS"] = [[status()]]
     load(path=path, distinct=True)
     assert f"whether {path} holds a row twice is not checked" in capsys.readouterr().out
 
 
 def extract(path: Path | str, form: str = "csv") -> None:
-    verify.check_extract(**PLACE, path=str(path), format=form, run=RUN, minutes=1)
+    verify.check_extract(**PLACE, path=str(path), format=form, before=BEFORE, minutes=1)
 
 
 def test_extracted_files(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "features"
-    statement = marked(f"SELECT a FROM t\nINTO OUTFILE '{folder}' OPTIONS(format='csv')")
+    statement = f"SELECT a FROM t\nINTO OUTFILE '{folder}' OPTIONS(format='csv')"
     cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement, kind="ExportOfflineData")]]
     assert f"this worker sees no folder {folder}" in failure(lambda: extract(folder))
     folder.mkdir()
@@ -290,7 +294,7 @@ def test_extracted_files(cluster: Cluster, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_files_of_another_machine(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    statement = marked("SELECT a FROM t INTO OUTFILE 'hdfs://x/y' OPTIONS(format='csv')")
+    statement = "SELECT a FROM t INTO OUTFILE 'hdfs://x/y' OPTIONS(format='csv')"
     cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement, kind="ExportOfflineData")]]
     extract("hdfs://x/y")
     assert "whether files are there is not checked" in capsys.readouterr().out
