@@ -26,9 +26,19 @@ def bootstrap(
     env: Annotated[
         list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="A variable of that environment; repeatable.")
     ] = None,
+    worker_group: Annotated[
+        str, typer.Option("--worker-group", metavar="NAME", help="The worker group that may use the environment.")
+    ] = "default",
+    worker: Annotated[
+        list[str] | None,
+        typer.Option("--worker", metavar="HOST:PORT", help="A worker that the worker group is to have; repeatable."),
+    ] = None,
     profile: ProfileName = None,
 ) -> None:
-    """Set up a fresh server: a tenant bound to the user, a project, an environment. Says each thing that it does."""
+    """Set up a fresh server: a tenant bound to the user, a project, a worker group, an environment.
+
+    Says each thing that it does, and may be repeated.
+    """
     from dsflow.dolphinscheduler.client import Server
 
     place = load_profile(profile)
@@ -45,6 +55,8 @@ def bootstrap(
             project=project,
             environment=environment,
             variables=dict(_assignment(text) for text in env or []),
+            worker_group=worker_group,
+            workers=worker or (),
             say=print,
         )
 

@@ -1,4 +1,4 @@
-"""Making a fresh server fit for submitting: tenant, project, environment. Each step may be repeated.
+"""Making a fresh server fit for submitting: tenant, project, worker group, environment. Each step may be repeated.
 
 No password and no e-mail address changes: the form that binds a tenant to a user wants every field of the user, so all
 of them are read first and sent back as they were, with an empty password, which DolphinScheduler reads as 'as it is'.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from dsflow.config import Profile
 from dsflow.definition import JsonDict
@@ -31,6 +31,7 @@ def bootstrap(
     environment: str | None = None,
     variables: Mapping[str, str] | None = None,
     worker_group: str = "default",
+    workers: Sequence[str] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Create what is missing, and say each thing.
@@ -42,7 +43,8 @@ def bootstrap(
             ``export NAME="VALUE"`` for each of ``variables``;
             other lines of an existing one are kept.
         variables: ``$NAME`` inside a value is expanded on the worker.
-        worker_group: which worker group may use the environment.
+        worker_group: which worker group may use the environment; made of ``workers`` if missing.
+        workers: ``host:port`` of workers that the group is to have, beside those that it has.
         say: gets one line for each thing.
 
     Raises:
@@ -52,13 +54,50 @@ def bootstrap(
     lines = _exports(variables or {})
     if variables and not environment:
         raise ConfigError("variables need the name of an environment to be put into")
+    if workers:
+        _check_workers(rest, worker_group, workers)
+    elif environment or worker_group != "default":
+        _check_worker_group(rest, worker_group)
     if tenant:
         _tenant(rest, tenant, say)
         _bind(rest, profile, tenant, say)
     if project:
         _project(rest, project, say)
+    if workers:
+        _worker_group(rest, worker_group, workers, say)
     if environment:
         _environment(rest, environment, lines, worker_group, say)
+
+
+def _check_workers(rest: RestClient, group: str, workers: Sequence[str]) -> None:
+    if group == "default":
+        raise ConfigError("every worker is in worker group 'default'", hint="name another one for these workers")
+    alive = rest.worker_addresses()
+    for worker in workers:
+        if worker not in alive:
+            raise ServerError(f"no worker is alive at {worker}", hint=f"alive: {', '.join(sorted(alive)) or 'none'}")
+
+
+def _worker_group(rest: RestClient, name: str, workers: Sequence[str], say: Callable[[str], None]) -> None:
+    _require_admin(rest, f"make worker group {name!r}")
+    row = next((r for r in rest.worker_group_rows() if r["name"] == name), {})
+    held = [a for a in str(row.get("addrList") or "").split(",") if a]
+    new = [w for w in dict.fromkeys(workers) if w not in held]
+    if not new:
+        say(f"worker group {name!r} exists already with {', '.join(held)}")
+        return
+    rest.save_worker_group(int(row.get("id") or 0), name, [*held, *new], str(row.get("description") or ""))
+    say(f"worker group {name!r} " + (f"changed: {', '.join(new)} added" if row else f"made of {', '.join(new)}"))
+
+
+def _check_worker_group(rest: RestClient, name: str) -> None:
+    groups = rest.worker_groups()
+    if name not in groups:
+        raise ServerError(
+            f"the server has no worker group {name!r}",
+            hint=f"known: {', '.join(sorted(groups)) or 'none'}; --worker HOST:PORT makes it of workers, of which "
+            f"these are alive: {', '.join(sorted(rest.worker_addresses())) or 'none'}",
+        )
 
 
 def _tenant(rest: RestClient, tenant: str, say: Callable[[str], None]) -> None:
@@ -132,11 +171,6 @@ def _project(rest: RestClient, project: str, say: Callable[[str], None]) -> None
 def _environment(
     rest: RestClient, name: str, lines: Mapping[str, str], worker_group: str, say: Callable[[str], None]
 ) -> None:
-    groups = rest.worker_groups()
-    if worker_group not in groups:
-        raise ServerError(
-            f"the server has no worker group {worker_group!r}", hint=f"known: {', '.join(sorted(groups)) or 'none'}"
-        )
     held = next((e for e in rest.environments() if e["name"] == name), None)
     if held is None:
         _require_admin(rest, f"make environment {name!r}")

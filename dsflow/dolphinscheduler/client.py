@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from dsflow.config import Profile
 from dsflow.definition import Definition
@@ -147,6 +147,7 @@ class Server:
         environment: str | None = None,
         variables: Mapping[str, str] | None = None,
         worker_group: str = "default",
+        workers: Sequence[str] = (),
         say: Callable[[str], None] = print,
     ) -> None:
         """Create what a fresh server lacks; see :func:`dsflow.dolphinscheduler.bootstrap.bootstrap`."""
@@ -158,5 +159,6 @@ class Server:
             environment=environment,
             variables=variables,
             worker_group=worker_group,
+            workers=workers,
             say=say,
         )

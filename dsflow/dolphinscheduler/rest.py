@@ -314,6 +314,19 @@ class RestClient:
         """The names of the worker groups."""
         return [str(n) for n in self.get("/worker-groups/all", "list the worker groups")]
 
+    def worker_addresses(self) -> list[str]:
+        """The workers that are alive, as ``host:port``."""
+        return [str(a) for a in self.get("/worker-groups/worker-address-list", "list the workers")]
+
+    def worker_group_rows(self) -> list[JsonDict]:
+        """Every worker group: ``id``, ``name``, ``addrList``, ``description`` (administrators only)."""
+        return list(self.pages("/worker-groups", "list the worker groups"))
+
+    def save_worker_group(self, number: int, name: str, addresses: list[str], description: str) -> None:
+        """Make a worker group (``number`` 0), or replace the one with this id."""
+        form = {"id": number, "name": name, "addrList": ",".join(addresses), "description": description}
+        self.post("/worker-groups", f"save worker group {name!r}", {**form, "otherParamsJson": ""})
+
     def environments(self) -> list[JsonDict]:
         """Every environment: ``code``, ``name``, ``config``, ``workerGroups``."""
         return list(self.get("/environment/query-environment-list", "list the environments"))

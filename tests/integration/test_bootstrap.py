@@ -22,15 +22,20 @@ def test_everything_is_made_once_and_said(server: Server, running: Any) -> None:
         "project": f"project {mark}",
         "environment": f"environment {mark}",
         "variables": {"A": 'x "y" $HOME', "B": "2"},
+        "worker_group": f"group {mark}",
+        "workers": server.rest.worker_addresses(),
     }
     said: list[str] = []
     try:
         server.bootstrap(**wanted, say=said.append)
-        assert len(said) == 4
+        assert len(said) == 5
         assert all(" made" in line or "now has" in line for line in said)
         again: list[str] = []
         server.bootstrap(**wanted, say=again.append)
-        assert len(again) == 4
+        assert len(again) == 5
+        assert wanted["worker_group"] in server.rest.worker_groups()
+        held = next(e for e in server.rest.environments() if e["name"] == wanted["environment"])
+        assert wanted["worker_group"] in held["workerGroups"]
         assert all("already" in line for line in again)
         after = next(u for u in server.rest.users() if u["userName"] == "admin")
         assert after["tenantCode"] == wanted["tenant"]
@@ -69,4 +74,22 @@ def test_what_is_refused(server: Server) -> None:
         server.bootstrap(variables={"X": "a"})
     with pytest.raises(ServerError, match="no worker group 'gpu'"):
         server.bootstrap(environment="e", worker_group="gpu")
+    with pytest.raises(ServerError, match=r"no worker is alive at 127.0.0.1:1(.|\n)*alive: "):
+        server.bootstrap(tenant="brand-new", worker_group="gpu", workers=["127.0.0.1:1"])
+    with pytest.raises(ConfigError, match="every worker is in"):
+        server.bootstrap(tenant="brand-new", workers=server.rest.worker_addresses())
     assert "e" not in [e["name"] for e in server.rest.environments()]
+    assert "brand-new" not in [t["tenantCode"] for t in server.rest.tenants()]
+
+
+def test_tasks_run_in_a_worker_group_that_was_made(running: Any, server: Server, project: str) -> None:
+    group = f"group {project}"
+    said: list[str] = []
+    server.bootstrap(worker_group=group, workers=server.rest.worker_addresses(), say=said.append)
+    assert said == [f"worker group {group!r} made of {server.rest.worker_addresses()[0]}"]
+    task = TaskDefinition("a", "SHELL", {"rawScript": "true"}, worker_group=group)
+    definition = Definition(project, "flow", (task,), ())
+    with running.connect(environment="") as plain:
+        plain.submit(definition)
+        run = plain.start(definition)
+        assert plain.follow(run, poll=0.2) == "SUCCESS"
