@@ -521,6 +521,43 @@ def test_every_type_comes_back_as_source(
     assert "RawTask" not in file.read_text(encoding="utf-8")
 
 
+def raw_types(file: str) -> dict[str, dict[str, Any]]:
+    """Types that dsflow has no class for, by DolphinScheduler's own fields; two hold a file in a field of their own."""
+    jar = {"programType": "JAVA", "mainClass": "a.B", "mainJar": {"resourceName": file}, "mainArgs": "x ${y}"}
+    data = {"customConfig": 1, "json": '{\n  "job": {}\n}'}
+    return {
+        "SPARK": {**jar, "programType": "SCALA", "deployMode": "local", "driverCores": 1, "numExecutors": 2},
+        "MR": {**jar, "appName": "x"},
+        "FLINK": {"programType": "SQL", "deployMode": "local", "rawScript": "select 1;\nselect 2", "initScript": "x"},
+        "FLINK_STREAM": {"programType": "SQL", "deployMode": "local", "rawScript": "select 1", "initScript": ""},
+        "DATAX": {**data, "xms": 1, "xmx": 1},
+        "CHUNJUN": {**data, "others": "", "deployMode": "local"},
+        "HIVECLI": {"hiveCliTaskExecutionType": "SCRIPT", "hiveSqlScript": "select 1;\nselect 2"},
+        "DVC": {"dvcTaskType": "Upload", "dvcRepository": "g", "dvcVersion": "1", "dvcDataLocation": "x",
+                "dvcMessage": "m", "dvcLoadSaveDataPath": "p"},
+        "JUPYTER": {"condaEnvName": "x", "inputNotePath": "a", "outputNotePath": "b", "parameters": "{}"},
+        "MLFLOW": {"mlflowTaskType": "MLflow Models", "deployType": "MLFLOW", "deployPort": "7000",
+                   "deployModelKey": "models:/x/1", "mlflowTrackingUri": "http://x"},
+        "PYTORCH": {"script": "a.py", "scriptParams": "", "pythonPath": ".", "pythonCommand": "python"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["py", "yaml"])
+def test_types_without_a_class_of_their_own_come_back_too(
+    server: Server, running: Running, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    names = side_objects(server, project, running.is_new, monkeypatch)
+    types = raw_types(names["file"])
+    tasks = tuple(TaskDefinition(kind.lower(), kind, {**EMPTY, **params}) for kind, params in types.items())
+    server.submit(Definition(project, "raw", tasks, ()))
+    (tmp_path / "dsflow.yaml").write_text("profiles: {here: {}}\n")
+    command(running.profile(), tmp_path, "import", "--from-server", f"{project}/raw", "-o", f"x.{suffix}")
+    file = tmp_path / f"x.{suffix}"
+    (workflow,) = load_workflows(file) if suffix == "py" else load_yaml(file)
+    assert {t.task_type for t in workflow.definition().tasks} == set(types)
+    assert server.plan(workflow.definition()).is_empty
+
+
 def test_a_file_of_the_server_as_source(server: Server, running: Running, project: str, tmp_path: Path) -> None:
     """With the server it came from, codes in the file become names."""
     server.submit(steering(project))
