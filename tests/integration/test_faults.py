@@ -15,7 +15,7 @@ from dsflow.definition import Definition, Relation, ScheduleDefinition, TaskDefi
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
-from dsflow.errors import ServerError
+from dsflow.errors import DsflowError, ServerError
 from tests.integration.conftest import ENVIRONMENT, Running
 from tests.integration.proxy import Cut, Exchange, Position, Proxy
 
@@ -90,31 +90,52 @@ class Trial:
             self.complaints.append(complaint)
 
 
-def half_done(server: Server, wanted: Definition) -> list[str]:
-    """What a submit that was cut left behind, in words."""
+def silent(server: Server, wanted: Definition) -> list[str]:
+    """Whether a workflow that is to be online, with a live schedule if it has one, is not."""
     state = server.state(wanted.project, wanted.name)
     found = []
     if state.code is not None and not state.online:
         found.append("workflow offline")
-    if state.code is not None and not state.live_schedules:
+    if state.code is not None and wanted.schedule is not None and not state.live_schedules:
         found.append("no live schedule")
-    if state.project_code:
-        others = [w["name"] for w in server.rest.workflows(state.project_code) if w["name"] != wanted.name]
-        found += [f"{name!r} left" for name in others]
     return found
 
 
-def whole(server: Server, wanted: Definition) -> list[str]:
-    """Complaints about what the server holds."""
+def strangers(server: Server, project: str, known: set[str]) -> list[str]:
+    """Workflows of the project that should not be there, such as a lock."""
+    code = server.rest.project_code(project)
+    names = {str(w["name"]) for w in server.rest.workflows(code)} if code else set()
+    return [f"{name!r} left" for name in sorted(names - known)]
+
+
+def half_done(server: Server, wanted: Definition) -> list[str]:
+    """What a submit that was cut left behind, in words."""
+    return silent(server, wanted) + strangers(server, wanted.project, {wanted.name})
+
+
+def differs(server: Server, wanted: Definition) -> list[str]:
+    """How the server's workflow is not as declared."""
     state = server.state(wanted.project, wanted.name)
-    complaints = half_done(server, wanted)
     if state.definition is None:
         return ["no workflow"]
+    complaints = silent(server, wanted)
     if normalise(state.definition) != normalise(with_environment(wanted, ENVIRONMENT)):
         complaints.append("not as declared: " + "; ".join(server.plan(wanted).differences()))
-    if len(state.schedules) != 1:
+    if len(state.schedules) != (wanted.schedule is not None):
         complaints.append(f"{len(state.schedules)} schedules")
     return complaints
+
+
+def whole(server: Server, wanted: Definition) -> list[str]:
+    """Complaints about what the server holds, in a project that holds this workflow alone."""
+    return differs(server, wanted) + strangers(server, wanted.project, {wanted.name})
+
+
+def check_words(trial: Trial, error: DsflowError) -> None:
+    """An error is told as one, with an exit code that fits."""
+    text = str(error)
+    trial.expect(error.exit_code in (1, 5), f"exit code {error.exit_code}")
+    trial.expect("Traceback" not in text and "py4j" not in text and bool(text.strip()), f"message: {text}")
 
 
 def attempt(running: Running, direct: Server, wanted: Definition, cut: Cut) -> Trial:
@@ -127,8 +148,7 @@ def attempt(running: Running, direct: Server, wanted: Definition, cut: Cut) -> T
                 outcome = server.submit(wanted)
         except ServerError as error:
             text = str(error)
-            trial.expect(error.exit_code in (1, 5), f"exit code {error.exit_code}")
-            trial.expect("Traceback" not in text and "py4j" not in text and bool(text.strip()), f"message: {text}")
+            check_words(trial, error)
         except Exception as error:
             text = repr(error)
             trial.complaints.append(f"raised {text}")
