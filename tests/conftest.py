@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
+    SECTIONS,
+    Report,
     pytest_collection_modifyitems,
     pytest_configure,
     pytest_configure_node,
@@ -38,3 +40,9 @@ def openmldb_data() -> Path:
     if not folder:
         pytest.skip("set DSFLOW_TEST_OPENMLDB to the folder with cases.jsonl and talkingdata/ to run this")
     return Path(folder)
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Puts lines under a heading at the end of pytest's output."""
+    return request.config.stash.setdefault(SECTIONS, {}).__setitem__

@@ -13,13 +13,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 VERSIONS = ("3.1.5", "3.2.2")
-TALLY = pytest.StashKey[list[str]]()
+# what stands at the end of pytest's output: the lines of each section
+SECTIONS = pytest.StashKey[dict[str, list[str]]]()
+TRIED = "tried on real servers"
+Report = Callable[[str, list[str]], None]
+"""What the fixture ``report`` gives: it puts lines under a heading at the end of pytest's output."""
 SERVERS = pytest.StashKey[Path]()
 HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
 
@@ -63,23 +68,24 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """In the controller: take what a process tried."""
-    node.config.stash.setdefault(TALLY, []).extend(getattr(node, "workeroutput", {}).get("tally", []))
+    """In the controller: take what a process reports."""
+    sections = node.config.stash.setdefault(SECTIONS, {})
+    for title, lines in getattr(node, "workeroutput", {}).get("sections", {}).items():
+        sections.setdefault(title, []).extend(lines)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In a process of xdist: report what was tried."""
+    """In a process of xdist: hand on what its tests report."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["tally"] = session.config.stash.get(TALLY, [])
+        output["sections"] = session.config.stash.get(SECTIONS, {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what the tests wrote down with the fixture ``tally``."""
-    lines = config.stash.get(TALLY, [])
-    if lines:
-        terminalreporter.section("tried on real servers")
-        for line in sorted(lines):
+    """Print what the tests wrote down with the fixtures ``tally`` and ``report``."""
+    for title, lines in sorted(config.stash.get(SECTIONS, {}).items()):
+        terminalreporter.section(title)
+        for line in sorted(lines) if title == TRIED else lines:
             terminalreporter.write_line(line)
 
 

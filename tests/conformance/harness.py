@@ -48,15 +48,14 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a case went: ``answered``, ``refused`` (by name), ``wrong`` or ``unchecked``."""
+    """How a case went: ``answered``, ``refused`` (by name), ``wrong`` or ``unchecked``.
+
+    A case that must fail (``must_fail``) is ``answered`` when it does.
+    """
 
     kind: str
     text: str = ""
-
-
-def family(case: Case) -> str:
-    """The folder and file that a case comes from."""
-    return str(case["source_file"]).removeprefix("cases/").removesuffix(".yaml").removesuffix(".yml")
+    must_fail: bool = False
 
 
 class Database:
@@ -169,10 +168,14 @@ def run_request(connection: duckdb.DuckDBPyConnection, case: Case) -> Outcome:
     expectation = request_expectation(case)
     if expectation is None:
         return Outcome("unchecked")
-    return _judged(expectation, case, lambda: _request_rows(connection, case), request=True)
+    return _judged(expectation, case, lambda: _request_rows(connection, case))
 
 
-def _judged(expectation: Expectation, case: Case, run: Any, *, request: bool = False) -> Outcome:
+def _judged(expectation: Expectation, case: Case, run: Any) -> Outcome:
+    return replace(_outcome(expectation, run), must_fail=expectation.success is False)
+
+
+def _outcome(expectation: Expectation, run: Any) -> Outcome:
     try:
         columns, rows, unlimited = run()
     except UnsupportedError as error:

@@ -6,7 +6,6 @@ The data are found through DSFLOW_TEST_OPENMLDB. The compiler may refuse a case 
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
 from tests.conformance import harness
+from tests.conformance.families import table
+from tests.parallel import Report
 
 FOLDER = os.environ.get("DSFLOW_TEST_OPENMLDB")
 pytestmark = pytest.mark.skipif(
@@ -34,25 +35,20 @@ def cases() -> list[harness.Case]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("mode", "run"), [("batch", harness.run_batch), ("request", harness.run_request)])
-def test_cases(cases: list[harness.Case], mode: str, run: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    families: dict[str, Counter[str]] = defaultdict(Counter)
-    wrong: list[str] = []
-    for case, outcome in harness.iterate(cases, run):
-        families[harness.family(case)][outcome.kind] += 1
-        if outcome.kind == "wrong":
-            wrong.append(f"{case['id']}: {outcome.text}")
-    total: Counter[str] = sum(families.values(), Counter())
-    with capsys.disabled():
-        print(f"\n{mode}: {summary(total)}")
-        for name, counts in sorted(families.items()):
-            if counts["refused"] or counts["wrong"]:
-                print(f"  {name}: {summary(counts)}")
+def test_cases(cases: list[harness.Case], mode: str, run: Any, report: Report) -> None:
+    outcomes = list(harness.iterate(cases, run))
+    report(f"OpenMLDB's own cases in {mode} mode", table(outcomes))
+    wrong = [f"{case['id']}: {outcome.text}" for case, outcome in outcomes if outcome.kind == "wrong"]
     assert not wrong, "\n".join(wrong[:20])
-    assert total["answered"] >= ANSWERED[mode]
+    assert sum(outcome.kind == "answered" for _, outcome in outcomes) >= ANSWERED[mode]
 
 
-def summary(counts: Counter[str]) -> str:
-    return ", ".join(f"{counts[kind]} {kind}" for kind in ("answered", "refused", "wrong", "unchecked"))
+def test_the_cases_that_must_fail_do(cases: list[harness.Case]) -> None:
+    """Told apart from the others: each such case is refused, in the mode that it is about."""
+    for run in (harness.run_batch, harness.run_request):
+        failing = [o for _, o in harness.iterate([c for c in cases if not c["expect"]["success"]], run) if o.must_fail]
+        assert failing
+        assert {o.kind for o in failing} == {"answered"}
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import pytest
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.client import Server
-from tests.parallel import SERVERS, TALLY, VERSIONS, standalone
+from tests.parallel import SECTIONS, SERVERS, TRIED, VERSIONS, standalone
 
 CLIENTS = {"3.1.5": "4.0.4", "3.2.2": "4.1.0"}
 TENANT = getpass.getuser()
@@ -178,4 +178,4 @@ def closed_port() -> int:
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> list[str]:
     """Lines that stand at the end of pytest's output: how much was tried."""
-    return request.config.stash.setdefault(TALLY, [])
+    return request.config.stash.setdefault(SECTIONS, {}).setdefault(TRIED, [])

@@ -8,7 +8,7 @@ results (``result``). The parts can stand before OVER (native windows), in a GRO
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsflow.embedded.compiler.operators import truth
 from dsflow.embedded.compiler.values import (
@@ -28,6 +28,7 @@ from dsflow.embedded.compiler.values import (
     Value,
     null_of,
     sql_type,
+    string_sql,
 )
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb.types import ColumnType
@@ -186,10 +187,27 @@ def _extreme_where(name: str, values: list[Value]) -> Aggregate:
     return Aggregate((part,), "{0}", value.type)
 
 
+def ordered(name: str, value: Value) -> Value:
+    """A value for a function that orders its values or uses them as keys: NaN has no place there and is refused."""
+    if value.type not in FLOATS:
+        return value
+    refusal = string_sql(f"{name} of NaN is not supported")
+    return replace(value, sql=f"CASE WHEN isnan({value.sql}) THEN error({refusal}) ELSE {value.sql} END")
+
+
 def _median(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
-    value = _addable(name, values[0])
-    return Aggregate((f"median(CAST({value.sql} AS DOUBLE))",), "{0}", DOUBLE)
+    value = ordered(name, _addable(name, values[0]))
+    median = f"median(CAST({value.sql} AS DOUBLE))"
+    if value.type not in (INT, BIGINT):
+        return Aggregate((median,), "{0}", DOUBLE)
+    # of an even number of values OpenMLDB adds the middle two in their own type, which wraps around
+    wrapped = "oml_wrap_int(CAST(2 * m AS BIGINT)) / 2.0::DOUBLE"
+    if value.type is BIGINT:
+        wrapped = "error('median of bigint values beyond 2^62 is not supported')"
+    limit = 2 ** (30 if value.type is INT else 62)
+    result = f"CASE WHEN abs(m) >= {limit} AND {{1}} % 2 = 0 THEN {wrapped} ELSE m END"
+    return Aggregate((median, f"count({value.sql})"), f"list_transform([{{0}}], lambda m: {result})[1]", DOUBLE)
 
 
 def _spread(name: str, values: list[Value]) -> Aggregate:
@@ -217,7 +235,7 @@ def _ew_avg(name: str, values: list[Value]) -> Aggregate:
 
 def _drawdown(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
-    value = _addable(name, values[0])
+    value = ordered(name, _addable(name, values[0]))
     part = f"list(CAST({value.sql} AS DOUBLE){{order}}) FILTER ({value.sql} >= 0)"
     return Aggregate((part,), "oml_drawdown({0})", DOUBLE)
 
@@ -307,4 +325,4 @@ def aggregate(name: str, values: list[Value]) -> Aggregate:
     return (_FIXED.get(word) or AGGREGATES[word])(word, values)
 
 
-__all__ = ["INT", "SMALLINT", "Aggregate", "aggregate", "default_of", "is_aggregate"]
+__all__ = ["INT", "SMALLINT", "Aggregate", "aggregate", "default_of", "is_aggregate", "ordered"]

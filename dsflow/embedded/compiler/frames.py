@@ -78,7 +78,7 @@ class NativeFrame(Frame):
         """The window's definition for the WINDOW clause."""
         keys = ", ".join(v.sql for v in partition_columns(self.window, self.fields))
         time = order_column(self.window, self.fields).sql
-        exclude = " EXCLUDE CURRENT ROW" if self.window.exclude_current_row else ""
+        exclude = " EXCLUDE CURRENT ROW" if self.window.drops_current_row else ""
         return f"{self.name} AS (PARTITION BY {keys} {self._frame(time)}{exclude})"
 
     def _frame(self, time: str) -> str:
@@ -147,11 +147,12 @@ class JoinedFrame(Frame):
         window = self.window
         width = range(len(self.relation.fields))
         keys = [f"k{i}" for i in range(len(window.partition))]
-        stacked = [self._rows(self.relation, main=True), *(self._rows(u, main=False) for u in self.unions)]
+        # of rows with the same time those of UNION come first, the last table's before the others'
+        stacked = [self._rows(self.relation, 1), *(self._rows(u, -place) for place, u in enumerate(self.unions))]
         by = ", ".join(keys)
         ordered = (
             f"(SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY ts, known, main, seq) AS ord"
-            f" FROM ({' UNION ALL '.join(stacked)}))"
+            f" FROM ({' UNION ALL '.join(stacked)}) WHERE ts >= 0)"
         )
         same = " AND ".join(f"r.{k} IS NOT DISTINCT FROM b.{k}" for k in keys)
         upto = "r.ts <= b.ts" if self.online else "r.ord <= b.ord"
@@ -167,7 +168,7 @@ class JoinedFrame(Frame):
         source = f"(WITH rows_of_window AS {ordered} SELECT * FROM {pairs} WHERE {kept})"
         return f"{source} AS r"
 
-    def _rows(self, relation: Relation, *, main: bool) -> str:
+    def _rows(self, relation: Relation, main: int) -> str:
         fields = relation.fields
         keys = partition_columns(self.window, self._as_main(relation))
         time = order_column(self.window, self._as_main(relation)).sql
@@ -176,9 +177,9 @@ class JoinedFrame(Frame):
         columns += [
             f"coalesce({time}, 0) AS ts",
             f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known",
-            f"{1 if main else 0} AS main",
+            f"{main} AS main",
             f"{relation.row} AS seq",
-            f"{relation.alias}.rid AS rid" if main else "NULL AS rid",
+            f"{relation.alias}.rid AS rid" if main == 1 else "NULL AS rid",
         ]
         return f"SELECT {', '.join(columns)} FROM {relation.from_sql}"
 
@@ -193,10 +194,10 @@ class JoinedFrame(Frame):
             found.append(f"r.ts >= b.ts - {window.start}")
         if window.by_time and window.end > 0:
             found.append(f"r.ts <= b.ts - {window.end}")
-        if window.exclude_current_time:
+        elif window.exclude_current_time:
             found.append("r.ts < b.ts" if self.online else "(r.ts < b.ts OR r.ord = b.ord)")
         if window.instance_not_in_window:
-            found.append("(r.main = 0 OR r.ord = b.ord)")
+            found.append("(r.main < 1 OR r.ord = b.ord)")
         return found
 
     def _places(self) -> list[str]:
@@ -208,10 +209,9 @@ class JoinedFrame(Frame):
                 found.append(f"place <= {window.start + 1}")
         if window.maxsize:
             # the current row does not count when it is left out
-            extra = 1 if window.exclude_current_row and window.end == 0 else 0
-            found.append(f"place <= {window.maxsize + extra}")
-        if window.exclude_current_row:
-            found.append("place > 1" if self.online and window.end == 0 else "NOT here")
+            found.append(f"place <= {window.maxsize + window.drops_current_row}")
+        if window.drops_current_row:
+            found.append("place > 1" if self.online else "NOT here")
         return found
 
 

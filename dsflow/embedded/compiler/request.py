@@ -278,7 +278,9 @@ class RequestFrame(Frame):
     @property
     def sql(self) -> str:
         """The one row of aggregates."""
-        outputs = ", ".join(f"{sql} AS a{i}" for i, sql in enumerate(self.aggregates)) or "1"
+        if not self.aggregates:
+            return f"(SELECT 1) AS {self.alias}"
+        outputs = ", ".join(f"{sql} AS a{i}" for i, sql in enumerate(self.aggregates))
         return f"(SELECT {outputs} FROM {self._rows()} AS r) AS {self.alias}"
 
     def _rows(self) -> str:
@@ -336,9 +338,8 @@ class RequestFrame(Frame):
             if window.start is not None:
                 found.append(f"place <= {window.start + 1}")
         if window.maxsize:
-            extra = 1 if window.exclude_current_row and window.end == 0 else 0
-            found.append(f"place <= {window.maxsize + extra}")
-        if window.exclude_current_row:
+            found.append(f"place <= {window.maxsize + window.drops_current_row}")
+        if window.drops_current_row:
             found.append("NOT here")
         return found
 

@@ -45,6 +45,11 @@ class Window:
         """Whether a DuckDB window function has the same frame."""
         return not (self.maxsize or self.exclude_current_time or self.instance_not_in_window or self.union)
 
+    @property
+    def drops_current_row(self) -> bool:
+        """Whether EXCLUDE CURRENT_ROW has something to drop: OpenMLDB looks at it only if the frame ends there."""
+        return self.exclude_current_row and self.end == 0
+
     def rows_back(self, count: int) -> Window:
         """The window of ``lag(x, count) OVER this``: that many rows back, whatever the frame."""
         return replace(self, by_time=False, start=count, end=0, maxsize=0, exclude_current_row=False)

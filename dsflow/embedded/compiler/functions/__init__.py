@@ -20,9 +20,9 @@ from dsflow.embedded.compiler.values import Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
 # Functions of OpenMLDB that the embedded engine does not have
-_MISSING_NAMES = """array_combine array_contains array_join char get_json_object json_array_length list_except_by_key
-    list_except_by_value locate make_tuple map map_keys map_values map_contains_key split_array transform unhex now
-    pmod add inc current_timestamp current_time json_extract index isin"""
+_MISSING_NAMES = """array_combine array_contains array_join get_json_object json_array_length list_except_by_key
+    list_except_by_value make_tuple map map_keys map_values map_contains_key split_array transform unhex now
+    current_timestamp current_time json_extract index isin"""
 _MISSING = frozenset(_MISSING_NAMES.split())
 
 _FAMILIES = (arrays, cast, conditional, datetime, features, maths, strings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.aggregates import Aggregate, ordered
 from dsflow.embedded.compiler.functions.arrays import TEXTS, split_sql
 from dsflow.embedded.compiler.values import (
     BIGINT,
@@ -38,6 +38,7 @@ MACROS = {
         " THEN error('a result of more than 4096 bytes is not supported')"
         " ELSE coalesce(array_to_string(l, ','), '') END"
     ),
+    "oml_ordered(x)": "CASE WHEN isnan(x) THEN error('the order of NaN is not supported') ELSE x END",
     # newest first: sum of weights and of weighted values, the weight shrinking by 1 - alpha
     "oml_ew_avg(l, a)": (
         "list_transform([list_reverse(l)], lambda v:"
@@ -84,6 +85,8 @@ def _folded(operation: str, values: str, type_: Type) -> str:
     newest_first = f"list_reverse({values})"
     if operation == "count":
         return f"len({values})"
+    if operation == "ratio":
+        return f"(CAST(len(list_filter({values}, lambda n: n)) AS DOUBLE) / len({values}))"
     if operation == "avg":
         numbers = f"list_transform({newest_first}, lambda n: CAST(n AS DOUBLE))"
         return f"(list_reduce({numbers}, lambda p, q: p + q) / len({values}))"
@@ -107,10 +110,16 @@ def _collected(name: str, value: Value, key: Value, condition: str | None) -> st
         raise SqlError(f"{name} does not take {value.type} as its value")
     if key.type not in _KEYS:
         raise SqlError(f"{name} does not take {key.type} as its category")
+    if _operation(name) in ("min", "max"):
+        value = ordered(name, value)
     where = f"{value.sql} IS NOT NULL AND {key.sql} IS NOT NULL"
-    if condition:
+    kept = value.sql
+    if _operation(name) == "ratio":
+        # the part of a category's rows that meet the condition
+        kept = f"coalesce({condition}, false)"
+    elif condition:
         where += f" AND {condition}"
-    return f"list({{{{'k': {key.sql}, 'v': {value.sql}}}}}{{order}}) FILTER ({where})"
+    return f"list({{{{'k': {key.sql}, 'v': {kept}}}}}{{order}}) FILTER ({where})"
 
 
 def _by_category(name: str, values: list[Value]) -> Aggregate:
@@ -135,12 +144,12 @@ def _texts(
     name: str, value: Value, key: Value, condition: str | None, *, by_value: bool, bound: int | None, descending: bool
 ) -> Aggregate:
     operation = _operation(name)
-    if operation == "ratio":
-        raise UnsupportedError(f"function {name}")
-    result_type = {"count": BIGINT, "avg": DOUBLE}.get(operation, value.type)
+    result_type = {"count": BIGINT, "avg": DOUBLE, "ratio": DOUBLE}.get(operation, value.type)
     one = _folded(operation, "list_transform(list_filter(l, lambda e: e.k = y), lambda e: e.v)", value.type)
     keys = "list_distinct(list_transform(l, lambda e: e.k))"
     if by_value:
+        if result_type in FLOATS:
+            one = f"oml_ordered({one})"
         pairs = f"list_reverse_sort(list_transform({keys}, lambda y: {{'v': {one}, 'k': y}}))"
     else:
         sort = "list_reverse_sort" if descending else "list_sort"
@@ -170,6 +179,7 @@ def _key_list(name: str, value: Value, allowed: tuple[Type, ...]) -> tuple[tuple
         return (), f"list_transform([{value.sql}], lambda l: {{body}})[1]", value.type.element
     if value.type not in allowed:
         raise SqlError(f"{name} does not take {value.type}")
+    value = ordered(name, value)
     part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
     return (part,), "list_transform([{0}], lambda l: {body})[1]", value.type
 
@@ -221,7 +231,8 @@ def _entropy(name: str, values: list[Value]) -> Aggregate:
         raise SqlError(f"{name} does not take {values[0].type}")
     share = "len(list_filter(l, lambda e: e = y)) / CAST(len(l) AS DOUBLE)"
     total = f"list_sum(list_transform(list_transform(list_distinct(l), lambda y: {share}), lambda p: -p * log2(p)))"
-    part = f"list({values[0].sql}{{order}}) FILTER ({values[0].sql} IS NOT NULL)"
+    value = ordered(name, values[0])
+    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
     return Aggregate((part,), _escaped(f"list_transform([{{0}}], lambda l: {total})[1]"), DOUBLE)
 
 
@@ -233,6 +244,7 @@ def _top(name: str, values: list[Value]) -> Aggregate:
         raise SqlError(f"{name} does not take {value.type}")
     if bound <= 0:
         raise UnsupportedError(f"{name} with a number that is not positive")
+    value = ordered(name, value)
     part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
     texts = f"list_transform(list_reverse_sort(l)[1:{bound}], lambda z: {text_of('z', value.type)})"
     sql = f"coalesce(list_transform([{{0}}], lambda l: array_to_string({texts}, ','))[1], '')"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dsflow.embedded.compiler.functions.cast import cast
+from dsflow.embedded.compiler.functions.conditional import choose
 from dsflow.embedded.compiler.functions.hashing import hash_sql
 from dsflow.embedded.compiler.functions.registry import Overload, each, named
+from dsflow.embedded.compiler.operators import arithmetic, compare
 from dsflow.embedded.compiler.values import (
     BIGINT,
     BOOL,
@@ -20,6 +22,7 @@ from dsflow.embedded.compiler.values import (
     STRING,
     TIMESTAMP,
     Value,
+    literal_value,
 )
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
@@ -138,9 +141,29 @@ def _distance(values: list[Value]) -> Value:
     return Value(f"oml_earth_distance({places})", DOUBLE, constant=all(v.constant for v in values))
 
 
+def _plus(values: list[Value]) -> Value:
+    return arithmetic("+", values[0], values[1])
+
+
+def _increment(values: list[Value]) -> Value:
+    return arithmetic("+", values[0], literal_value(1, values[0].type))
+
+
+def _positive_modulo(values: list[Value]) -> Value:
+    """``%``, and once more after adding the divisor when it is negative."""
+    modulo = arithmetic("%", values[0], values[1])
+    if modulo.is_null:
+        raise SqlError("pmod does not take NULL alone")
+    negative = compare("<", modulo, literal_value(0, INT))
+    return choose(negative.sql, arithmetic("%", arithmetic("+", modulo, values[1]), values[1]), modulo)
+
+
 _ANY_TWO = (None, None)
 
 FUNCTIONS: dict[str, list[Overload]] = {
+    "add": [Overload(_ANY_TWO, None, _plus)],
+    "inc": [Overload((t,), None, _increment) for t in (*INTEGERS, *FLOATS)],
+    "pmod": [Overload(_ANY_TWO, None, _positive_modulo)],
     "ln": _logarithm("oml_log({})"),
     "log": [*_logarithm("oml_log({})"), Overload(_ANY_TWO, None, _log_of_base)],
     "log2": _logarithm("(oml_log({}) / 0.6931471805599453::DOUBLE)"),

@@ -54,6 +54,20 @@ MACROS = {
         " error('RLIKE with the pattern ' || p || ' is not supported: only POSIX syntax is')"
         " ELSE regexp_full_match(s, p) END"
     ),
+    # the place of a text in another one, from a place on; places count bytes
+    "oml_locate_in(part, rest, start)": (
+        "CASE WHEN instr(rest, part) = 0 THEN 0 ELSE start + strlen(substr(rest, 1, instr(rest, part) - 1)) END"
+    ),
+    "oml_locate(part, s, start)": (
+        "CASE WHEN part IS NULL OR s IS NULL OR start IS NULL THEN NULL"
+        " WHEN start <= 0 OR start + strlen(part) - 1 > strlen(s) THEN 0"
+        " WHEN part = '' THEN start"
+        " ELSE oml_locate_in(part, oml_bytes(s, start, strlen(s) - start + 1), start) END"
+    ),
+    "oml_char(n)": (
+        "CASE WHEN n & 255 < 128 THEN chr(n & 255)"
+        " WHEN n IS NOT NULL THEN error('char of a number that is not ASCII is not supported') END"
+    ),
     # a byte below 16 gives one digit, one above 127 is printed as a negative number
     "oml_hex(s)": (
         "CASE WHEN regexp_full_match(s, '[\\x10-\\x7f]*') THEN hex(encode(s))"
@@ -135,6 +149,11 @@ FUNCTIONS: dict[str, list[Overload]] = {
             Overload((STRING, INT, INT), STRING, "oml_substring({0}, {1}, {2})"),
         ],
     ),
+    "locate": [
+        Overload(_TEXTS, INT, "CAST(oml_locate({0}, {1}, 1) AS INTEGER)"),
+        Overload((STRING, STRING, INT), INT, "CAST(oml_locate({0}, {1}, CAST({2} AS BIGINT)) AS INTEGER)"),
+    ],
+    "char": [Overload((INT,), STRING, "oml_char({0})")],
     "strcmp": [Overload(_TEXTS, INT, "oml_strcmp({0}, {1})")],
     **named(("ucase", "upper"), [Overload(_TEXT, STRING, "oml_upper({0})")]),
     **named(("lcase", "lower"), [Overload(_TEXT, STRING, "oml_lower({0})")]),

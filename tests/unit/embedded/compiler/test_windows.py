@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -211,3 +212,69 @@ def test_nan_among_the_values_of_a_frame(database: Database) -> None:
     assert (found[0][3], found[2][3]) == (2.0, 2.0)
     assert math.isnan(found[1][3])
     assert math.isnan(found[3][3])
+
+
+def test_no_frame_has_rows_from_before_1970(database: Database) -> None:
+    database.create("t", COLUMNS, [(1, "a", -5, 1), (2, "a", 0, 2), (3, "a", 4, 4)])
+    database.create("u", COLUMNS, [(101, "a", -1, 8), (102, "a", 1, 16)])
+    frame = "ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+    for limit in ("", " MAXSIZE 9"):
+        query = select(frame + limit, "sum(v) OVER w AS s")
+        assert database.batch(query) == [(2, 2), (3, 6)]
+        assert database.batch(query.replace("(PARTITION", "(UNION u PARTITION")) == [(2, 2), (3, 22)]
+
+
+def test_ties_among_the_tables_of_a_union(database: Database) -> None:
+    """The last table's rows come first, then the others', then the window's own; online it is the same."""
+    rows = [(1, "a", 5, 1)]
+    database.create("t", COLUMNS, rows)
+    database.create("u", COLUMNS, [(101, "a", 5, 2), (102, "a", 5, 3)])
+    database.create("x", COLUMNS, [(201, "a", 5, 4), (202, "a", 5, 5)])
+    frame = "ROWS BETWEEN {} PRECEDING AND CURRENT ROW"
+    queries = [select(frame.format(n), "first_value(v) OVER w AS s", "UNION u, x ") for n in range(5)]
+    assert [database.batch(query)[0][1] for query in queries] == [1, 3, 2, 5, 4]
+    for query, value in zip(queries, [1, 3, 2, 5, 4], strict=True):
+        database.create("t", COLUMNS)
+        assert database.request(query, rows) == [(1, value)]
+
+
+def test_an_aggregate_that_reads_no_rows_gives_one_answer(database: Database) -> None:
+    database.create("t", COLUMNS)
+    what = "nth_value_where(v, 0, v > 0) OVER w AS n, topn_frequency(v, 0) OVER w AS f"
+    for frame in ("ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING", "ROWS BETWEEN 3 PRECEDING AND CURRENT ROW"):
+        assert database.request(select(frame, what), ROWS[:2]) == [(1, None, ""), (2, None, "")]
+        database.create("t", COLUMNS)
+
+
+def test_the_part_of_each_category_that_meets_a_condition(database: Database) -> None:
+    rows = [(1, "x", 1, 0), (2, "x", 2, None), (3, "y", 3, 1), (4, "y", 4, 3), (5, None, 5, 1), (6, "z", 6, 5)]
+    database.create("t", COLUMNS, rows)
+    window = "WINDOW w AS (PARTITION BY g ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    what = ", ".join(f"top_n_{kind}_ratio_cate(v, v < 3, k, 2) OVER w AS {kind}" for kind in ("key", "value"))
+    found = database.batch(f"SELECT id, {what} FROM (SELECT *, bool(true) AS g FROM t) AS q {window}")
+    assert found[0][1:] == ("x:1.000000", "x:1.000000")
+    assert found[-1][1:] == ("z:0.000000,y:0.500000", "x:1.000000,y:0.500000")
+
+
+def test_a_median_adds_in_the_type_of_its_values(database: Database) -> None:
+    """Of an even number of values the middle two are added as they are, and their sum wraps around."""
+    big = 1_600_000_000
+    rows = [(1, "a", 1, big), (2, "a", 2, big), (3, "a", 3, big), (4, "b", 4, 3), (5, "b", 5, 4)]
+    database.create("t", COLUMNS, rows)
+    query = select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", "median(v) OVER w AS m")
+    wrapped = (2 * big - 2**32) / 2
+    assert database.batch(query) == [(1, big), (2, wrapped), (3, big), (4, 3.0), (5, 3.5)]
+    database.create("t", "id int, k string, ts timestamp, v bigint", [(1, "a", 1, 2**62), (2, "a", 2, 2**62)])
+    with pytest.raises(duckdb.Error, match="median of bigint values beyond"):
+        database.batch(query)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["median(v)", "drawdown(v)", "entropy(v)", "top1_ratio(v)", "topn_frequency(v, 2)", "top(v, 2)", "max_cate(v, k)",
+     "top_n_value_sum_cate_where(v, true, k, 2)"],
+)  # fmt: skip
+def test_an_order_of_nan_is_refused(database: Database, call: str) -> None:
+    database.create("t", "id int, k string, ts timestamp, v double", [(1, "a", 1, 2.0), (2, "a", 2, math.nan)])
+    with pytest.raises(duckdb.Error, match="NaN is not supported"):
+        database.batch(select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", f"{call} OVER w AS m"))

@@ -1,0 +1,576 @@
+"""Random tables and random feature queries, each query with the reference's way to compute it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from .reference import aggregates as agg
+from .reference import scalars
+from .reference.scalars import Expression
+from .reference.windows import Frame, LastJoin, Row, Window, last_joined, offline, online
+
+MAIN = {
+    "id": "int", "k": "string", "g": "int", "ts": "timestamp", "sq": "bigint", "b": "bool", "h": "smallint", "i": "int",
+    "l": "bigint", "f": "float", "d": "double", "s": "string", "dt": "date", "tm": "timestamp",
+}  # fmt: skip
+RIGHT = {"rid": "int", "rk": "string", "rg": "int", "rts": "timestamp", "rv": "int", "rd": "double", "rs": "string"}
+UNIONS = ("u", "v")
+
+_FLOATS = [-2.5, 0.0, 0.5, 1.0, 1.5, 3.25, 100.0, 1e6]
+_POOLS: dict[str, list[Any]] = {
+    "bool": [True, False],
+    "smallint": [-32768, 32767, -1, 0, 1, 2, 7],
+    "int": [-(2**31), 2**31 - 1, -1, 0, 1, 2, 3, 1_600_000_000],
+    "bigint": [-(2**63), 2**63 - 1, -1, 0, 1, 2, 5, 10**12],
+    "float": _FLOATS,
+    "double": _FLOATS,
+    "string": ["", "a", "b", "Ab", "hello", "x:1,y:2", "NULL"],
+    "date": [dt.date(1999, 12, 31), dt.date(2020, 2, 29), dt.date(2021, 1, 3), dt.date(2021, 12, 27)],
+    "timestamp": [0, 1, 1_590_115_420_000, 1_609_430_400_123, 1_582_992_000_000],
+}
+_SPECIAL = [math.nan, math.inf, -math.inf]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A column of SELECT: SQL, type, and its value for a row with the frame of its window (None: it has none)."""
+
+    sql: str
+    type: str
+    window: str | None
+    value: Callable[[Row, Frame | None], Any]
+
+
+@dataclass(frozen=True, repr=False)
+class Example:
+    """Tables and a query over them."""
+
+    tables: Mapping[str, list[dict[str, Any]]]
+    cells: Sequence[Cell]
+    windows: Mapping[str, Window]
+    window_sql: Mapping[str, str]
+    join: LastJoin | None
+    join_sql: str
+    where: Expression | None
+
+    @property
+    def sql(self) -> str:
+        items = ", ".join(f"{cell.sql} AS c{n}" for n, cell in enumerate(self.cells))
+        where = f" WHERE {self.where.sql}" if self.where else ""
+        used = {cell.window for cell in self.cells}
+        windows = ", ".join(f"{name} AS ({sql})" for name, sql in self.window_sql.items() if name in used)
+        clause = f" WINDOW {windows}" if windows else ""
+        return f"SELECT {items} FROM t{self.join_sql}{where}{clause}"
+
+    def __repr__(self) -> str:
+        rows = [f"  {name}: {list(row.values())}" for name, rows in self.tables.items() for row in rows]
+        return "\n".join([self.sql, *rows])
+
+    @property
+    def used(self) -> dict[str, Window]:
+        """The windows that a column uses."""
+        return {name: w for name, w in self.windows.items() if any(cell.window == name for cell in self.cells)}
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether a NaN is in the tables, or infinities, whose sum can be one."""
+        return any(
+            isinstance(v, float) and not math.isfinite(v) for t in self.tables.values() for r in t for v in r.values()
+        )
+
+    @property
+    def has_time_before_1970(self) -> bool:
+        """Whether a window meets such a row; OpenMLDB's online storage takes none."""
+        return any(
+            (row[window.order] or 0) < 0
+            for window in self.used.values()
+            if window.order
+            for name in ("t", *window.unions)
+            for row in self.tables[name]
+        )
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the rows arrive by time in each window's order, so that offline and online see the same."""
+        for window in self.used.values():
+            if window.order:
+                times = [(row[window.order] or 0, row[window.order] is not None) for row in self.tables["t"]]
+                if times != sorted(times):
+                    return False
+        keys = [left for left, _ in self.join.keys] if self.join else []
+        return not any(row[key] is None for row in self.tables["t"] for key in keys)
+
+    def offline(self) -> list[tuple[Any, ...]]:
+        """What batch mode gives, in the order of the rows."""
+        rows = [self._joined(row, null_keys=False) for row in self.tables["t"]]
+        if self.where:
+            rows = [row for row in rows if self.where.value(row)]
+        frames: dict[str | None, dict[int, Frame]] = {
+            name: dict(offline(window, rows, self.tables)) for name, window in self.used.items()
+        }
+        present = [n for n in range(len(rows)) if all(n in found for found in frames.values())]
+        frames[None] = {}
+        return [tuple(c.value(rows[n], frames[c.window].get(n)) for c in self.cells) for n in present]
+
+    def online(self) -> list[tuple[Any, ...]]:
+        """What each row of the table gives as a request, stored afterwards."""
+        rows = [self._joined(row, null_keys=True) for row in self.tables["t"]]
+        answers = []
+        for n, row in enumerate(rows):
+            frames: dict[str | None, Frame] = {
+                name: online(window, row, rows[:n], self.tables) for name, window in self.used.items()
+            }
+            answers.append(tuple(cell.value(row, frames.get(cell.window)) for cell in self.cells))
+        return answers
+
+    def _joined(self, row: dict[str, Any], *, null_keys: bool) -> dict[str, Any]:
+        if self.join is None:
+            return row
+        found = last_joined(self.join, row, self.tables["r"], null_keys=null_keys)
+        return {**row, **(found if found is not None else dict.fromkeys(RIGHT))}
+
+
+# ---- data
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
+    """Rows with ties in time, NULLs, times before 1970 now and then, and NaN or infinity in some of the tables."""
+    base = draw(st.sampled_from([0, 0, 1_600_000_000_000]))
+    step = draw(st.sampled_from([1, 500, 1000]))
+    lowest = draw(st.sampled_from([0, 0, 0, -2])) if base == 0 else 0
+    nulls = draw(st.sampled_from([0, 0.1, 0.3]))
+    special = draw(st.sampled_from([False, False, False, True]))
+
+    def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        if not nulls:
+            return strategy
+        return st.integers(0, 99).flatmap(lambda n: st.none() if n < nulls * 100 else strategy)
+
+    def pool(type_: str) -> st.SearchStrategy[Any]:
+        values = _POOLS[type_] + (_SPECIAL if special and type_ in ("float", "double") else [])
+        return maybe(st.sampled_from(values))
+
+    time = st.integers(lowest, 7).map(lambda n: base + n * step)
+    columns = {name: pool(type_) for name, type_ in MAIN.items()}
+    columns["k"] = maybe(st.sampled_from(["a", "b", ""]))
+    columns["g"] = maybe(st.sampled_from([0, 1]))
+    columns["ts"] = maybe(time) if draw(st.booleans()) else time
+    columns["sq"] = st.integers(lowest, 7)
+    right = {name: pool(type_) for name, type_ in RIGHT.items()}
+    right |= {"rk": columns["k"], "rg": columns["g"], "rts": maybe(time)}
+
+    def rows(of: dict[str, st.SearchStrategy[Any]], first: str, start: int, most: int) -> list[dict[str, Any]]:
+        found = draw(st.lists(st.tuples(*of.values()), max_size=most))
+        return [{**dict(zip(of, row, strict=True)), first: start + n} for n, row in enumerate(found)]
+
+    main = rows(columns, "id", 1, 10)
+    if draw(st.booleans()):
+        # rows that arrive by time
+        main.sort(key=lambda row: (row["ts"] or 0, row["ts"] is not None))
+        main = [{**row, "id": 1 + n, "sq": n} for n, row in enumerate(main)]
+    return {
+        "t": main,
+        "r": rows(right, "rid", 100, 6),
+        **{name: rows(columns, "id", 1000 * (n + 2), 6) for n, name in enumerate(UNIONS)},
+        "_": [{"step": step}],
+    }
+
+
+# ---- expressions
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a query may name."""
+
+    by_type: Mapping[str, list[Expression]]
+
+    @classmethod
+    def of(cls, joined: bool) -> Columns:
+        found: dict[str, list[Expression]] = {}
+        for table, columns in (("t", MAIN), *([("r", RIGHT)] if joined else [])):
+            for name, type_ in columns.items():
+                sql = f"{table}.{name}" if joined else name
+                found.setdefault(type_, []).append(Expression(sql, type_, _column(name)))
+        return cls(found)
+
+    def any(self, *types: str) -> st.SearchStrategy[Expression]:
+        return st.sampled_from([column for type_ in types for column in self.by_type.get(type_, [])])
+
+
+def _column(name: str) -> Callable[[Row], Any]:
+    return lambda row: row[name]
+
+
+def _literal(sql: str, type_: str, value: Any) -> Expression:
+    return Expression(sql, type_, lambda row: value)
+
+
+INTEGER_LITERALS = [_literal(str(n), "int", n) for n in (0, 1, 2, 7)] + [_literal("3L", "bigint", 3)]
+TEXT_LITERALS = [_literal(f"'{text}'", "string", text) for text in ("a", "b", "", "hello")]
+NUMBERS = ("smallint", "int", "bigint", "float", "double")
+ALL = ("bool", *NUMBERS, "string", "date", "timestamp")
+
+
+@st.composite
+def integer(draw: st.DrawFn, columns: Columns, depth: int = 1) -> Expression:
+    kind = draw(st.integers(0, 5 if depth else 1))
+    if kind == 0:
+        return draw(st.sampled_from(INTEGER_LITERALS))
+    if kind in (2, 3):
+        sign = draw(st.sampled_from(["+", "-", "*", "DIV", "%"]))
+        return scalars.arithmetic(sign, draw(integer(columns, depth - 1)), draw(integer(columns, depth - 1)))
+    if kind == 4:
+        moment = draw(columns.any("timestamp", "date"))
+        names = [n for n in scalars.PARTS if moment.type == "timestamp" or n not in scalars.CLOCK_PARTS]
+        return scalars.part(draw(st.sampled_from(names)), moment)
+    if kind == 5:
+        return scalars.of_text("char_length", draw(columns.any("string")))
+    return draw(columns.any(*scalars.INTEGERS))
+
+
+@st.composite
+def texts(draw: st.DrawFn, columns: Columns) -> Expression:
+    column = draw(columns.any("string"))
+    kind = draw(st.integers(0, 4))
+    if kind == 1:
+        return scalars.of_text(draw(st.sampled_from(["upper", "lcase", "reverse"])), column)
+    if kind == 2:
+        return scalars.substring(column, draw(st.integers(-3, 3)), draw(st.integers(0, 3)))
+    if kind == 3:
+        return scalars.concat(column, draw(st.sampled_from(TEXT_LITERALS) | columns.any("string")))
+    if kind == 4:
+        return scalars.either(column, draw(st.sampled_from(TEXT_LITERALS)))
+    return column
+
+
+@st.composite
+def condition(draw: st.DrawFn, columns: Columns, depth: int = 1) -> Expression:
+    kind = draw(st.integers(0, 7 if depth else 4))
+    sign = draw(st.sampled_from(["=", "<>", "<", "<=", ">", ">="]))
+    if kind == 0:
+        return draw(columns.any("bool"))
+    if kind == 1:
+        return scalars.comparison(sign, draw(columns.any("string")), draw(st.sampled_from(TEXT_LITERALS)))
+    if kind == 2:
+        return scalars.is_null(draw(columns.any(*ALL)))
+    if kind == 3:
+        number = draw(columns.any("float", "double"))
+        return scalars.comparison(sign, number, _literal("1.5", "double", 1.5))
+    if kind == 5:
+        word = draw(st.sampled_from(["AND", "OR"]))
+        return scalars.logical(word, draw(condition(columns, 0)), draw(condition(columns, 0)))
+    if kind == 6:
+        return scalars.negation(draw(condition(columns, 0)))
+    if kind == 7:
+        value = draw(columns.any(*scalars.INTEGERS))
+        if draw(st.booleans()):
+            return scalars.among(value, tuple(INTEGER_LITERALS[: draw(st.integers(1, 3))]))
+        return scalars.between(value, *(draw(st.sampled_from(INTEGER_LITERALS)) for _ in range(2)))
+    return scalars.comparison(sign, draw(integer(columns, 0)), draw(integer(columns, 0)))
+
+
+@st.composite
+def scalar(draw: st.DrawFn, columns: Columns) -> Expression:
+    kind = draw(st.integers(0, 5))
+    if kind == 0:
+        return draw(columns.any(*ALL))
+    if kind == 1:
+        return draw(texts(columns))
+    if kind == 2:
+        return draw(condition(columns))
+    if kind == 3:
+        return scalars.arithmetic("/", draw(integer(columns, 0)), draw(integer(columns, 0)))
+    if kind == 4:
+        column = draw(columns.any(*ALL))
+        other = draw(columns.any(column.type))
+        return scalars.case(draw(condition(columns)), column, other)
+    return draw(integer(columns))
+
+
+# ---- aggregates
+
+
+Call = tuple[str, str, Callable[[Frame], Any]]
+
+
+@st.composite
+def call(draw: st.DrawFn, columns: Columns) -> Call:
+    """An aggregate's SQL, type, and value over a frame."""
+    families = [_one_value, _one_value, _where, _by_category, _numbered, _positioned]
+    return draw(draw(st.sampled_from(families))(columns))
+
+
+@st.composite
+def _one_value(draw: st.DrawFn, columns: Columns) -> Call:
+    name = draw(st.sampled_from(sorted(agg.ONE_VALUE)))
+    types: tuple[str, ...] = ALL
+    if name in ("min", "max"):
+        types = (*NUMBERS, "string", "date", "timestamp")
+    elif name == "sum":
+        types = (*NUMBERS, "timestamp")
+    elif name in ("avg", "median", "stddev", "stddev_pop", "var_samp", "var_pop", "drawdown"):
+        types = NUMBERS
+    elif name == "top1_ratio":
+        types = tuple(t for t in ALL if t != "bool")
+    value = draw(columns.any(*types))
+    if "int" in types and draw(st.sampled_from([False, False, False, True])):
+        value = draw(integer(columns))
+    elif "string" in types and draw(st.sampled_from([False, False, False, True])):
+        value = draw(texts(columns))
+    function, type_ = agg.ONE_VALUE[name], value.type
+    result = {
+        "count": "bigint", "distinct_count": "bigint", "avg": "double", "median": "double", "entropy": "double",
+        "top1_ratio": "double", "drawdown": "double", "stddev": "double", "stddev_pop": "double",
+        "var_samp": "double", "var_pop": "double",
+    }.get(name, type_)  # fmt: skip
+    if name == "count" and draw(st.booleans()):
+        return "count(*)", "bigint", lambda frame: len(frame.rows)
+    return f"{name}({value.sql})", result, lambda frame: function([value.value(r) for r in frame.rows], type_)
+
+
+@st.composite
+def _where(draw: st.DrawFn, columns: Columns) -> Call:
+    name = draw(st.sampled_from(["count", "sum", "avg", "min", "max"]))
+    value = draw(columns.any(*(ALL if name == "count" else NUMBERS)))
+    when = draw(condition(columns))
+    result = {"count": "bigint", "avg": "double"}.get(name, value.type)
+
+    def compute(frame: Frame) -> Any:
+        values = [value.value(r) for r in frame.rows]
+        conditions = [when.value(r) for r in frame.rows]
+        if name == "count":
+            return agg.count_where(values, conditions)
+        if name in ("min", "max"):
+            return (agg.min_where if name == "min" else agg.max_where)(values, conditions)
+        return agg.ONE_VALUE[name](agg.chosen(values, conditions), value.type)
+
+    return f"{name}_where({value.sql}, {when.sql})", result, compute
+
+
+@st.composite
+def _by_category(draw: st.DrawFn, columns: Columns) -> Call:
+    operation = draw(st.sampled_from(["count", "sum", "avg", "min", "max", "ratio"]))
+    shape = draw(st.sampled_from(["top_n_key", "top_n_value"] + ([] if operation == "ratio" else ["", "where"])))
+    value_types = ALL if operation in ("count", "ratio") else NUMBERS
+    value = draw(columns.any(*value_types))
+    key = draw(columns.any(*scalars.INTEGERS, "date", "timestamp", "string"))
+    when = draw(condition(columns)) if shape else _literal("true", "bool", True)
+    count = draw(st.integers(1, 3))
+    value_type = {"count": "bigint", "avg": "double", "ratio": "double"}.get(operation, value.type)
+
+    def compute(frame: Frame) -> str:
+        entries = [(value.value(r), when.value(r), key.value(r)) for r in frame.rows]
+        pairs = agg.by_category(operation, entries, value.type)
+        if shape.startswith("top_n"):
+            pairs = agg.top_n(pairs, count, by_value=shape == "top_n_value")
+        return agg.category_text(pairs, key.type, value_type)
+
+    if shape == "":
+        return f"{operation}_cate({value.sql}, {key.sql})", "string", compute
+    if shape == "where":
+        return f"{operation}_cate_where({value.sql}, {when.sql}, {key.sql})", "string", compute
+    suffix = "ratio_cate" if operation == "ratio" else f"{operation}_cate_where"
+    return f"{shape}_{suffix}({value.sql}, {when.sql}, {key.sql}, {count})", "string", compute
+
+
+@st.composite
+def _numbered(draw: st.DrawFn, columns: Columns) -> Call:
+    name = draw(st.sampled_from(["ew_avg", "topn_frequency", "top", "nth_value_where"]))
+    if name == "ew_avg":
+        value, alpha = draw(columns.any(*NUMBERS)), draw(st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+        sql = f"ew_avg({value.sql}, {alpha})"
+        return sql, "double", lambda frame: agg.ew_avg([value.value(r) for r in frame.rows], alpha)
+    if name == "nth_value_where":
+        value, when = draw(columns.any(*ALL)), draw(condition(columns))
+        nth = draw(st.sampled_from([-3, -2, -1, 0, 1, 2, 3]))
+        return (
+            f"nth_value_where({value.sql}, {nth}, {when.sql})",
+            value.type,
+            lambda frame: agg.nth_value_where(
+                [value.value(r) for r in frame.rows], [when.value(r) for r in frame.rows], nth
+            ),
+        )
+    value = draw(columns.any(*NUMBERS, "string", "date", "timestamp"))
+    count = draw(st.integers(1, 3))
+    function = agg.topn_frequency if name == "topn_frequency" else agg.top
+    sql = f"{name}({value.sql}, {count})"
+    return sql, "string", lambda frame: function([value.value(r) for r in frame.rows], value.type, count)
+
+
+@st.composite
+def _positioned(draw: st.DrawFn, columns: Columns) -> Call:
+    value = draw(columns.any(*ALL))
+    if draw(st.booleans()):
+        name, place = draw(st.sampled_from([("first_value", -1), ("last_value", 0)]))
+
+        def edge(frame: Frame) -> Any:
+            present = agg.kept([value.value(r) for r in frame.rows])
+            return present[place] if present else None
+
+        return f"{name}({value.sql}, true)", value.type, edge
+    offset = draw(st.integers(0, 3))
+
+    def back(frame: Frame) -> Any:
+        return value.value(frame.rows[offset]) if offset < len(frame.rows) else None
+
+    return f"{draw(st.sampled_from(['lag', 'at']))}({value.sql}, {offset})", value.type, back
+
+
+@st.composite
+def window_cell(draw: st.DrawFn, columns: Columns, name: str) -> Cell:
+    """An aggregate over a window, alone or inside an expression."""
+    sql, type_, compute = draw(call(columns))
+    over = f"{sql} OVER {name}"
+    if draw(st.sampled_from([False, False, False, True])):
+        other = draw(columns.any(type_))
+        if type_ in scalars.INTEGERS:
+            inner = Expression(over, type_, lambda pair: compute(pair[1]))  # type: ignore[index]
+            outer = Expression(other.sql, other.type, lambda pair: other.value(pair[0]))  # type: ignore[index]
+            both = scalars.arithmetic(draw(st.sampled_from(["+", "-", "*"])), inner, outer)
+            return Cell(both.sql, both.type, name, lambda row, frame: both.value((row, frame)))  # type: ignore[arg-type]
+
+        def chosen(row: Row, frame: Frame | None) -> Any:
+            assert frame is not None
+            found = compute(frame)
+            return other.value(row) if found is None else found
+
+        return Cell(f"ifnull({over}, {other.sql})", type_, name, chosen)
+    if sql.startswith(("lag(", "at(")):
+        # alone, these look back past the frame
+        def history(row: Row, frame: Frame | None) -> Any:
+            assert frame is not None
+            return compute(Frame(frame.history, frame.history))
+
+        return Cell(over, type_, name, history)
+
+    def value(row: Row, frame: Frame | None) -> Any:
+        assert frame is not None
+        return compute(frame)
+
+    return Cell(over, type_, name, value)
+
+
+# ---- windows and joins
+
+
+@st.composite
+def windows(draw: st.DrawFn, scale: int, joined: bool) -> tuple[Window, str]:
+    """A window and the SQL between its parentheses."""
+    prefix = "t." if joined else ""
+    partition = draw(st.sampled_from([("k",), ("g",), ("k", "g")]))
+    order = draw(st.sampled_from(["ts", "ts", "ts", "sq"]))
+    unit = 1 if order == "sq" else scale
+    counts_rows = draw(st.booleans())
+    word = draw(st.sampled_from(["plain", "plain", "exclude row", "exclude time"]))
+    start_number, end_number = draw(st.none() | st.integers(0, 6)), draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+    start_open, end_open = draw(st.sampled_from([0, 0, 0, 1])), draw(st.sampled_from([0, 0, 0, 1]))
+    size = 1 if counts_rows else unit
+    end = end_number * size + end_open
+    start = None if start_number is None else start_number * size - start_open
+    if start is not None and start < max(end, 0):
+        start, start_number, start_open = None, None, 0
+    maxsize = 0 if counts_rows else draw(st.sampled_from([0, 0, 0, 1, 2, 4]))
+    unions: tuple[str, ...] = ()
+    if not joined:
+        unions = draw(st.sampled_from([(), (), ("u",), ("u", "v")]))
+    instance = bool(unions) and draw(st.booleans())
+
+    def bound(number: int, is_open: int) -> str:
+        text = f"{number // 1000 if size == 1000 else number * size}"
+        if size == 1000:
+            text = f"{number}s"
+        return f"{text}{' OPEN' if is_open else ''} PRECEDING"
+
+    first = "UNBOUNDED PRECEDING" if start_number is None else bound(start_number, start_open)
+    last = "CURRENT ROW" if end == 0 else bound(end_number, end_open)
+    parts = [
+        f"UNION {', '.join(unions)}" if unions else "",
+        f"PARTITION BY {', '.join(prefix + name for name in partition)} ORDER BY {prefix}{order}",
+        f"{'ROWS' if counts_rows else 'ROWS_RANGE'} BETWEEN {first} AND {last}",
+        f"MAXSIZE {maxsize}" if maxsize else "",
+        {"plain": "", "exclude row": "EXCLUDE CURRENT_ROW", "exclude time": "EXCLUDE CURRENT_TIME"}[word],
+        "INSTANCE_NOT_IN_WINDOW" if instance else "",
+    ]
+    window = Window(
+        partition,
+        order,
+        counts_rows,
+        start,
+        end,
+        maxsize,
+        word == "exclude row",
+        word == "exclude time",
+        instance,
+        unions,
+    )
+    return window, " ".join(part for part in parts if part)
+
+
+@st.composite
+def last_joins(draw: st.DrawFn) -> tuple[LastJoin, str]:
+    keys = draw(st.sampled_from([(("k", "rk"),), (("g", "rg"),), (("k", "rk"), ("g", "rg"))]))
+    order = draw(st.sampled_from([None, "rts", "rts"]))
+    more = draw(st.sampled_from([None, None, "before", "value"]))
+    conditions: dict[str | None, tuple[str, Callable[[Row, Row], bool | None]]] = {
+        None: ("", lambda left, right: True),
+        "before": (" AND r.rts <= t.ts", lambda left, right: _ordered(right["rts"], left["ts"])),
+        "value": (" AND r.rv > 0", lambda left, right: _ordered(1, right["rv"])),
+    }
+    sql, test = conditions[more]
+    on = " AND ".join(f"t.{a} = r.{b}" for a, b in keys) + sql
+    ordered = f" ORDER BY r.{order}" if order else ""
+    return LastJoin(keys, order, test), f" LAST JOIN r{ordered} ON {on}"
+
+
+def _ordered(a: int | None, b: int | None) -> bool | None:
+    return None if a is None or b is None else a <= b
+
+
+# ---- all together
+
+
+@st.composite
+def examples(draw: st.DrawFn) -> Example:
+    """Tables, and a query with windows or a join or both, perhaps with WHERE."""
+    found = draw(tables())
+    step = found.pop("_")[0]["step"]
+    joined = draw(st.sampled_from([False, False, True]))
+    join, join_sql = draw(last_joins()) if joined else (None, "")
+    columns = Columns.of(joined)
+    # a bound is written as a number of milliseconds or with a unit
+    scale = 1000 if step > 1 else 1
+    pairs = {f"w{n}": draw(windows(scale, joined)) for n in range(draw(st.integers(0 if joined else 1, 3)))}
+    cells = [_identity("t.id" if joined else "id")]
+    for _ in range(draw(st.integers(1, 4))):
+        if pairs and draw(st.sampled_from([True, True, True, True, False])):
+            cells.append(draw(window_cell(columns, draw(st.sampled_from(sorted(pairs))))))
+        else:
+            expression = draw(scalar(columns))
+            cells.append(Cell(expression.sql, expression.type, None, _of_row(expression)))
+    where = draw(condition(columns)) if draw(st.sampled_from([False] * 9 + [True])) else None
+    return Example(
+        found,
+        cells,
+        {name: window for name, (window, _) in pairs.items()},
+        {name: sql for name, (_, sql) in pairs.items()},
+        join,
+        join_sql,
+        where,
+    )
+
+
+def _identity(sql: str) -> Cell:
+    # computed, so that no query is a list of bare columns
+    return Cell(f"{sql} + 0", "int", None, lambda row, frame: row["id"])
+
+
+def _of_row(expression: Expression) -> Callable[[Row, Frame | None], Any]:
+    return lambda row, frame: expression.value(row)

@@ -1,0 +1,135 @@
+"""Which rows are in a window's frame, and which row LAST JOIN takes.
+
+Offline, a row meets all rows of its table that sort before it; online, a request meets what was stored before it.
+``hybridse/src/vm/mem_catalog.cc`` (HistoryWindow) builds the first, ``hybridse/src/vm/runner.cc`` (RequestUnionWindow)
+the second; both hand the rows on newest first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window; ``start`` and ``end`` are how far back the frame goes, both inside (``start`` None: without end)."""
+
+    partition: tuple[str, ...]
+    order: str | None
+    counts_rows: bool
+    start: int | None
+    end: int
+    maxsize: int = 0
+    exclude_current_row: bool = False
+    exclude_current_time: bool = False
+    instance_not_in_window: bool = False
+    unions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A row, the table it comes from (0 the window's own, 1, 2 ... those of UNION) and its place in that table."""
+
+    row: Row
+    table: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Rows, newest first; ``history`` is what ``lag`` looks back on, the current row at its head."""
+
+    rows: tuple[Row, ...]
+    history: tuple[Row, ...]
+
+
+def time_of(window: Window, row: Row) -> int:
+    """A NULL time counts as 0, and without ORDER BY all times are the same."""
+    return 0 if window.order is None else (row[window.order] or 0)
+
+
+def _rank(window: Window, placed: Placed) -> tuple[int, bool, int, int]:
+    known = window.order is None or placed.row[window.order] is not None
+    # of rows with the same time those of UNION come first, the last named table's before the others'
+    return time_of(window, placed.row), known, -placed.table, placed.place
+
+
+def offline(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> list[tuple[int, Frame]]:
+    """The frame of each row of the table, with the row's place. Rows with a time before 0 are left out altogether."""
+    all_rows = _placed(window, main, unions)
+    found = []
+    for current in all_rows:
+        if current.table == 0:
+            before = [p for p in all_rows if _rank(window, p) <= _rank(window, current)]
+            found.append((current.place, _frame(window, current, before)))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def online(window: Window, request: Row, stored: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> Frame:
+    """The frame of a request row: it is the newest of its time, whatever is stored."""
+    current = Placed(request, 0, len(stored))
+    before = [p for p in _placed(window, stored, unions) if time_of(window, p.row) <= time_of(window, request)]
+    return _frame(window, current, [*before, current])
+
+
+def _placed(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> list[Placed]:
+    tables = [main, *(unions[name] for name in window.unions)]
+    placed = [Placed(row, table, place) for table, rows in enumerate(tables) for place, row in enumerate(rows)]
+    return [p for p in placed if time_of(window, p.row) >= 0]
+
+
+def _frame(window: Window, current: Placed, before: Sequence[Placed]) -> Frame:
+    now = time_of(window, current.row)
+    key = [current.row[column] for column in window.partition]
+    rows = [p for p in before if [p.row[column] for column in window.partition] == key]
+    rows.sort(key=lambda p: (p is current, _rank(window, p)), reverse=True)
+    if window.instance_not_in_window:
+        rows = [p for p in rows if p is current or p.table > 0]
+    if window.exclude_current_time and (window.counts_rows or window.end == 0):
+        rows = [p for p in rows if p is current or time_of(window, p.row) < now]
+    history = rows
+    if window.counts_rows:
+        rows = rows[window.end :] if window.start is None else rows[window.end : window.start + 1]
+    else:
+        # a bound before 1970 is what it says (the offline engine moves it to 1970: a gap of its own)
+        oldest = -math.inf if window.start is None else now - window.start
+        rows = [p for p in rows if oldest <= time_of(window, p.row) <= now - window.end]
+    excluded = window.exclude_current_row and window.end == 0
+    if window.maxsize:
+        rows = rows[: window.maxsize + excluded]
+    if excluded:
+        rows = [p for p in rows if p is not current]
+    return Frame(tuple(p.row for p in rows), tuple(p.row for p in history))
+
+
+@dataclass(frozen=True)
+class LastJoin:
+    """LAST JOIN of a table: equal keys, maybe a condition more, maybe ORDER BY a column."""
+
+    keys: tuple[tuple[str, str], ...]
+    order: str | None
+    condition: Callable[[Row, Row], bool | None]
+
+
+def last_joined(join: LastJoin, left: Row, right: Sequence[Row], *, null_keys: bool) -> Row | None:
+    """The right row that a left row gets: the one with the highest order, of several the one stored last.
+
+    ``null_keys``: NULL equals NULL, as it does online and not offline.
+    """
+    found: Row | None = None
+    for row in right:
+        pairs = [(left[a], row[b]) for a, b in join.keys]
+        if any(a != b or (a is None and not null_keys) for a, b in pairs) or not join.condition(left, row):
+            continue
+        if found is None or join.order is None or _not_less(row[join.order], found[join.order]):
+            found = row
+    return found
+
+
+def _not_less(new: int | None, old: int | None) -> bool:
+    return old is None or (new is not None and new >= old)

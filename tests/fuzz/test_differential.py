@@ -1,0 +1,156 @@
+"""Random feature queries over random rows: the embedded engine offline, online, and a plain reading of the rules agree.
+
+The number of examples is that of the profile in the variable ``DSFLOW_FUZZ`` (``ci``, the default, or ``long``) or the
+number that it names. ``ci`` takes the same examples each time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("duckdb")
+pytest.importorskip("sqlglot")
+
+import duckdb
+from hypothesis import HealthCheck, event, given, note, settings
+
+from dsflow.embedded.compiler import (
+    ROW_COLUMN,
+    Column,
+    TableSchema,
+    compile_batch,
+    compile_request,
+    duckdb_type,
+    register_udfs,
+)
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb.types import ColumnType
+
+from .queries import MAIN, RIGHT, UNIONS, Example, examples
+
+PROFILES = {"ci": 150, "long": 5000}
+CHOICE = os.environ.get("DSFLOW_FUZZ", "ci")
+COUNT = PROFILES[CHOICE] if CHOICE in PROFILES else int(CHOICE)
+COLUMNS = {"t": MAIN, "r": RIGHT, **dict.fromkeys(UNIONS, MAIN)}
+
+fuzz = settings(
+    max_examples=COUNT,
+    derandomize=CHOICE == "ci",
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Tables:
+    """The tables of an example in DuckDB; the compiler's catalog."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.schemas: dict[str, TableSchema] = {}
+        for name, columns in COLUMNS.items():
+            parsed = tuple(Column(c, ColumnType.parse(t)) for c, t in columns.items())
+            fields = ", ".join(f'"{c.name}" {duckdb_type(c.type)}' for c in parsed)
+            connection.execute(f'CREATE OR REPLACE TABLE "{name}" ({fields}, {ROW_COLUMN} BIGINT)')
+            self.schemas[name] = TableSchema("db", name, parsed, f'"{name}"')
+
+    def table(self, db: str | None, name: str) -> TableSchema:
+        if name not in self.schemas:
+            raise SqlError(f"there is no table {name}")
+        return self.schemas[name]
+
+    def fill(self, example: Example, *names: str) -> None:
+        """Make the tables hold an example's rows, those that are not named none."""
+        for name in COLUMNS:
+            self.connection.execute(f'DELETE FROM "{name}"')
+        for name in names:
+            for place, row in enumerate(example.tables[name]):
+                self.insert(name, row, place)
+
+    def insert(self, name: str, row: dict[str, Any], place: int) -> None:
+        marks = ", ".join("?" * (len(row) + 1))
+        self.connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', [*(row[c] for c in COLUMNS[name]), place])
+
+    def batch(self, example: Example) -> list[tuple[Any, ...]]:
+        self.fill(example, *COLUMNS)
+        compiled = compile_batch(example.sql, self, "db")
+        self.check_types(example, compiled.columns)
+        rows = self.connection.execute(compiled.sql).fetchall()
+        return sorted(rows, key=lambda row: row[0])
+
+    def request(self, example: Example) -> list[tuple[Any, ...]]:
+        self.fill(example, "r", *UNIONS)
+        compiled = compile_request(example.sql, self, "db")
+        self.check_types(example, compiled.columns)
+        statement = self.connection.extract_statements(compiled.sql)[0]
+        answers = []
+        for place, row in enumerate(example.tables["t"]):
+            found = self.connection.execute(statement, [row[c] for c in MAIN]).fetchall()
+            assert len(found) == 1, f"a request gave {len(found)} rows"
+            answers += found
+            self.insert("t", row, place)
+        return answers
+
+    def check_types(self, example: Example, columns: tuple[Column, ...]) -> None:
+        assert [str(c.type) for c in columns] == [cell.type for cell in example.cells]
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[Tables]:
+    connection = duckdb.connect(config={"threads": 1})
+    register_udfs(connection)
+    yield Tables(connection)
+    connection.close()
+
+
+def same(wanted: Any, given: Any) -> bool:
+    if isinstance(wanted, float) and isinstance(given, float):
+        if math.isnan(wanted) or math.isnan(given):
+            return math.isnan(wanted) and math.isnan(given)
+        return math.isclose(wanted, given, rel_tol=1e-6, abs_tol=1e-9)
+    if isinstance(wanted, dt.date) or wanted is None or given is None:
+        return bool(wanted == given)
+    return type(wanted) is type(given) and bool(wanted == given)
+
+
+def agree(what: str, wanted: list[tuple[Any, ...]], given: list[tuple[Any, ...]], example: Example) -> None:
+    assert len(wanted) == len(given), f"{what}: wanted {len(wanted)} rows, got {len(given)}\n{example.sql}"
+    for wanted_row, given_row in zip(wanted, given, strict=True):
+        for cell, a, b in zip(example.cells, wanted_row, given_row, strict=True):
+            assert same(a, b), (
+                f"{what}: row {wanted_row[0]}: wanted {a!r}, got {b!r}\n  {cell.sql}\n"
+                f"  {example.window_sql.get(cell.window or '', '')}\n  {example.sql}"
+            )
+
+
+@fuzz
+@given(examples())
+def test_offline_online_and_the_rules_agree(tables: Tables, example: Example) -> None:
+    note(example.sql)
+    wanted = example.offline()
+    try:
+        given = tables.batch(example)
+    except duckdb.Error as error:
+        if example.has_nan and "of NaN is not supported" in str(error):
+            event("NaN in an order is refused")
+            return
+        raise
+    agree("offline", wanted, given, example)
+    if example.where is not None:
+        with pytest.raises(UnsupportedError, match="WHERE on the request row"):
+            compile_request(example.sql, tables, "db")
+        return
+    if example.has_time_before_1970:
+        event("no online: a time before 1970")
+        return
+    answers = tables.request(example)
+    agree("online", example.online(), answers, example)
+    if example.in_order:
+        event("offline and online must be the same")
+        agree("offline and online", given, answers, example)
