@@ -70,7 +70,13 @@ class OpenMLDBParser(parser.Parser):
     def parse(self, raw_tokens: list[Token], sql: str) -> list[exp.Expr | None]:
         self.reset()
         self.sql = sql
-        return super().parse(self._join_suffixes(raw_tokens, sql), sql)
+        tokens = self._join_suffixes(raw_tokens, sql)
+        try:
+            return super().parse(tokens, sql)
+        except RecursionError:
+            pass  # the error below is raised where the stack is short again
+        self.raise_error("The statement is nested too deeply for this parser", tokens[0])
+        return []
 
     # ---- tokens
 

@@ -225,7 +225,7 @@ class Model:
             if isinstance(tree, nodes.UseDatabase):
                 db = tree.name
             if tree is None and failure is None:
-                self.notes.append(f"task {task.name!r}: no rule is about {_beginning(sql.text)}")
+                self.notes.append(f"task {task.name!r}: no rule reads {_beginning(sql.text)}")
             yield Statement(task, number, sql, tree, failure, mode, sync, db)
             if isinstance(tree, nodes.SetVariable):
                 name, value = tree.name.lower(), str(tree.value).lower()

@@ -29,6 +29,8 @@ TIMEOUT = 30.0
 """Seconds for one question; a compilation takes 20 ms, loading the library some 100."""
 
 _POSITION = re.compile(r" ?\[at (\d+):(\d+)\]")
+_TELLS = re.compile(r"(?![IW]\d{8} ).*\w")
+"""A line of the child's log that may say why it died: not glog's notes and warnings."""
 _INDEX = re.compile(r"index\(key=\((?P<keys>[^)]*)\)(?P<rest>(?:, *\w+=(?:\([^)]*\)|[^,()]+))*)\)")
 
 
@@ -83,6 +85,7 @@ class _Child:
     log: IO[bytes]
     answers: queue.Queue[str | None] = field(default_factory=queue.Queue)
     ready: bool = False
+    log_read: int = 0
 
 
 class Compiler:
@@ -174,6 +177,7 @@ class Compiler:
             if not child.ready:
                 self._take(child, "loading OpenMLDB's compiler")
                 child.ready = True
+            child.log_read = os.fstat(child.log.fileno()).st_size  # what was said before is of other questions
             try:
                 assert child.process.stdin is not None
                 child.process.stdin.write(request + "\n")
@@ -221,9 +225,9 @@ class Compiler:
     def _fail(self, child: _Child, what: str) -> None:
         code = child.process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        child.log.seek(0)
+        child.log.seek(child.log_read)
         text = child.log.read()[-2000:].decode("utf-8", "replace")
-        last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+        last = next((line for line in reversed(text.splitlines()) if _TELLS.match(line)), "")
         self._stop()
         raise CompilerError(f"{what} ({how})" + (f": {last}" if last else ""))
 

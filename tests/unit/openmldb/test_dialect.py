@@ -188,3 +188,12 @@ def test_every_text_survives_as_a_literal(text: str) -> None:
 def test_every_name_survives(name: str) -> None:
     tree = parse(exp.select(exp.column(exp.to_identifier(name, quoted=True))).sql(dialect="openmldb"))
     assert tree.expressions[0].name == name
+
+
+DEEP = ["SELECT " + "(" * 5000 + "a" + ")" * 5000 + " AS x FROM t", "SELECT " + "NOT " * 5000 + "a"]
+
+
+@pytest.mark.parametrize("sql", DEEP, ids=["parentheses", "not"])
+def test_what_is_nested_too_deeply_is_an_error_of_the_parser(sql: str) -> None:
+    with pytest.raises(ParseError, match="nested too deeply"):
+        sqlglot.parse_one(sql, read="openmldb")

@@ -138,3 +138,25 @@ def test_a_notebooks_cell_is_quoted() -> None:
     assert finding.where is not None
     assert (finding.code, finding.where.file, finding.where.line) == ("DSF204", name, 2)
     assert '"unused": 1' in finding.excerpt
+
+
+OUTSIDE = [
+    "CREATE FUNCTION f(x int) RETURNS int OPTIONS(FILE='/x.so')",
+    "ALTER USER u SET OPTIONS(password='')",
+    "EXIT",
+]
+
+
+@pytest.mark.parametrize("compiler", [True, False])
+@pytest.mark.parametrize("sql", OUTSIDE)
+def test_statements_that_no_rule_reads_are_said_to_be_unchecked(sql: str, compiler: bool) -> None:
+    with Workflow("w", project="p") as wf:
+        OpenMLDB("o", ["USE db", sql], "online")
+    report = check(wf, compiler=compiler)
+    assert report.findings == ()
+    assert [note for note in report.notes if "task 'o': no rule reads " + sql[:20] in note]
+
+
+def test_nested_too_deeply_is_said() -> None:
+    report = check(view_workflow("SELECT " + "(" * 3000 + "ip" + ")" * 3000 + " AS x FROM clicks"), compiler=False)
+    assert [(f.code, "nested too deeply" in f.message) for f in report.findings] == [("DSF101", True)]

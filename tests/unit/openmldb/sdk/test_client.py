@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +101,30 @@ def test_real_validate(real: Compiler) -> None:
     syntax = real.validate("SELECT ip\nFORM t x", "db", CATALOG)
     assert syntax is not None
     assert (syntax.is_syntax, syntax.line) == (True, 2)
+
+
+def test_real_crash_hang_and_kill(real: Compiler) -> None:
+    """Native code that dies, stands still or is killed costs the question at hand, and not the next one."""
+
+    def asked(sql: str) -> str:
+        try:
+            return str(real.validate(sql, "db", CATALOG))
+        except CompilerError as error:
+            return error.message
+
+    good = "SELECT ip FROM t"
+    told = asked("SELECT " + " + ".join(["ip"] * 20_000) + " AS sum FROM t")
+    assert told.startswith("OpenMLDB's compiler died while compiling SELECT ip + ip")
+    assert told.endswith("... (signal SIGSEGV)")
+    assert asked(good) == "None"
+    for kind, says in ((signal.SIGKILL, "signal SIGKILL"), (signal.SIGSTOP, "no answer within 2 s")):
+        assert real._child is not None
+        os.kill(real._child.process.pid, kind)
+        real.timeout, before = 2, real.timeout
+        # one that died in time is not asked at all
+        assert says in (told := asked(good)) or (kind == signal.SIGKILL and told == "None")
+        real.timeout = before
+        assert asked(good) == "None"
 
 
 def test_real_request_mode_is_stricter(real: Compiler) -> None:
