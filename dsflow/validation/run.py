@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsflow.context import declared_workflows
 from dsflow.definition import Definition
@@ -18,6 +18,9 @@ from dsflow.validation.rules.base import Rule
 from dsflow.validation.silences import CODES, apply_silences
 from dsflow.validation.source import Sources
 from dsflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from dsflow.openmldb.sdk import Compiler
 
 NOT_COMPILED = "DSF200"
 
@@ -92,15 +95,17 @@ def _check(
     # Start the compiler before the rules and the SQL parser are imported: its library loads meanwhile.
     has_sql = any(isinstance(task, OpenMLDB) for task in workflow.tasks.values())
     notes: list[str] = []
-    compiler = _compiler(notes) if use_compiler and has_sql else None
+    compiler, lacking = _compiler() if use_compiler and has_sql else (None, "")
     from dsflow.validation.rules import RULES
 
     model = Model(workflow, definition, values, compiler)
     if workflow.where:
         model.sources[workflow.where.file]
-    parser = _has_parser(notes) if has_sql else False
+    if lacking:
+        codes = ", ".join(rule.code for rule in RULES if rule.compiles)
+        notes.append(f"SQL was parsed, but not compiled with its tables ({codes} were left out): {lacking}")
     found: list[Finding] = []
-    ran = [rule for rule in RULES if (parser or not rule.reads_sql) and (compiler or not rule.compiles)]
+    ran = [rule for rule in RULES if compiler or not rule.compiles]
     for rule in ran:
         found += [_finding(model, rule, problem) for problem in rule.check(model)]
     if refused is not None:
@@ -118,30 +123,19 @@ def _check(
     return Report(tuple(sorted(shown, key=_position)), tuple(dict.fromkeys([*notes, *model.notes])))
 
 
-def _compiler(notes: list[str]) -> Any:
+def _compiler() -> tuple[Compiler | None, str]:
+    """OpenMLDB's compiler, starting; or why it is not to be had."""
     from dsflow.openmldb.sdk import CompilerError, SdkMissing, find_sdk, shared_compiler
 
     sdk = find_sdk()
     if isinstance(sdk, SdkMissing):
-        remedy = "; `dsflow validate --install-compiler` fetches it" if sdk.installable else ""
-        notes.append(f"SQL was parsed, but not checked against its tables: {sdk.reason}{remedy}")
-        return None
+        return None, sdk.reason + ("; `dsflow validate --install-compiler` fetches it" if sdk.installable else "")
     compiler = shared_compiler(sdk)
     try:
         compiler.start()
     except CompilerError as error:
-        notes.append(f"SQL was parsed, but not checked against its tables: {error.message}")
-        return None
-    return compiler
-
-
-def _has_parser(notes: list[str]) -> bool:
-    from importlib.util import find_spec
-
-    if find_spec("sqlglot") is None:
-        notes.append("SQL was not checked: the package sqlglot is not installed (pip install 'dsflow[local]')")
-        return False
-    return True
+        return None, error.message
+    return compiler, ""
 
 
 def _finding(model: Model, rule: Rule, problem: Problem) -> Finding:

@@ -21,7 +21,6 @@ class Rule:
         title: what it looks for, as the heading of its section in docs/rules.md.
         check: yields a problem for each place.
         severity: of problems that do not say their own.
-        reads_sql: whether it needs the SQL parser.
         compiles: whether it needs OpenMLDB's compiler.
     """
 
@@ -29,17 +28,14 @@ class Rule:
     title: str
     check: Check
     severity: Severity
-    reads_sql: bool = False
     compiles: bool = False
 
 
-def rule(
-    code: str, severity: Severity = "error", *, sql: bool = False, compiler: bool = False
-) -> Callable[[Check], Rule]:
+def rule(code: str, severity: Severity = "error", *, compiler: bool = False) -> Callable[[Check], Rule]:
     """Make a rule of a function; its docstring is the title."""
 
     def make(check: Check) -> Rule:
-        return Rule(code, (check.__doc__ or "").strip().rstrip("."), check, severity, sql or compiler, compiler)
+        return Rule(code, (check.__doc__ or "").strip().rstrip("."), check, severity, compiler)
 
     return make
 

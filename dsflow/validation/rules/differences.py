@@ -42,7 +42,7 @@ def _serves(model: Model) -> bool:
     return any("request" in q.modes for q in model.queries)
 
 
-@rule("DSF130", "warning", sql=True)
+@rule("DSF130", "warning")
 def last_join_order(model: Model) -> Iterator[Problem]:
     """A LAST JOIN that may take any row."""
     for query in _trees(model):
@@ -57,7 +57,7 @@ def last_join_order(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF131", "warning", sql=True)
+@rule("DSF131", "warning")
 def last_join_nulls(model: Model) -> Iterator[Problem]:
     """A LAST JOIN on keys that may be NULL."""
     if not _serves(model):
@@ -79,7 +79,7 @@ def last_join_nulls(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF132", "warning", sql=True)
+@rule("DSF132", "warning")
 def cast_of_bare_column(model: Model) -> Iterator[Problem]:
     """A cast that gives another value in training than in serving."""
     if not _serves(model):
@@ -105,7 +105,7 @@ def cast_of_bare_column(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF133", "warning", sql=True)
+@rule("DSF133", "warning")
 def ignored_offline(model: Model) -> Iterator[Problem]:
     """A clause that the offline engine ignores."""
     from sqlglot import exp
@@ -128,7 +128,7 @@ def ignored_offline(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF134", sql=True)
+@rule("DSF134")
 def refused_offline(model: Model) -> Iterator[Problem]:
     """A query that the offline engine does not run."""
     from sqlglot import exp

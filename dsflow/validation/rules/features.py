@@ -13,7 +13,7 @@ from dsflow.validation.model import Model, Problem, Script
 from dsflow.validation.rules.base import did_you_mean, rule
 
 
-@rule("DSF140", sql=True)
+@rule("DSF140")
 def training_columns(model: Model) -> Iterator[Problem]:
     """A training step that reads other columns than the feature view gives."""
     for script in model.scripts:

@@ -16,7 +16,7 @@ from dsflow.validation.rules.base import rule
 from dsflow.validation.rules.statements import named_tables
 
 
-@rule("DSF402", sql=True)
+@rule("DSF402")
 def too_early(model: Model) -> Iterator[Problem]:
     """A task that runs before what it needs is there."""
     from dsflow.openmldb import nodes
@@ -83,7 +83,7 @@ def _unordered_files(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF403", sql=True)
+@rule("DSF403")
 def collision(model: Model) -> Iterator[Problem]:
     """Two tasks that write the same at the same time."""
     targets: dict[tuple[str, str], list[Statement]] = {}

@@ -31,7 +31,7 @@ _ENDINGS = {".parquet": "parquet", ".csv": "csv"}
 _LITERAL = re.compile(r"\b(?:INFILE|OUTFILE)\s+['\"]", re.IGNORECASE)
 
 
-@rule("DSF129", sql=True)
+@rule("DSF129")
 def paths(model: Model) -> Iterator[Problem]:
     """A path that a job can not take."""
     from dsflow.openmldb import nodes

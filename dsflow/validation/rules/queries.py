@@ -9,11 +9,12 @@ from typing import Any
 
 from dsflow.errors import DeclarationError
 from dsflow.openmldb.sdk import CompilerError, Refusal
+from dsflow.validation.functions import NAMES
 from dsflow.validation.model import Model, Problem, Query, node_offset, offset_of
 from dsflow.validation.rules.base import did_you_mean, rule
 
 
-@rule("DSF101", sql=True)
+@rule("DSF101")
 def syntax(model: Model) -> Iterator[Problem]:
     """SQL that does not parse."""
     seen = set()
@@ -53,7 +54,7 @@ def request(model: Model) -> Iterator[Problem]:
         yield from _refused(model, query, "request", "OpenMLDB can not serve the query")
 
 
-@rule("DSF104", "warning", sql=True)
+@rule("DSF104", "warning")
 def unknown_table(model: Model) -> Iterator[Problem]:
     """A table that nothing declares."""
     for query in model.queries:
@@ -92,7 +93,7 @@ def _misspelt_tables(model: Model) -> Iterator[Problem]:
             yield model.problem_in_statement(statement, message, hint, node, "error")
 
 
-@rule("DSF106", sql=True)
+@rule("DSF106")
 def output_columns(model: Model) -> Iterator[Problem]:
     """Output columns that can not be told apart, or no label among them."""
     for query in model.queries:
@@ -132,7 +133,7 @@ def crashed(model: Model) -> Iterator[Problem]:
                 break
 
 
-@rule("DSF110", "warning", sql=True)
+@rule("DSF110", "warning")
 def result_lost(model: Model) -> Iterator[Problem]:
     """A query whose result goes nowhere."""
     from sqlglot import exp
@@ -230,6 +231,12 @@ def _named_node(query: Query, message: str) -> Any:
         return calls[0] if calls else None
     if "operator: IS" in message:
         return next(iter(query.tree.find_all(exp.Is)), None)
+    if "resolved window" in message:
+        from dsflow.openmldb import nodes
+
+        known = {node.name for node in query.tree.find_all(nodes.WindowDefinition)}
+        overs = (over.args["window"] for over in query.tree.find_all(nodes.Over))
+        return next((w for w in overs if w.name and w.name not in known), None)
     if window := re.search(r"window:? '?(\w+)'?", message):
         from dsflow.openmldb import nodes
 
@@ -249,6 +256,8 @@ def _kinds() -> list[tuple[str, type]]:
 
     return [
         ("order column", exp.Order),
+        ("ksortplan", exp.Order),
+        ("in predicate", exp.In),
         ("rows window", nodes.WindowFrame),
         ("window union", nodes.WindowDefinition),
         ("frame", nodes.WindowDefinition),
@@ -298,15 +307,38 @@ def _hint(model: Model, query: Query, refusal: Refusal) -> str:
     message = _plain(refusal.message)
     if "operator: IS" in message:
         return "write isnull(x), or NOT isnull(x)"
+    if message.startswith("Ambiguous"):
+        return "several tables have it: write TABLE." + message.rpartition(" ")[2]
     if column := _NO_COLUMN.search(message):
         tables = {t.name for t in _tables(query)}
         known = [c for (_, name), table in model.tables.items() if name in tables for c in table.columns]
         return did_you_mean(column["name"], known, "columns: " + ", ".join(dict.fromkeys(known)))
     if function := re.search(r"resolve expression:? (\w+)\(", message):
-        return _FUNCTION_HINTS.get(function[1].lower(), "there is no such function, or none for these types")
+        name = function[1].lower()
+        if name in NAMES and name not in _FUNCTION_HINTS:
+            return f"{name} does not take arguments of these types"
+        return _FUNCTION_HINTS.get(name) or did_you_mean(name, NAMES, "there is no such function")
     if "Aggregate over a table" in message:
         return "a deployment answers one row at a time: aggregate over a WINDOW instead of GROUP BY"
-    return ""
+    return next((hint for words, hint in _MORE_HINTS if words in message), "")
+
+
+_MORE_HINTS = (
+    ("kSortPlan", "a deployment answers one row at a time: leave ORDER BY out"),
+    ("HAVING", "a deployment answers one row at a time, and no groups"),
+    ("join type", "OpenMLDB has LAST JOIN and LEFT JOIN: LAST JOIN t ORDER BY t.time ON ..."),
+    ("frame can't be unbound", "give the window a frame: ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW"),
+    (
+        "resolved window",
+        "define it: WINDOW name AS (PARTITION BY key ORDER BY time ROWS BETWEEN ... AND CURRENT ROW)",
+    ),
+    ("Order column type", "a window is ordered by a timestamp or a whole number"),
+    ("union table", "the tables of a window's UNION have the same columns, in the same order"),
+    ("udf signature", "this function does not take a column of this type"),
+    ("Op type", "cast one side to the type of the other"),
+    ("IN predicate with sub query", "LAST JOIN that table, and test what it gives with isnull()"),
+)
+"""Words of the compiler's messages, and what helps."""
 
 
 _NAME_LIKE = frozenset(

@@ -25,7 +25,7 @@ _MOST_COMPARED = 10_000
 """As the prediction server has it (dsflow.serving.update)."""
 
 
-@rule("DSF141", sql=True)
+@rule("DSF141")
 def prediction_update(model: Model) -> Iterator[Problem]:
     """A prediction server that is told of another deployment."""
     from dsflow.openmldb import nodes
@@ -146,7 +146,7 @@ def feature_types(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF143", sql=True)
+@rule("DSF143")
 def prediction_request(model: Model) -> Iterator[Problem]:
     """A request that the prediction server refuses."""
     views = [q.view for q in model.queries if q.view is not None and "request" in q.modes]

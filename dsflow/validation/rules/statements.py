@@ -91,7 +91,7 @@ _CREATE: dict[str, _Accepts] = {
 }
 
 
-@rule("DSF105", sql=True)
+@rule("DSF105")
 def no_database(model: Model) -> Iterator[Problem]:
     """A statement without a database."""
     told = set()
@@ -111,7 +111,7 @@ def no_database(model: Model) -> Iterator[Problem]:
                 break
 
 
-@rule("DSF120", sql=True)
+@rule("DSF120")
 def options(model: Model) -> Iterator[Problem]:
     """An option that OpenMLDB does not know."""
     from dsflow.openmldb import nodes
@@ -143,7 +143,7 @@ def options(model: Model) -> Iterator[Problem]:
                     )
 
 
-@rule("DSF121", sql=True)
+@rule("DSF121")
 def online_load(model: Model) -> Iterator[Problem]:
     """An online load that does not append."""
     from dsflow.openmldb import nodes
@@ -170,7 +170,7 @@ def online_load(model: Model) -> Iterator[Problem]:
             )
 
 
-@rule("DSF122", sql=True)
+@rule("DSF122")
 def wrong_mode(model: Model) -> Iterator[Problem]:
     """A statement in the wrong mode."""
     from dsflow.openmldb import nodes
@@ -229,7 +229,7 @@ _VARIABLES: dict[str, _Accepts] = {
 }
 
 
-@rule("DSF123", sql=True)
+@rule("DSF123")
 def variables(model: Model) -> Iterator[Problem]:
     """A session variable that OpenMLDB does not know."""
     from dsflow.openmldb import nodes
@@ -252,7 +252,7 @@ def variables(model: Model) -> Iterator[Problem]:
             )
 
 
-@rule("DSF124", "warning", sql=True)
+@rule("DSF124", "warning")
 def mixed_modes(model: Model) -> Iterator[Problem]:
     """Online and offline mixed in one task."""
     from dsflow.openmldb import nodes
@@ -270,7 +270,7 @@ def mixed_modes(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF125", "warning", sql=True)
+@rule("DSF125", "warning")
 def not_awaited(model: Model) -> Iterator[Problem]:
     """A job that nobody waits for."""
     from dsflow.openmldb import nodes
@@ -292,7 +292,7 @@ def not_awaited(model: Model) -> Iterator[Problem]:
             )
 
 
-@rule("DSF126", "warning", sql=True)
+@rule("DSF126", "warning")
 def not_repeatable(model: Model) -> Iterator[Problem]:
     """A step that can not run twice."""
     from dsflow.openmldb import nodes
@@ -374,7 +374,7 @@ def _emptied(model: Model, statement: Statement) -> bool:
     )
 
 
-@rule("DSF127", sql=True)
+@rule("DSF127")
 def not_encodable(model: Model) -> Iterator[Problem]:
     """SQL that would not arrive as it was written."""
     for statement in model.statements:
@@ -398,7 +398,7 @@ def not_encodable(model: Model) -> Iterator[Problem]:
         yield model.problem_in_statement(statement, f"task {statement.task.name!r}: {problem}")
 
 
-@rule("DSF128", sql=True)
+@rule("DSF128")
 def columns(model: Model) -> Iterator[Problem]:
     """Columns that a table does not have."""
     from dsflow.openmldb import nodes

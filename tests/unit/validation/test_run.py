@@ -10,6 +10,7 @@ from dsflow import types as t
 from dsflow.errors import ParameterError
 from dsflow.openmldb import sdk
 from dsflow.validation import check
+from dsflow.validation.rules import RULES
 from tests.unit.openmldb.sdk.fake import fake_sdk
 
 DIES = """
@@ -43,7 +44,9 @@ def test_without_the_compiler_it_says_what_was_left_out() -> None:
     report = check(view_workflow("SELECT nope FROM clicks"))
     assert report.findings == ()
     [note] = report.notes
-    assert "not checked against its tables" in note
+    assert "not compiled with its tables" in note
+    for rule in RULES:
+        assert (rule.code in note) == rule.compiles
     assert "--install-compiler" in note
 
 
