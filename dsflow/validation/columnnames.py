@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from dsflow.validation.model import offset_of_node, parse_python
+from dsflow.validation.model import offset_of_node, python_nodes
 
 _LIST = re.compile(r"\s*[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)+\s*\Z")
 _READS = frozenset({"read_csv", "read_parquet"})
@@ -41,10 +41,7 @@ class Script:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        try:
-            self._nodes = list(ast.walk(parse_python(text)))
-        except SyntaxError:
-            self._nodes = []
+        self._nodes = python_nodes(text)
 
     @cached_property
     def own_names(self) -> set[str]:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dsflow.context import declared_tables, declared_workflows
@@ -563,8 +563,9 @@ def _reads(refusal: Refusal | CompilerError | None, text: str, asked: bool) -> b
     return is_query or refusal.message.startswith("Plan type not supported")  # other statements are not compiled
 
 
+@lru_cache(maxsize=64)
 def parse_python(text: str) -> ast.Module:
-    """A script's tree.
+    """A script's tree, which several rules look at and none changes.
 
     Raises:
         SyntaxError: it is no Python; also for a null character, at which Python 3.10 and 3.11 raise ValueError.
@@ -573,6 +574,15 @@ def parse_python(text: str) -> ast.Module:
         return ast.parse(text)
     except ValueError as error:
         raise SyntaxError(str(error), ("", text.count("\n", 0, text.find("\0")) + 1, 1, "")) from error
+
+
+@lru_cache(maxsize=64)
+def python_nodes(text: str) -> tuple[ast.AST, ...]:
+    """All nodes of a script's tree; none of one that is no Python."""
+    try:
+        return tuple(ast.walk(parse_python(text)))
+    except SyntaxError:
+        return ()
 
 
 def offset_of_node(text: str, node: ast.expr) -> int:

@@ -18,7 +18,7 @@ from dsflow.tasks.base import Task
 from dsflow.tasks.logic import SubWorkflow
 from dsflow.tasks.openmldb import OpenMLDB
 from dsflow.tasks.script import Python, Shell
-from dsflow.validation.model import Model, Problem, Script, names_in, offset_of_node, parse_python
+from dsflow.validation.model import Model, Problem, Script, names_in, offset_of_node, parse_python, python_nodes
 from dsflow.validation.rules.base import did_you_mean, rule
 
 _CUSTOMARY = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"}
@@ -113,13 +113,9 @@ def misfit(model: Model) -> Iterator[Problem]:
 
 
 def _misfit_python(model: Model, script: Script) -> Iterator[Problem]:
-    try:
-        tree = parse_python(script.text)
-    except SyntaxError:
-        return
     values = model.task_values(script.task)
     types = {**model.known_names, **_local_types(script)}
-    for node in ast.walk(tree):
+    for node in python_nodes(script.text):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             for left, right in itertools.pairwise(sides):
@@ -322,17 +318,17 @@ def _assigned_shell(text: str) -> set[str]:
     return found
 
 
-def _assigned_python(text: str) -> set[str]:
-    try:
-        tree = parse_python(text)
-    except SyntaxError:
-        return set()
-    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    found |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+@lru_cache(maxsize=64)
+def _assigned_python(text: str) -> frozenset[str]:
+    found: set[str] = set()
+    for node in python_nodes(text):
+        if isinstance(node, ast.Name):
+            found |= {node.id} if isinstance(node.ctx, ast.Store) else set()
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def _tokens(text: str) -> list[tokenize.TokenInfo]:
