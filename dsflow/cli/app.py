@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsflow.cli import catalog, deploy, doctor, project, runs, servers, transfer, validating, workflow_commands
+from dsflow.cli import (
+    catalog,
+    consistency,
+    deploy,
+    doctor,
+    project,
+    runs,
+    servers,
+    transfer,
+    validating,
+    workflow_commands,
+)
 from dsflow.cli.loading import load_workflow
 
 if TYPE_CHECKING:
@@ -37,7 +48,12 @@ def build_app(workflow: Workflow | None) -> typer.Typer:
     )
     # several files make sense for this one only
     app.command("validate")(validating.validate_paths if workflow is None else _bind(validating.validate, workflow))
-    for command in (*workflow_commands.COMMANDS, *runs.COMMANDS, *transfer.WORKFLOW_COMMANDS):
+    for command in (
+        *workflow_commands.COMMANDS,
+        *runs.COMMANDS,
+        *transfer.WORKFLOW_COMMANDS,
+        *consistency.COMMANDS,
+    ):
         app.command(command.__name__.rstrip("_"))(_bind(command, workflow))
     if workflow is None:
         for function in (

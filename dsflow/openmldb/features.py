@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import textwrap
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dsflow._source import caller
+from dsflow.context import current_workflow
 from dsflow.errors import DeclarationError, ServerError, UnreachableError
 from dsflow.openmldb.encoding import split_statements
 from dsflow.openmldb.steps import Check, add_check, script, unless_deployed
 from dsflow.openmldb.table import Table, check_file, is_name
-from dsflow.params import PLACEHOLDER, Operand, Reference
+from dsflow.params import PLACEHOLDER, Operand, Reference, Scalar, substitute, to_text
 from dsflow.tasks.http import Http
 from dsflow.tasks.openmldb import OpenMLDB
+
+if TYPE_CHECKING:
+    from dsflow.consistency import ConsistencyReport
 
 
 class FeatureView:
@@ -36,6 +42,8 @@ class FeatureView:
         self.source = source
         self.sql = textwrap.dedent(sql).strip().rstrip(";").rstrip()
         self.label = label
+        self._workflow = current_workflow()
+        self._deployed_as: Operand | None = None
         if not isinstance(source, Table):
             raise DeclarationError(f"feature view {name!r}: source={source!r} is not a Table", where=self.where)
         if not is_name(name):
@@ -132,6 +140,7 @@ class FeatureView:
             rows_bias: likewise for windows of a number of rows.
             check: whether (and how) a task after it looks if the deployment is there and its indexes are built.
         """
+        self._deployed_as = name
         biases = {"RANGE_BIAS": range_bias, "ROWS_BIAS": rows_bias}
         given = [f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in biases.items() if v is not None]
         options = f"OPTIONS({', '.join(given)}) " if given else ""
@@ -232,3 +241,72 @@ class FeatureView:
         if answer.status_code != 200:
             raise ServerError(f"the prediction server: {about.get('error', about)}", hint=about.get("hint"))
         return about
+
+    def consistency(
+        self,
+        apiserver: str,
+        *,
+        sample: int = 1000,
+        deployment: Operand | None = None,
+        params: Mapping[str, Scalar] | None = None,
+        folder: str | Path | None = None,
+        tolerance: float = 1e-6,
+    ) -> ConsistencyReport:
+        """Compare the features that training sees with those that serving gives, for the same rows, now.
+
+        A sample of the table's offline rows is asked for in batch mode, over the offline rows, and of the deployment,
+        over the online rows. Both take the rows as requests, so that what is stored already and rows of the same time
+        are no false alarm; what differs is rows that are missing on one side, a TTL that has taken them, or a rule that
+        offline and online read in different ways. The live table is only read; a small table is made beside it and
+        dropped again.
+
+        Args:
+            apiserver: the address of OpenMLDB's APIServer, ``http://host:port`` (the embedded OpenMLDB is one).
+            sample: about how many rows.
+            deployment: the name given to :meth:`deploy`, if it was not given there.
+            params: values of workflow parameters in place of their defaults.
+            folder: a folder that OpenMLDB's offline jobs and this process share; not needed on one machine.
+            tolerance: by what part floating-point numbers may differ and still be equal.
+
+        Returns:
+            for each column how many rows are equal and how many differ; ``report.skew`` is the share of rows that
+            differ. It shows itself as a table in a notebook and as text when printed.
+
+        Raises:
+            DeclarationError: the query can not be asked for in this way, or a placeholder has no value.
+            ServerError: OpenMLDB refuses something, or there is nothing to compare.
+            UnreachableError: the APIServer does not answer.
+        """
+        from dsflow.consistency import measure
+        from dsflow.consistency.check import TIMEOUT
+        from dsflow.consistency.cluster import Cluster
+
+        defaults = self._workflow.parameters if self._workflow is not None else {}
+        values = {name: to_text(param.default) for name, param in defaults.items()}
+        values |= {name: to_text(value) for name, value in (params or {}).items()}
+        name = self.deployment(self._deployed_as if deployment is None else deployment)
+        sql, database, name = (substitute(text, values) for text in (self.sql, str(self.source.database), name))
+        for text in (sql, database, name):
+            if left := PLACEHOLDER.search(text):
+                raise DeclarationError(
+                    f"feature view {self.name!r}: {left[0]} has no value",
+                    where=self.where,
+                    hint=f"give it: params={{{left[1]!r}: ...}}",
+                )
+        try:
+            with Cluster(apiserver, timeout=TIMEOUT) as cluster:
+                return measure(
+                    cluster,
+                    sql=sql,
+                    database=database,
+                    table=self.source.name,
+                    columns=self.source.columns,
+                    deployment=name,
+                    sample=sample,
+                    folder=None if folder is None else Path(folder),
+                    tolerance=tolerance,
+                )
+        except DeclarationError as error:
+            raise DeclarationError(
+                f"feature view {self.name!r}: {error.message}", where=self.where, hint=error.hint
+            ) from None

@@ -25,7 +25,7 @@ def output_names(sql: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ..
     """
     from sqlglot import exp
 
-    query = _parse(sql)
+    query = parse_query(sql)
     names: list[str] = []
     for column in query.selects:
         if column.is_star:
@@ -55,7 +55,7 @@ def column_fingerprints(sql: str) -> dict[str, str]:
 
     from dsflow.openmldb.dialect import OpenMLDB
 
-    query = _parse(sql)
+    query = parse_query(sql)
     if not isinstance(query, exp.Select):
         return {}
     windows = {definition.name: definition.sql(OpenMLDB) for definition in query.args.get("windows") or ()}
@@ -75,7 +75,12 @@ def column_fingerprints(sql: str) -> dict[str, str]:
     return found
 
 
-def _parse(sql: str) -> exp.Query:
+def parse_query(sql: str) -> exp.Query:
+    """A query's tree.
+
+    Raises:
+        DeclarationError: it does not parse or is no SELECT.
+    """
     from sqlglot import exp, parse_one
     from sqlglot.errors import ParseError
 

@@ -1,0 +1,81 @@
+"""The batch query that answers like a deployment: its text, and what OpenMLDB's own compiler says of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from dsflow.consistency.query import as_requests, time_column
+from dsflow.errors import DeclarationError
+from dsflow.openmldb.sdk import SdkMissing, find_sdk
+from dsflow.openmldb.sdk.client import shared_compiler
+
+COLUMNS = [("a", "int"), ("b", "string"), ("ts", "timestamp")]
+CATALOG = {"d": {"t": COLUMNS, "p": COLUMNS, "z": COLUMNS, "u": [("id", "int"), ("x", "double"), ("uts", "timestamp")]}}
+ROWS = "PARTITION BY a ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW"
+QUERIES = {
+    "plain": "SELECT a, b FROM t",
+    "named window": f"SELECT count(b) OVER w AS n FROM t WINDOW w AS ({ROWS})",
+    "inline window": f"SELECT count(b) OVER ({ROWS}) AS n FROM t",
+    "union": f"SELECT count(b) OVER w AS n FROM t WINDOW w AS (UNION z {ROWS})",
+    "instance not in window": f"SELECT count(b) OVER w AS n FROM t WINDOW w AS (UNION z {ROWS} INSTANCE_NOT_IN_WINDOW)",
+    "join": "SELECT t.a, u.x AS x FROM t LAST JOIN u ORDER BY u.uts ON t.a = u.id",
+    "join and window": (
+        "SELECT t.a AS a, u.x AS x, count(t.b) OVER w AS n FROM t LAST JOIN u ORDER BY u.uts ON t.a = u.id"
+        " WINDOW w AS (PARTITION BY t.a ORDER BY t.ts ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW)"
+    ),
+    "excluded": f"SELECT sum(a) OVER w AS n FROM t WINDOW w AS ({ROWS} EXCLUDE CURRENT_ROW)",
+}
+
+
+def test_windows_hold_what_is_stored_and_no_other_probe() -> None:
+    names = ["a", "ts"]
+    keys = "t.a AS dsflow_probe_0, t.ts AS dsflow_probe_1"
+    assert as_requests(QUERIES["named window"], "t", "p", names) == (
+        f"SELECT {keys}, count(b) OVER w AS n FROM p AS t"
+        " WINDOW w AS (UNION t PARTITION BY a ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW"
+        " INSTANCE_NOT_IN_WINDOW)"
+    )
+    assert "(UNION z, t PARTITION" in as_requests(QUERIES["union"], "t", "p", names)
+    assert "(UNION z PARTITION" in as_requests(QUERIES["instance not in window"], "t", "p", names)
+    joined = as_requests(QUERIES["join and window"], "t", "p", names)
+    assert "UNION (SELECT * FROM t LAST JOIN u ORDER BY u.uts ON t.a = u.id) PARTITION" in joined
+    assert "m.a AS dsflow_probe_0, m.a FROM p AS m" in as_requests("SELECT m.a FROM t AS m", "t", "p", ["a"])
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_compiler_takes_it(name: str) -> None:
+    sql = QUERIES[name]
+    try:
+        compiler = shared_compiler(find_sdk())
+    except SdkMissing as missing:
+        pytest.skip(str(missing))
+    assert compiler.validate(sql, "d", CATALOG, "request") is None
+    written = as_requests(sql, "t", "p", [name for name, _ in COLUMNS])
+    assert compiler.validate(written, "d", CATALOG, "batch") is None
+    if name == "join and window":
+        return  # the compiler gives schemas in request mode, which refuses a window's UNION of a join
+    asked, given = (compiler.output_schema(text, "d", CATALOG) for text in (sql, written))
+    assert asked is not None
+    assert given is not None
+    assert given[: len(COLUMNS)] == [(f"dsflow_probe_{n}", kind) for n, (_, kind) in enumerate(COLUMNS)]
+    assert given[len(COLUMNS) :] == asked
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM (SELECT a FROM t) AS t",
+        "SELECT a FROM z",
+        "SELECT a FROM t UNION ALL SELECT a FROM z",
+        "WITH q AS (SELECT a FROM t) SELECT a FROM q",
+    ],
+)
+def test_a_query_without_request_rows_of_the_table(sql: str) -> None:
+    with pytest.raises(DeclarationError, match=r"the query is not a SELECT \.\.\. FROM t"):
+        as_requests(sql, "t", "p", ["a"])
+
+
+def test_the_column_of_time() -> None:
+    assert time_column(QUERIES["join and window"]) == "ts"
+    assert time_column(QUERIES["inline window"]) == "ts"
+    assert time_column(QUERIES["plain"]) == ""
