@@ -15,7 +15,7 @@ from dsflow.serving.compare import Comparison, compare, shared_columns
 from dsflow.serving.errors import BadRequestError, BodyTooLargeError, NoModelError, NotServableError, ServingError
 from dsflow.serving.model import read_model
 from dsflow.serving.pair import Pair, fit
-from dsflow.serving.schema import check_rows
+from dsflow.serving.schema import Column, check_rows
 from dsflow.serving.store import Store
 from dsflow.serving.update import Update, read_update
 
@@ -58,7 +58,8 @@ class PredictionService:
         self._store = store
         self._pair: Pair | None = None
         self._previous: Pair | None = None
-        self._recent: deque[Mapping[str, object]] = deque(maxlen=RECENT_ROWS)
+        # with the columns that they had: a row of other columns is no request any more
+        self._recent: deque[tuple[tuple[Column, ...], Mapping[str, object]]] = deque(maxlen=RECENT_ROWS)
         self._updating = asyncio.Lock()
 
     @property
@@ -158,7 +159,7 @@ class PredictionService:
         columns = shared_columns(old.columns, pair.columns)
         if not columns or old.deployment.input != pair.deployment.input:
             return Comparison()
-        rows = list(self._recent)[-update.compare :]
+        rows = [row for given, row in self._recent if given == pair.deployment.input][-update.compare :]
         if update.table and len(rows) < update.compare:
             stored = await self.apiserver.rows(pair.deployment, update.table, update.compare - len(rows))
             rows += check_rows(stored, pair.deployment.input)
@@ -182,7 +183,8 @@ class PredictionService:
         if not checked:
             return []
         predictions = await self._predict(pair, checked)
-        self._recent.extend(checked[-RECENT_ROWS:])  # only rows that a deployment answered
+        # only rows that a deployment answered
+        self._recent.extend((pair.deployment.input, row) for row in checked[-RECENT_ROWS:])
         return predictions
 
     async def _predict(self, pair: Pair, rows: Sequence[Mapping[str, object]]) -> list[Prediction]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -46,12 +47,13 @@ class Ended:
         return next(task for task in self.report["tasks"] if task["name"] == name)
 
 
-def run_local(root: Path, state: Path, *options: str) -> Ended:
+def run_local(root: Path, state: Path, *options: str, **variables: str) -> Ended:
     report = state.parent / f"{state.name}-report.json"
     command = [sys.executable, "pipelines/talkingdata.py", "run", "--local", "--state", str(state)]
     done = subprocess.run(
         [*command, "--report", str(report), *options],
         cwd=root,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=300,
@@ -144,6 +146,26 @@ def test_a_model_that_is_not_good_enough_is_rejected(root: Path, tmp_path: Path)
     assert states["reject model"] == "FAILURE"
     assert re.search(r"AUC 0\.\d+ is below 0\.9999", ended.out)
     assert "prediction" not in ended.report
+
+
+@pytest.mark.parametrize(
+    ("strict", "node", "failed"),
+    [
+        ("0", "SUCCESS", "extract features: check (PYTHON)"),  # as with OpenMLDB's own SDK: only the check sees it
+        ("1", "FAILURE", "extract features (OPENMLDB)"),
+    ],
+)
+def test_a_job_that_fails_ends_the_run(root: Path, tmp_path: Path, strict: str, node: str, failed: str) -> None:
+    variables = {"DSFLOW_EMBEDDED_FAIL_JOB": "INTO OUTFILE", "DSFLOW_EMBEDDED_STRICT": strict}
+    ended = run_local(root, tmp_path / "state", **variables)
+    assert (ended.code, ended.report["state"]) == (1, "FAILURE")
+    states = ended.states()
+    assert states["load talkingdata offline: check"] == "SUCCESS"
+    assert states["extract features"] == node
+    assert states["train"] == "SKIPPED"
+    assert f"{failed} failed" in ended.out
+    assert "this job was told to fail by DSFLOW_EMBEDDED_FAIL_JOB=INTO OUTFILE" in ended.out
+    assert re.search(r"job 2 .*FAILED", ended.out)
 
 
 HEADER = "ip,app,device,os,channel,click_time,is_attributed\n"

@@ -66,6 +66,27 @@ def test_requests_that_came_lately_are_compared_first(
     refused(switch(client, models[1]), 422, '"app": 777', "gives 0, not 777", "1 of 20 rows")
 
 
+def test_requests_of_other_columns_are_not_compared(
+    client: httpx.Client, apiserver: FakeApiServer, models: tuple[str, str], rows: list[dict[str, Any]]
+) -> None:
+    """After the request columns have changed, what came before is no request any more."""
+
+    def wider() -> FakeDeployment:
+        made = FakeDeployment(compute=lambda row: click_features(row) | {"hour": len(row["city"])})
+        made.input.append({"name": "city", "type": "string"})
+        return made
+
+    apiserver.stored["cities"] = [row | {"city": "x"} for row in rows[:3]]
+    apiserver.deployments |= {("demo_db", "demo_2"): wider(), ("demo_db", "demo_3"): wider()}
+    switch(client, models[0], deployment="demo")
+    assert client.post("/predict", json=[CLICK] * 9).status_code == 200
+    assert switch(client, models[1]).json()["compared"]["rows"] == 0
+    assert client.post("/predict", json=[CLICK | {"city": "yz"}] * 2).status_code == 200
+    answer = switch(client, models[0], deployment="demo_3", table="cities")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["compared"]["rows"] == 5  # two requests and three rows of the table
+
+
 def test_rows_that_change_in_the_meantime_are_asked_again(
     client: httpx.Client, apiserver: FakeApiServer, models: tuple[str, str], rows: list[dict[str, Any]]
 ) -> None:
