@@ -22,7 +22,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,7 +163,7 @@ class Gateway:
             _close(probe._gateway)
         self._check_version()
         module = _pydolphinscheduler(self.host, self.port, self._token)
-        with _quiet():
+        with _quiet:
             self._entry = module.GatewayEntryPoint(
                 address=self.host, port=self.port, auto_convert=True, auth_token=self._token
             )
@@ -196,7 +196,7 @@ class Gateway:
         from py4j.protocol import Py4JAuthenticationError, Py4JError, Py4JJavaError, Py4JNetworkError
 
         try:
-            with _quiet():
+            with _quiet:
                 return getattr(self._entry, method)(**arguments)
         except Py4JJavaError as error:
             raise _java_error(doing, error) from error
@@ -337,7 +337,7 @@ def _pydolphinscheduler(host: str, port: int, token: str) -> Any:
         before = {key: os.environ.get(key) for key in values}
         os.environ.update(values)
         try:
-            with _quiet():
+            with _quiet:
                 return importlib.import_module(name)
         except ModuleNotFoundError as error:
             raise MissingExtraError("submitting", "submit", error.name or name) from error
@@ -356,8 +356,29 @@ def _pydolphinscheduler(host: str, port: int, token: str) -> Any:
                     os.environ[key] = value
 
 
+class _Quiet:
+    """Silence for as long as any thread is inside; what is silenced belongs to all of them."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._inside = 0
+        self._silence = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if self._inside == 0:
+                self._silence.enter_context(_silenced())
+            self._inside += 1
+
+    def __exit__(self, *exc: object) -> None:
+        with self._guard:
+            self._inside -= 1
+            if self._inside == 0:
+                self._silence.close()
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silenced() -> Iterator[None]:
     """Silence both libraries' own words (:meth:`Gateway.notes` and our errors say the same), and keep the root logger.
 
     pydolphinscheduler calls ``logging.basicConfig`` by logging through the root logger: a handler that the user never
@@ -383,6 +404,9 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
         root.removeFilter(nothing)
         root.handlers[:] = handlers
+
+
+_quiet = _Quiet()
 
 
 def _java_error(doing: str, error: Any) -> RefusedError:
