@@ -191,8 +191,13 @@ def _come_back(workflow: Workflow, run: Run, profile: str | None) -> str:
 
 def go_on(workflow: Workflow, number: int, outcome: RunReport, profile: str | None) -> str:
     """What to type after a failure."""
-    recover = again(workflow, "recover", profile, "--run", str(number))
-    lines = [f"  run what failed again, and go on from there: {recover}"]
+    failed = {task.name for task in outcome.failed}
+    if any(task.exit.name in failed for task in workflow.tasks.values() if len(task.nodes) > 1):
+        # the step's own node is green, so that recovering would only look once more at what has failed
+        what, command = "run it all again; what is done already stays as it is", "rerun"
+    else:
+        what, command = "run what failed again, and go on from there", "recover"
+    lines = [f"  {what}: {again(workflow, command, profile, '--run', str(number))}"]
     if any("ModuleNotFoundError" in task.log for task in outcome.failed):
         doctor = shlex.join(["dsflow", "doctor", *(["--profile", profile] if profile else [])])
         lines.append(f"  what the worker's Python lacks, and how to get it: {doctor}")

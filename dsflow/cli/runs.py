@@ -35,6 +35,7 @@ from dsflow.cli.following import (
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target, typed
 from dsflow.errors import RunError
 from dsflow.report import FINAL_STATES, SUCCESS
+from dsflow.tasks.base import Task
 from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -77,12 +78,17 @@ def run_there(
     following.check()
     values = typed(workflow, values)
     with _connected(workflow, following.profile, following.server_timeout) as there:
-        for task in (start_at, only):
-            if task is not None and task not in {t.name for t in there.definition.tasks}:
-                names = ", ".join(t.name for t in there.definition.tasks)
-                raise RunError(f"workflow {workflow.name!r} has no task {task!r}", hint=f"it has: {names}")
-        run = there.operations.start(there.definition, values, start_at=start_at, only=only)
+        if start_at is not None:
+            start_at = _task(workflow, start_at).entry.name
+        parts = [node.name for node in _task(workflow, only).nodes] if only is not None else []
+        run = there.operations.start(there.definition, values, start_at=start_at, only=parts)
         return follow(workflow, there.definition, there.operations, run, following)
+
+
+def _task(workflow: Workflow, name: str) -> Task:
+    if name not in workflow.tasks:
+        raise RunError(f"workflow {workflow.name!r} has no task {name!r}", hint=f"it has: {', '.join(workflow.tasks)}")
+    return workflow.tasks[name]
 
 
 def status(

@@ -157,7 +157,9 @@ def run(
     from_: Annotated[
         str | None, typer.Option("--from", metavar="TASK", help="Start with this task; all that comes after it runs.")
     ] = None,
-    only: Annotated[str | None, typer.Option("--only", metavar="TASK", help="Run this one task.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="TASK", help="Run this one task, with its checks.")
+    ] = None,
     tail: Tail = False,
     timeout: Timeout = None,
     detach: Detach = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict
@@ -98,30 +98,36 @@ class Operations:
     # ---------------------------------------------------------------- starting
 
     def start(
-        self, definition: Definition, params: Mapping[str, str], *, start_at: str | None = None, only: str | None = None
+        self,
+        definition: Definition,
+        params: Mapping[str, str],
+        *,
+        start_at: str | None = None,
+        only: Sequence[str] = (),
     ) -> Run:
         """Start the workflow, or a part of it.
 
         Args:
             start_at: the task to start with; all that comes after it runs too.
-            only: the one task to run.
+            only: the tasks to run, and no others.
 
         Raises:
             RunError: the workflow on the server does not have that task, is offline, or no run appeared.
         """
         state = self.server.state(self.project, self.name)
         extra: dict[str, Any] = {}
-        task = only or start_at
-        if task is not None:
+        tasks = list(only) or ([] if start_at is None else [start_at])
+        if tasks:
             codes = {t["name"]: t["code"] for t in state.raw.get("taskDefinitionList", [])}
-            if state.code is not None and task not in codes:
-                raise RunError(
-                    f"workflow {self.name!r} on the server has no task {task!r}",
-                    hint=f"it has: {', '.join(codes) or 'none'}",
-                )
+            for task in tasks:
+                if state.code is not None and task not in codes:
+                    raise RunError(
+                        f"workflow {self.name!r} on the server has no task {task!r}",
+                        hint=f"it has: {', '.join(codes) or 'none'}",
+                    )
             extra = {
-                "startNodeList": str(codes.get(task, "")),
-                "taskDependType": "TASK_ONLY" if only is not None else "TASK_POST",
+                "startNodeList": ",".join(str(codes.get(task, "")) for task in tasks),
+                "taskDependType": "TASK_ONLY" if only else "TASK_POST",
             }
         return self._runs.start(state, self.project, self.name, params, definition, extra)
 

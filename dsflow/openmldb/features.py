@@ -209,7 +209,7 @@ class FeatureView:
                 server=server,
             )
             step >> after
-            step.between(step, after)
+            step.make_step(step, after)
         return step
 
     def rollback(self, server: str, *, timeout: float = 60) -> dict[str, Any]:

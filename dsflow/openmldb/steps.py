@@ -55,7 +55,7 @@ def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: An
         settings |= {"before": ask.outputs[output], "minutes": chosen.timeout}
         after = script(step, f"{step.name}: check", function, **settings)
         ask >> step >> after
-        step.between(ask, after)
+        step.make_step(ask, step, after)
     return step
 
 
@@ -80,7 +80,7 @@ def unless_deployed(step: OpenMLDB, check: bool | Check, database: Operand, depl
         after = Shell(f"{step.name}: done", f"echo '{deployment}'", **_shared(step))
     ask >> choose
     [step, skip] >> after
-    step.between(ask, after)
+    step.make_step(ask, choose, step, skip, after)
     return step
 
 

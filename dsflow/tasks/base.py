@@ -112,21 +112,24 @@ class Task:
     # -- edges -------------------------------------------------------------------------------------------------------
 
     @property
+    def nodes(self) -> tuple[Task, ...]:
+        """The nodes of a step of several, in order; of any other task itself alone."""
+        nodes: tuple[Task, ...] = self.__dict__.get("_nodes", (self,))
+        return nodes
+
+    @property
     def entry(self) -> Task:
         """Where edges to this task lead: itself, or the first node of a step of several nodes."""
-        entry: Task = self.__dict__.get("_entry", self)
-        return entry
+        return self.nodes[0]
 
     @property
     def exit(self) -> Task:
         """Where edges from this task begin: itself, or the last node of a step of several nodes."""
-        last: Task = self.__dict__.get("_exit", self)
-        return last
+        return self.nodes[-1]
 
-    def between(self, entry: Task, exit: Task) -> None:
-        """Make this task a step of several nodes."""
-        object.__setattr__(self, "_entry", entry)
-        object.__setattr__(self, "_exit", exit)
+    def make_step(self, *nodes: Task) -> None:
+        """Make this task a step of these nodes, itself among them, from its first to its last."""
+        object.__setattr__(self, "_nodes", nodes)
 
     def __rshift__(self, other: _Right) -> _Right:
         """``a >> b``: b runs after a; ``a >> [b, c]``: both do. Gives the right side back, so that chains work."""

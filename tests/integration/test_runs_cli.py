@@ -128,6 +128,23 @@ def test_fail_recover_and_parts(dsflow: Commands, running: Any, tmp_path: Path) 
     assert len(numbers) == 3
 
 
+STEP = """
+with Workflow("step", project="{project}") as wf:
+    first, ask, load, check, last = (Shell(name, "true") for name in ("first", "ask", "load", "check", "last"))
+    first >> ask >> load >> check >> last
+    load.make_step(ask, load, check)
+"""
+
+
+def test_a_part_that_is_a_step_of_several_nodes(dsflow: Commands, project: str, tmp_path: Path) -> None:
+    dsflow.write("step.py", STEP.format(project=project))
+    assert dsflow("submit", "step.py").code == 0
+    for option, expected in (("--only", {"ask", "load", "check"}), ("--from", {"ask", "load", "check", "last"})):
+        assert dsflow("run", "step.py", option, "load", "--report", "r.json").code == 0
+        tasks = json.loads((tmp_path / "r.json").read_text())["tasks"]
+        assert {t["name"] for t in tasks if t["state"] == "SUCCESS"} == expected
+
+
 def test_detach_pause_resume_stop_rerun(dsflow: Commands) -> None:
     detached = dsflow("run", "flow.py", "--set", "nap=2", "--detach")
     number = started(detached.out)

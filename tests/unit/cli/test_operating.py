@@ -81,6 +81,16 @@ def test_what_to_type_after_a_failure() -> None:
     assert doctor.endswith(": dsflow doctor --profile x")
 
 
+def test_a_step_whose_check_failed_is_run_again() -> None:
+    with Workflow("w", project="p") as wf:
+        load, look = Shell("load", "x"), Shell("load: check", "x")
+        load.make_step(load, look)
+    assert "dsflow rerun" in following.go_on(wf, 7, RunReport("w", FAILURE, [TaskReport(look.name, "", FAILURE)]), None)
+    assert "dsflow recover" in following.go_on(
+        wf, 7, RunReport("w", FAILURE, [TaskReport(load.name, "", FAILURE)]), None
+    )
+
+
 def test_names_of_workflows(tmp_path: Path) -> None:
     assert parse_workflow("p/a/b") == ("p", "a/b", None)
     file = tmp_path / "w.py"
