@@ -231,13 +231,13 @@ class FeatureView:
         try:
             # a service of one's own network: a proxy of the environment is not the way to it
             answer = httpx.post(f"{server.rstrip('/')}/rollback", timeout=timeout, trust_env=False)
-            about: dict[str, Any] = answer.json()
+            about = answer.json()
         except httpx.HTTPError as error:
             raise UnreachableError(f"the prediction server at {server} does not answer: {error}") from error
-        except ValueError as error:
-            raise ServerError(
-                f"{server} did not answer as a prediction server does", hint="is it its address?"
-            ) from error
+        except ValueError:
+            about = None
+        if not isinstance(about, dict):
+            raise ServerError(f"{server} did not answer as a prediction server does", hint="is it its address?")
         if answer.status_code != 200:
             raise ServerError(f"the prediction server: {about.get('error', about)}", hint=about.get("hint"))
         return about

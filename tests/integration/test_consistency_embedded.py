@@ -122,6 +122,8 @@ def test_no_false_alarm_and_nothing_is_changed(client: httpx.Client) -> None:
     assert report.missing == 0
     assert [column.name for column in report.columns] == list(live.view.output_columns)
     assert live.view.consistency(live.url, sample=10 * ROWS).rows == ROWS  # as many as there are
+    few = live.view.consistency(live.url, sample=20)  # taken from all over the table, by the hash of their time
+    assert (few.rows, few.different) == (20, 0)
     assert live.state() == before
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from dsflow import FeatureView, Table, types
+from dsflow.errors import ServerError, UnreachableError
+
 from .fakes import CLICK, FakeApiServer, FakeDeployment, click_features, update
 from .test_server import refused, serving
 
@@ -143,6 +146,25 @@ def test_there_and_back(client: httpx.Client, apiserver: FakeApiServer, models: 
     assert (back.json()["deployment"], back.json()["model"]["path"]) == ("demo", models[0])
     assert client.post("/predict", json=CLICK).json()["deployment"] == "demo"
     assert client.post("/rollback").json()["deployment"] == "demo_2"  # and forward again
+
+
+def test_a_view_goes_back(
+    client: httpx.Client, apiserver: FakeApiServer, models: tuple[str, str], rows: Any, free_tcp_port: int
+) -> None:
+    view = FeatureView("f", source=Table("t", database="d", a=types.Int), sql="SELECT a FROM t")
+    server = str(client.base_url)
+    with pytest.raises(ServerError, match="there is no earlier pair to go back to"):
+        view.rollback(server)
+    apiserver.deployments["demo_db", "demo_2"] = FakeDeployment()
+    switch(client, models[0], deployment="demo")
+    switch(client, models[1])
+    assert view.rollback(server)["deployment"] == "demo"
+    assert client.get("/health").json()["deployment"] == "demo"
+    assert view.rollback(server + "/")["deployment"] == "demo_2"
+    with pytest.raises(UnreachableError, match=r"the prediction server at .* does not answer"):
+        view.rollback(f"http://127.0.0.1:{free_tcp_port}")
+    with pytest.raises(ServerError, match="did not answer as a prediction server does"):
+        view.rollback(apiserver.url)
 
 
 def test_there_is_no_way_back_to_what_was_dropped(
