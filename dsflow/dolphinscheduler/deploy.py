@@ -308,13 +308,19 @@ class Deployer:
         """
         if deployment.errors:
             raise DeclarationError("the deployment has errors; nothing was written")
+        try:
+            self._apply(deployment, tell or (lambda item: None))
+        finally:
+            self._gateways.close()
+
+    def _apply(self, deployment: Deployment, tell: Callable[[Item], None]) -> None:
         missing = sorted({i.definition.project for i in deployment.changed} - set(self._projects))
         if missing:
             # if it can not be used, no empty project is to be left
             self._gateways.give_back(self._gateways.take())
         for project in missing:
             self._projects[project] = _Project(self._rest.create_project(project, ""))
-        self._submit_all(deployment, tell or (lambda item: None))
+        self._submit_all(deployment, tell)
         if any(i.outcome in ("failed", "skipped") for i in deployment.items):
             if deployment.to_prune:
                 deployment.notes.append("nothing was pruned, because not everything could be deployed")

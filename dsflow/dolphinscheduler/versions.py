@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import VerificationError
-from dsflow.dolphinscheduler.lock import submit_lock
+from dsflow.dolphinscheduler.lock import Lock, submit_lock
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import workflow_url
-from dsflow.errors import RunError, ServerError
+from dsflow.errors import DsflowError, RunError, ServerError
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def rollback(server: Server, project: str, name: str, to: int | None = None) -> 
     if to not in known:
         raise RunError(f"{project}/{name} has no version {to}", hint=f"it has: {', '.join(map(str, known))}")
     if to != state.version:
-        with submit_lock(rest, state.project_code, name):
-            _switch(rest, state, code, to)
+        with submit_lock(rest, state.project_code, name) as lock:
+            _switch(rest, state, code, to, lock)
     after = held(server, project, name)
     wrong = []
     if after.version != to:
@@ -84,19 +86,17 @@ def rollback(server: Server, project: str, name: str, to: int | None = None) -> 
     return Rollback(state.version, after.version, after.online, len(after.live_schedules), url)
 
 
-def _switch(rest: RestClient, state: ServerState, code: int, version: int) -> None:
+def _switch(rest: RestClient, state: ServerState, code: int, version: int, lock: Lock) -> None:
     project = state.project_code
-    if state.online:
-        rest.release(project, code, "OFFLINE")
     try:
-        rest.switch_version(project, code, version)
-    finally:
-        if state.online:
-            rest.release(project, code, "ONLINE")
-            live = {int(s["id"]) for s in rest.schedules(project, code) if s.get("releaseState") == "ONLINE"}
-            for schedule in state.live_schedules:
-                if schedule not in live:
-                    rest.release_schedule(project, schedule, online=True)
+        with _online_after_failure(rest, project, code, state.online, state.live_schedules):
+            if state.online:
+                rest.release(project, code, "OFFLINE")
+            rest.switch_version(project, code, version)
+            _set_online(rest, project, code, state.online, state.live_schedules)
+    except _LeftOfflineError as error:
+        lock.keep = True  # the next submit is to know that something was begun and not finished
+        raise error.first from error
 
 
 def delete_workflow(rest: RestClient, project: int, code: int) -> None:
@@ -109,21 +109,55 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
     online = rest.workflow(project, code)["processDefinition"]["releaseState"] == "ONLINE"
     schedules = rest.schedules(project, code)
     live = [int(s["id"]) for s in schedules if s.get("releaseState") == "ONLINE"]
-    if online:
-        rest.release(project, code, "OFFLINE")
     try:
-        for schedule in rest.schedules(project, code):
-            if schedule.get("releaseState") == "ONLINE":
-                rest.release_schedule(project, int(schedule["id"]), online=False)
-        if len(schedules) > 1:  # 3.1 lets one make several, and then fails to delete the workflow
-            for schedule in schedules[1:]:
-                rest.delete_schedule(project, int(schedule["id"]))
-        rest.delete_workflow(project, code)
-    except ServerError:
-        if online:
-            rest.release(project, code, "ONLINE")
-            kept = {int(s["id"]) for s in rest.schedules(project, code)}
-            for number in live:
-                if number in kept:
-                    rest.release_schedule(project, number, online=True)
+        with _online_after_failure(rest, project, code, online, live):
+            if online:
+                rest.release(project, code, "OFFLINE")
+            for schedule in rest.schedules(project, code):
+                if schedule.get("releaseState") == "ONLINE":
+                    rest.release_schedule(project, int(schedule["id"]), online=False)
+            if len(schedules) > 1:  # 3.1 lets one make several, and then fails to delete the workflow
+                for schedule in schedules[1:]:
+                    rest.delete_schedule(project, int(schedule["id"]))
+            rest.delete_workflow(project, code)
+    except _LeftOfflineError as error:
+        raise error.first from error
+
+
+class _LeftOfflineError(Exception):
+    """A workflow could not be set online again after ``first``, which says so."""
+
+    def __init__(self, first: BaseException) -> None:
+        super().__init__()
+        self.first = first
+
+
+@contextmanager
+def _online_after_failure(rest: RestClient, project: int, code: int, online: bool, live: list[int]) -> Iterator[None]:
+    """Whatever fails inside, or is interrupted: the workflow and its schedules are online again if they were.
+
+    Raises:
+        _LeftOfflineError: that failed too.
+    """
+    try:
+        yield
+    except BaseException as error:
+        try:
+            _set_online(rest, project, code, online, live)
+        except ServerError as second:
+            if isinstance(error, DsflowError):
+                schedule = " and its schedule" if live else ""
+                more = f"the workflow{schedule} may now be offline, and could not be set online again: {second.message}"
+                error.hint = f"{error.hint}; {more}" if error.hint else more
+            raise _LeftOfflineError(error) from second
         raise
+
+
+def _set_online(rest: RestClient, project: int, code: int, online: bool, live: list[int]) -> None:
+    if not online:
+        return
+    rest.release(project, code, "ONLINE")
+    states = {int(s["id"]): s.get("releaseState") for s in rest.schedules(project, code)}
+    for schedule in live:
+        if states.get(schedule, "ONLINE") != "ONLINE":
+            rest.release_schedule(project, schedule, online=True)

@@ -7,6 +7,7 @@ its answer end, and numbers the requests of both in one row. Any number of conne
 from __future__ import annotations
 
 import enum
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -27,14 +28,16 @@ class Cut:
     """What goes wrong.
 
     Attributes:
-        index: the number of the request, from 0.
+        index: the number of the request, from 0; with ``kind``, among the requests of that kind.
         down: nothing gets through any more from then on, as when the network or the server has gone; else the next
             connection works again.
+        kind: see :attr:`Exchange.kind`; for requests that are made side by side, in an order of their own each time.
     """
 
     index: int
     position: Position
     down: bool = False
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"request {self.index} cut {self.position.value}" + (", and down from then on" if self.down else "")
@@ -46,6 +49,11 @@ class Exchange:
 
     name: str
     body: bytes = field(default=b"", repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The name without codes and ids, which differ each time."""
+        return re.sub(r"\d+", "N", self.name)
 
     @property
     def writes(self) -> bool:
@@ -141,6 +149,12 @@ class Proxy:
             _shut(client)
             _shut(server)
 
+    def _is_its_turn(self, cut: Cut, index: int, exchange: Exchange) -> bool:
+        if not cut.kind:
+            return cut.index == index
+        before = sum(e.kind == cut.kind for e in self.exchanges[:index])
+        return exchange.kind == cut.kind and before == cut.index
+
     def _exchange(
         self, exchange: Exchange, data: bytes, server: socket.socket, client: socket.socket, answer: Callable[[], bytes]
     ) -> None:
@@ -149,7 +163,7 @@ class Proxy:
                 raise Gone
             index = len(self.exchanges)
             self.exchanges.append(exchange)
-            cut = self._cut if self._cut is not None and self._cut.index == index else None
+            cut = self._cut if self._cut is not None and self._is_its_turn(self._cut, index, exchange) else None
             if cut is not None:
                 self.happened = True
                 self._down = cut.down
