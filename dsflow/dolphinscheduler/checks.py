@@ -30,7 +30,7 @@ def check_before_writing(
         ServerError: the user has no tenant, or another one than the profile names.
     """
     groups = rest.soon(rest.worker_groups)
-    schedule = rest.soon(_check_schedule, rest, definition, project) if project else None
+    schedule = rest.soon(_check_schedule, rest, definition, project)
     series = rest.soon(rest.series)
     check_tenant(rest, profile, plan)
     _check_description(definition)
@@ -39,8 +39,7 @@ def check_before_writing(
     if definition.warning_group:
         names.code(kinds.ALERT_GROUP, definition.warning_group, inside=f"workflow {definition.name!r}")
     _check_sub_workflows(rest, definition, project)
-    if schedule is not None:
-        schedule.result()
+    schedule.result()
 
 
 def check_tenant(rest: RestClient, profile: Profile, plan: Plan | None = None) -> None:
@@ -150,13 +149,20 @@ def _check_schedule(rest: RestClient, definition: Definition, project: int) -> N
     if times[0] >= times[1]:
         raise DeclarationError(f"the schedule ends ({schedule.end_time}) before it starts ({schedule.start_time})")
     try:
-        rest.preview_schedule(project, codec.schedule_json(schedule))
+        due = rest.preview_schedule(project, codec.schedule_json(schedule))
     except RefusedError as error:
         raise DeclarationError(
             f"the server does not take the schedule's crontab {schedule.crontab!r} "
             f"(time zone {schedule.timezone_id!r}): {error.reason}",
             hint="Quartz, seven fields, such as '0 0 2 * * ? *' for 02:00 each day",
         ) from error
+    if not due and schedule.online and definition.release_state == "ONLINE":
+        # the server takes it and then refuses to set it online: what was live before would be lost
+        raise DeclarationError(
+            f"the schedule {schedule.crontab!r} is never due again between {schedule.start_time} and "
+            f"{schedule.end_time} (time zone {schedule.timezone_id!r}), and the server sets none online that is not",
+            hint="give it other times or a later end, or declare it with online=False",
+        )
 
 
 def _known(name: str, known: Iterable[str]) -> str:

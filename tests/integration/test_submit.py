@@ -337,7 +337,32 @@ def test_a_wrong_schedule_is_refused_before_anything_is_written(server: Server, 
         server.submit(chain(project, "a", schedule=replace(SCHEDULE, crontab="every day")))
     with pytest.raises(DeclarationError, match="before it starts"):
         server.submit(chain(project, "a", schedule=replace(SCHEDULE, end_time="2020-01-01 00:00:00")))
+    with pytest.raises(DeclarationError, match="crontab"):
+        server.submit(chain(f"{project}-new", "a", schedule=replace(SCHEDULE, crontab="every day")))
     assert server.state(project, "chain").code is None
+    assert server.rest.project_code(f"{project}-new") is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"crontab": "0 0 3 * * ? 2020"},
+        {"crontab": "0 0 3 30 2 ? *"},
+        {"start_time": "2020-01-01 00:00:00", "end_time": "2021-01-01 00:00:00"},
+    ],
+)
+def test_a_schedule_that_is_never_due_again_is_refused_and_the_live_one_stays(
+    server: Server, project: str, fields: dict[str, str]
+) -> None:
+    """The server would take it, and then refuse to set it online."""
+    declared = chain(project, "a", schedule=SCHEDULE)
+    server.submit(declared)
+    before = server.state(project, "chain")
+    never = replace(SCHEDULE, **fields)
+    with pytest.raises(DeclarationError, match="never due again"):
+        server.submit(replace(declared, description="changed", schedule=never))
+    assert server.state(project, "chain") == before
+    assert server.submit(replace(declared, schedule=replace(never, online=False))).written
 
 
 def test_a_failed_update_leaves_the_workflow_online(server: Server, project: str) -> None:
