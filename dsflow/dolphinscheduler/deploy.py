@@ -185,9 +185,10 @@ class Deployer:
         keys = {i.key: i for i in deployment.items}
         for item in deployment.items:
             item.needs = frozenset(n for n in references(item.definition) if n in keys and n != item.key)
-            if item.cut_short and item.state.lock is not None:
-                who = holder(item.state.lock)
-                deployment.notes.append(f"{'/'.join(item.key)}: an earlier submit ({who}) was cut short")
+            if item.state.lock is not None:
+                who, name = holder(item.state.lock), "/".join(item.key)
+                what = "an earlier submit ({}) was cut short" if item.cut_short else "another submit is under way ({})"
+                deployment.notes.append(f"{name}: {what.format(who)}")
             if item.plan.is_empty:
                 item.outcome = "unchanged"
                 continue

@@ -12,6 +12,7 @@ import pytest
 
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
+from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.register import PREFIX
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.submit import Submitter
@@ -343,3 +344,19 @@ def test_exit_codes_tell_a_server_that_is_away_from_a_refusal(
             assert (done.code, words in done.all, "Traceback" in done.all) == (code, True, False), (variables, done)
             assert names(server, project) == set(), variables
     assert server.rest.project_code(f"{project}-new") is None
+
+
+def test_a_submit_that_is_under_way_elsewhere_is_noted(dsflow: Commands, server: Server, project: str) -> None:
+    simple(dsflow, project, "one")
+    assert dsflow("deploy", "pipelines").code == 0
+    code = server.rest.project_code(project)
+    assert code is not None
+    elsewhere = (
+        "Held for seconds while dsflow submits the workflow, by runner-7, process 12 (0123456789ab/abcdef012345)."
+    )
+    lock = server.rest.create_empty_workflow(code, lock_name("one"), elsewhere)
+    noted = dsflow("deploy", "pipelines")
+    assert (noted.code, "one: another submit is under way (runner-7, process 12)" in noted.out) == (0, True), noted
+    assert lock_name("one") in names(server, project)  # it is not ours to remove
+    server.rest.delete_workflow(code, lock)
+    assert dsflow("deploy", "pipelines").out.strip() == "1 unchanged"

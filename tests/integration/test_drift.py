@@ -107,6 +107,11 @@ def test_both_sides_changed_it(server: Server, project: str) -> None:
     assert {"timeout: 20 -> 10", "task 'new' removed", "task 'a': rawScript: 'echo by hand' -> 'echo a'"} <= texts(plan)
     server.submit(ours, overwrite=True)
     assert server.plan(ours).is_empty
+    # and once more, after a version of the page's in between
+    saved_on_the_web_page(server, project, lambda p, t: by_name(t, "b").update(rawScript="again by hand"))
+    after = since(server.plan(ours))
+    assert (after.version, texts(after.own)) == (3, set())
+    assert texts(after.theirs) == {"task 'b': rawScript: 'echo bb' -> 'again by hand'"}
 
 
 def test_a_second_save_and_only_theirs(server: Server, project: str) -> None:
