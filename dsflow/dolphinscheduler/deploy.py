@@ -16,7 +16,8 @@ from dsflow.definition import Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.gateway import Gateways
-from dsflow.dolphinscheduler.lock import holder, is_dead, lock_name
+from dsflow.dolphinscheduler.lock import is_dead, lock_name
+from dsflow.dolphinscheduler.lock import note as lock_note
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.register import PREFIX, Entry, entries_of, register_definition, register_name
@@ -186,9 +187,7 @@ class Deployer:
         for item in deployment.items:
             item.needs = frozenset(n for n in references(item.definition) if n in keys and n != item.key)
             if item.state.lock is not None:
-                who, name = holder(item.state.lock), "/".join(item.key)
-                what = "an earlier submit ({}) was cut short" if item.cut_short else "another submit is under way ({})"
-                deployment.notes.append(f"{name}: {what.format(who)}")
+                deployment.notes.append(f"{'/'.join(item.key)}: {lock_note(item.state.lock)}")
             if item.plan.is_empty:
                 item.outcome = "unchanged"
                 continue

@@ -86,6 +86,13 @@ def holder(row: JsonDict) -> str:
     return f"{found[1]}, process {found[2]}" if found else "somebody"
 
 
+def note(row: JsonDict) -> str:
+    """What a user should know who finds a lock."""
+    if is_dead(row):
+        return f"an earlier submit of this workflow ({holder(row)}) was cut short: submitting finishes it"
+    return f"another submit of this workflow is under way ({holder(row)})"
+
+
 def is_dead(row: JsonDict) -> bool:
     """Whether the holder of a lock is known not to be at work any more."""
     found = _HOLDER.search(row.get("description") or "")

@@ -22,7 +22,8 @@ from dsflow.dolphinscheduler.checks import check_before_writing
 from dsflow.dolphinscheduler.errors import DriftError, VerificationError
 from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
-from dsflow.dolphinscheduler.lock import GRACE, Lock, holder, is_dead, lock_name, submit_lock
+from dsflow.dolphinscheduler.lock import GRACE, Lock, is_dead, lock_name, submit_lock
+from dsflow.dolphinscheduler.lock import note as lock_note
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.payload import held_codes, workflow_call
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
@@ -138,7 +139,10 @@ class Submitter:
             place: from :meth:`look_ahead`.
             names: learns what is asked for.
         """
-        return self._planned(definition, place, names).plan
+        checked = self._planned(definition, place, names)
+        if checked.state.lock is None:
+            return checked.plan
+        return replace(checked.plan, notes=(*checked.plan.notes, lock_note(checked.state.lock)))
 
     def _planned(self, definition: Definition, place: Future[Place] | None, names: Names | None) -> Checked:
         rest, names = self._rest, names or server_names(self._rest)
@@ -208,7 +212,7 @@ class Submitter:
         if plan.is_empty and not (state.lock and is_dead(state.lock)):
             notes = plan.notes
             if state.lock is not None:
-                notes += (f"another submit of this workflow is under way ({holder(state.lock)})",)
+                notes += (lock_note(state.lock),)
             return self._result(definition, state, plan, written=False, notes=notes)
         with self._gateways.lease(self._rest.soon) as lease:
             if _needs_gateway(plan):

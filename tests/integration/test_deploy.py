@@ -356,7 +356,10 @@ def test_a_submit_that_is_under_way_elsewhere_is_noted(dsflow: Commands, server:
     )
     lock = server.rest.create_empty_workflow(code, lock_name("one"), elsewhere)
     noted = dsflow("deploy", "pipelines")
-    assert (noted.code, "one: another submit is under way (runner-7, process 12)" in noted.out) == (0, True), noted
+    assert (noted.code, "one: another submit of this workflow is under way (runner-7, process 12)" in noted.out) == (
+        0,
+        True,
+    ), noted
     assert lock_name("one") in names(server, project)  # it is not ours to remove
     server.rest.delete_workflow(code, lock)
     assert dsflow("deploy", "pipelines").out.strip() == "1 unchanged"

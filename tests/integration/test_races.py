@@ -145,7 +145,9 @@ def test_a_submit_that_is_killed(
     assert killed[0].returncode == -signal.SIGKILL
 
     monkeypatch.setattr("dsflow.dolphinscheduler.submit.GRACE", 0.5)
-    result = server.submit(load_workflow(str(blue)).definition())
+    wanted = load_workflow(str(blue)).definition()
+    assert any(INTERRUPTED in note for note in server.plan(wanted).notes)
+    result = server.submit(wanted)
     assert any(INTERRUPTED in note and f"process {killed[0].pid}" in note for note in result.notes)
     assert texts_of(server, project)[0] == {"blue"}
     tally.append(f"killed at {at.split('|')[0]}, DolphinScheduler {running.version}")

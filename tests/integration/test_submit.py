@@ -512,5 +512,6 @@ def test_a_lock_that_was_left_behind_is_taken_over(
     assert code is not None
     server.rest.create_empty_workflow(code, lock_name("chain"), "")
     monkeypatch.setattr("dsflow.dolphinscheduler.lock.PATIENCE", 1.0)
+    assert server.plan(chain(project, "a")).notes == ("another submit of this workflow is under way (somebody)",)
     assert server.submit(chain(project, "a")).written
     assert [w["name"] for w in server.rest.workflows(code)] == ["chain"]
