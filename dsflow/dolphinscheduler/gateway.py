@@ -421,7 +421,7 @@ def _java_error(doing: str, error: Any) -> RefusedError:
 
 def _drop_sockets(error: BaseException | None) -> None:
     """py4j never closes the socket of a connection that it could not set up; the frames that know it let go of it."""
-    with _quiet():
+    with _quiet:
         while error is not None:
             traceback.clear_frames(error.__traceback__)
             error = error.__cause__ or error.__context__ or getattr(error, "cause", None)
