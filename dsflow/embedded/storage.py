@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dsflow.embedded.catalog import CatalogState, CatalogStore, Index, Table
 from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, register_udfs
 from dsflow.embedded.failures import StorageError
+from dsflow.embedded.times import check_staged_times, check_times
 from dsflow.embedded.ttl import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -206,7 +207,13 @@ class Transaction:
         self.connection.execute(f"DELETE FROM {relation(table, kind)}")
 
     def insert(self, table: Table, kind: Kind, rows: Sequence[Sequence[Any]]) -> None:
-        """Append rows of stored values, in the order of the table's columns."""
+        """Append rows of stored values, in the order of the table's columns.
+
+        Raises:
+            SqlError: OpenMLDB's online storage takes no such row.
+        """
+        if kind == "online":
+            check_times(table, rows)
         target = relation(table, kind)
         first = self._reserve(target, len(rows))
         marks = ", ".join("?" for _ in range(len(table.columns) + 1))
@@ -221,7 +228,12 @@ class Transaction:
 
         Args:
             if_absent: leave out a row that equals, column by column, one that is stored or came before it.
+
+        Raises:
+            SqlError: OpenMLDB's online storage takes no such row.
         """
+        if kind == "online":
+            check_staged_times(self.connection, table, staged)
         target = relation(table, kind)
         first = self._reserve(target, count)
         names = ", ".join(quote(column.name) for column in table.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from .reference import aggregates as agg
 from .reference import scalars
 from .reference.scalars import Expression
-from .reference.windows import Frame, LastJoin, Row, Window, last_joined, offline, online
+from .reference.windows import Frame, LastJoin, Row, Window, last_joined, of_stored, offline, online
 
 MAIN = {
     "id": "int", "k": "string", "g": "int", "ts": "timestamp", "sq": "bigint", "b": "bool", "h": "smallint", "i": "int",
     "l": "bigint", "f": "float", "d": "double", "s": "string", "dt": "date", "tm": "timestamp",
 }  # fmt: skip
-RIGHT = {"rid": "int", "rk": "string", "rg": "int", "rts": "timestamp", "rv": "int", "rd": "double", "rs": "string"}
+RIGHT = {
+    "rid": "int", "rk": "string", "rg": "int", "rts": "timestamp", "rb": "bool", "rh": "smallint", "rv": "int",
+    "rl": "bigint", "rf": "float", "rd": "double", "rs": "string", "rdt": "date",
+}  # fmt: skip
 UNIONS = ("u", "v")
 
 _FLOATS = [-2.5, 0.0, 0.5, 1.0, 1.5, 3.25, 100.0, 1e6]
@@ -30,7 +33,7 @@ _POOLS: dict[str, list[Any]] = {
     "bigint": [-(2**63), 2**63 - 1, -1, 0, 1, 2, 5, 10**12],
     "float": _FLOATS,
     "double": _FLOATS,
-    "string": ["", "a", "b", "Ab", "hello", "x:1,y:2", "NULL"],
+    "string": ["", "a", "b", "Ab", "hello", "x:1,y:2", "NULL", "12", " -3", "70000", "1.5", "no", "2020-05-22"],
     "date": [dt.date(1999, 12, 31), dt.date(2020, 2, 29), dt.date(2021, 1, 3), dt.date(2021, 12, 27)],
     "timestamp": [0, 1, 1_590_115_420_000, 1_609_430_400_123, 1_582_992_000_000],
 }
@@ -47,6 +50,30 @@ class Cell:
     value: Callable[[Row, Frame | None], Any]
 
 
+@dataclass(frozen=True)
+class Right:
+    """What stands on the right of LAST JOIN: the table ``r``, or a query of it with a window."""
+
+    sql: str = "r"
+    columns: Mapping[str, str] = field(default_factory=lambda: RIGHT)
+    window: Window | None = None
+    value: Callable[[Frame], Any] | None = None
+
+    def offline(self, rows: Sequence[Row]) -> list[Row]:
+        if self.window is None:
+            return list(rows)
+        return [self._with(rows[place], frame) for place, frame in offline(self.window, rows, {})]
+
+    def online(self, rows: Sequence[Row]) -> list[Row]:
+        if self.window is None:
+            return list(rows)
+        return [self._with(row, frame) for row, frame in zip(rows, of_stored(self.window, rows), strict=True)]
+
+    def _with(self, row: Row, frame: Frame) -> Row:
+        assert self.value is not None
+        return {**row, "ra": self.value(frame)}
+
+
 @dataclass(frozen=True, repr=False)
 class Example:
     """Tables and a query over them."""
@@ -58,6 +85,7 @@ class Example:
     join: LastJoin | None
     join_sql: str
     where: Expression | None
+    right: Right
 
     @property
     def sql(self) -> str:
@@ -93,7 +121,7 @@ class Example:
             if window.order
             for name in ("t", *window.unions)
             for row in self.tables[name]
-        )
+        ) or (self.right.window is not None and any((row["rts"] or 0) < 0 for row in self.tables["r"]))
 
     @property
     def in_order(self) -> bool:
@@ -104,11 +132,12 @@ class Example:
                 if times != sorted(times):
                     return False
         keys = [left for left, _ in self.join.keys] if self.join else []
-        return not any(row[key] is None for row in self.tables["t"] for key in keys)
+        return self.right.window is None and not any(row[key] is None for row in self.tables["t"] for key in keys)
 
     def offline(self) -> list[tuple[Any, ...]]:
         """What batch mode gives, in the order of the rows."""
-        rows = [self._joined(row, null_keys=False) for row in self.tables["t"]]
+        right = self.right.offline(self.tables["r"])
+        rows = [self._joined(row, right, null_keys=False) for row in self.tables["t"]]
         if self.where:
             rows = [row for row in rows if self.where.value(row)]
         frames: dict[str | None, dict[int, Frame]] = {
@@ -118,35 +147,38 @@ class Example:
         frames[None] = {}
         return [tuple(c.value(rows[n], frames[c.window].get(n)) for c in self.cells) for n in present]
 
-    def online(self) -> list[tuple[Any, ...]]:
-        """What each row of the table gives as a request, stored afterwards."""
-        rows = [self._joined(row, null_keys=True) for row in self.tables["t"]]
+    def online(self, left: Callable[[list[Row]], Sequence[Row]] = list) -> list[tuple[Any, ...]]:
+        """What each row of the table gives as a request, stored afterwards; ``left`` drops what a TTL removes."""
+        right = self.right.online(self.tables["r"])
+        rows = [self._joined(row, right, null_keys=True) for row in self.tables["t"]]
         answers = []
         for n, row in enumerate(rows):
             frames: dict[str | None, Frame] = {
-                name: online(window, row, rows[:n], self.tables) for name, window in self.used.items()
+                name: online(window, row, left(rows[:n]), self.tables) for name, window in self.used.items()
             }
             answers.append(tuple(cell.value(row, frames.get(cell.window)) for cell in self.cells))
         return answers
 
-    def _joined(self, row: dict[str, Any], *, null_keys: bool) -> dict[str, Any]:
+    def _joined(self, row: Row, right: Sequence[Row], *, null_keys: bool) -> Row:
         if self.join is None:
             return row
-        found = last_joined(self.join, row, self.tables["r"], null_keys=null_keys)
-        return {**row, **(found if found is not None else dict.fromkeys(RIGHT))}
+        found = last_joined(self.join, row, right, null_keys=null_keys)
+        return {**row, **(found if found is not None else dict.fromkeys(self.right.columns))}
 
 
 # ---- data
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
-    """Rows with ties in time, NULLs, times before 1970 now and then, and NaN or infinity in some of the tables."""
+def tables(draw: st.DrawFn, storable: bool) -> dict[str, list[dict[str, Any]]]:
+    """Rows with ties in time and NULLs; if not ``storable`` also what OpenMLDB takes offline only (times that are NULL
+    or before 1970) and what no literal says (NaN, infinity)."""
     base = draw(st.sampled_from([0, 0, 1_600_000_000_000]))
     step = draw(st.sampled_from([1, 500, 1000]))
     lowest = draw(st.sampled_from([0, 0, 0, -2])) if base == 0 else 0
     nulls = draw(st.sampled_from([0, 0.1, 0.3]))
-    special = draw(st.sampled_from([False, False, False, True]))
+    special = not storable and draw(st.sampled_from([False, False, False, True]))
+    lowest = 0 if storable else lowest
 
     def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         if not nulls:
@@ -161,10 +193,10 @@ def tables(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
     columns = {name: pool(type_) for name, type_ in MAIN.items()}
     columns["k"] = maybe(st.sampled_from(["a", "b", ""]))
     columns["g"] = maybe(st.sampled_from([0, 1]))
-    columns["ts"] = maybe(time) if draw(st.booleans()) else time
+    columns["ts"] = maybe(time) if not storable and draw(st.booleans()) else time
     columns["sq"] = st.integers(lowest, 7)
     right = {name: pool(type_) for name, type_ in RIGHT.items()}
-    right |= {"rk": columns["k"], "rg": columns["g"], "rts": maybe(time)}
+    right |= {"rk": columns["k"], "rg": columns["g"], "rts": time if storable else maybe(time)}
 
     def rows(of: dict[str, st.SearchStrategy[Any]], first: str, start: int, most: int) -> list[dict[str, Any]]:
         found = draw(st.lists(st.tuples(*of.values()), max_size=most))
@@ -193,11 +225,11 @@ class Columns:
     by_type: Mapping[str, list[Expression]]
 
     @classmethod
-    def of(cls, joined: bool) -> Columns:
+    def of(cls, tables: Mapping[str, Mapping[str, str]]) -> Columns:
         found: dict[str, list[Expression]] = {}
-        for table, columns in (("t", MAIN), *([("r", RIGHT)] if joined else [])):
+        for table, columns in tables.items():
             for name, type_ in columns.items():
-                sql = f"{table}.{name}" if joined else name
+                sql = f"{table}.{name}" if len(tables) > 1 else name
                 found.setdefault(type_, []).append(Expression(sql, type_, _column(name)))
         return cls(found)
 
@@ -215,7 +247,8 @@ def _literal(sql: str, type_: str, value: Any) -> Expression:
 
 INTEGER_LITERALS = [_literal(str(n), "int", n) for n in (0, 1, 2, 7)] + [_literal("3L", "bigint", 3)]
 TEXT_LITERALS = [_literal(f"'{text}'", "string", text) for text in ("a", "b", "", "hello")]
-NUMBERS = ("smallint", "int", "bigint", "float", "double")
+NUMBERS = scalars.NUMBERS
+WHOLE = st.sampled_from(["ceil", "floor"])
 ALL = ("bool", *NUMBERS, "string", "date", "timestamp")
 
 
@@ -263,7 +296,8 @@ def condition(draw: st.DrawFn, columns: Columns, depth: int = 1) -> Expression:
         return scalars.is_null(draw(columns.any(*ALL)))
     if kind == 3:
         number = draw(columns.any("float", "double"))
-        return scalars.comparison(sign, number, _literal("1.5", "double", 1.5))
+        other = draw(columns.any(*NUMBERS) | st.just(_literal("1.5", "double", 1.5)))
+        return scalars.comparison(sign, number, other)
     if kind == 5:
         word = draw(st.sampled_from(["AND", "OR"]))
         return scalars.logical(word, draw(condition(columns, 0)), draw(condition(columns, 0)))
@@ -279,15 +313,26 @@ def condition(draw: st.DrawFn, columns: Columns, depth: int = 1) -> Expression:
 
 @st.composite
 def scalar(draw: st.DrawFn, columns: Columns) -> Expression:
-    kind = draw(st.integers(0, 5))
+    kind = draw(st.integers(0, 8))
     if kind == 0:
         return draw(columns.any(*ALL))
+    if kind == 5:
+        column = draw(columns.any(*ALL))
+        return scalars.cast(column, draw(st.sampled_from(scalars.CASTS[column.type])))
+    if kind == 6:
+        number = draw(columns.any(*NUMBERS))
+        return scalars.absolute(number) if draw(st.booleans()) else scalars.whole(draw(WHOLE), number)
+    if kind == 7:
+        if draw(st.booleans()):
+            return scalars.last_day(draw(columns.any("date", "timestamp")))
+        return scalars.add_months(draw(columns.any("date")), draw(st.integers(-14, 14)))
     if kind == 1:
         return draw(texts(columns))
     if kind == 2:
         return draw(condition(columns))
     if kind == 3:
-        return scalars.arithmetic("/", draw(integer(columns, 0)), draw(integer(columns, 0)))
+        sign = draw(st.sampled_from(["+", "-", "*", "/", "%"]))
+        return scalars.arithmetic(sign, draw(columns.any(*NUMBERS)), draw(columns.any(*NUMBERS) | integer(columns, 0)))
     if kind == 4:
         column = draw(columns.any(*ALL))
         other = draw(columns.any(column.type))
@@ -424,6 +469,13 @@ def _positioned(draw: st.DrawFn, columns: Columns) -> Call:
     return f"{draw(st.sampled_from(['lag', 'at']))}({value.sql}, {offset})", value.type, back
 
 
+def _alone(sql: str, compute: Callable[[Frame], Any]) -> Callable[[Frame], Any]:
+    """The value of a call that is a whole column: then ``lag`` looks back past the frame."""
+    if not sql.startswith(("lag(", "at(")):
+        return compute
+    return lambda frame: compute(Frame(frame.history, frame.history))
+
+
 @st.composite
 def window_cell(draw: st.DrawFn, columns: Columns, name: str) -> Cell:
     """An aggregate over a window, alone or inside an expression."""
@@ -443,13 +495,7 @@ def window_cell(draw: st.DrawFn, columns: Columns, name: str) -> Cell:
             return other.value(row) if found is None else found
 
         return Cell(f"ifnull({over}, {other.sql})", type_, name, chosen)
-    if sql.startswith(("lag(", "at(")):
-        # alone, these look back past the frame
-        def history(row: Row, frame: Frame | None) -> Any:
-            assert frame is not None
-            return compute(Frame(frame.history, frame.history))
-
-        return Cell(over, type_, name, history)
+    compute = _alone(sql, compute)
 
     def value(row: Row, frame: Frame | None) -> Any:
         assert frame is not None
@@ -462,11 +508,11 @@ def window_cell(draw: st.DrawFn, columns: Columns, name: str) -> Cell:
 
 
 @st.composite
-def windows(draw: st.DrawFn, scale: int, joined: bool) -> tuple[Window, str]:
+def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool) -> tuple[Window, str]:
     """A window and the SQL between its parentheses."""
     prefix = "t." if joined else ""
-    partition = draw(st.sampled_from([("k",), ("g",), ("k", "g")]))
-    order = draw(st.sampled_from(["ts", "ts", "ts", "sq"]))
+    partition = draw(st.sampled_from([("k",)] if one_index else [("k",), ("g",), ("k", "g")]))
+    order = draw(st.sampled_from(["ts"] if one_index else ["ts", "ts", "ts", "sq"]))
     unit = 1 if order == "sq" else scale
     counts_rows = draw(st.booleans())
     word = draw(st.sampled_from(["plain", "plain", "exclude row", "exclude time"]))
@@ -479,7 +525,7 @@ def windows(draw: st.DrawFn, scale: int, joined: bool) -> tuple[Window, str]:
         start, start_number, start_open = None, None, 0
     maxsize = 0 if counts_rows else draw(st.sampled_from([0, 0, 0, 1, 2, 4]))
     unions: tuple[str, ...] = ()
-    if not joined:
+    if not (joined or one_index):
         unions = draw(st.sampled_from([(), (), ("u",), ("u", "v")]))
     instance = bool(unions) and draw(st.booleans())
 
@@ -515,8 +561,23 @@ def windows(draw: st.DrawFn, scale: int, joined: bool) -> tuple[Window, str]:
 
 
 @st.composite
-def last_joins(draw: st.DrawFn) -> tuple[LastJoin, str]:
-    keys = draw(st.sampled_from([(("k", "rk"),), (("g", "rg"),), (("k", "rk"), ("g", "rg"))]))
+def rights(draw: st.DrawFn, scale: int) -> Right:
+    """The table, or a query of it with a window; rows with a time before 1970 are dropped there, so it has none."""
+    if not draw(st.booleans()):
+        return Right()
+    window, sql = draw(windows(scale, False, True))
+    window = replace(window, partition=("rk",), order="rts")
+    sql = sql.replace("PARTITION BY k ORDER BY ts", "PARTITION BY rk ORDER BY rts")
+    call_sql, type_, compute = draw(call(Columns.of({"r": RIGHT})))
+    query = f"(SELECT *, {call_sql} OVER wr AS ra FROM r WINDOW wr AS ({sql})) AS r"
+    return Right(query, {**RIGHT, "ra": type_}, window, _alone(call_sql, compute))
+
+
+@st.composite
+def last_joins(draw: st.DrawFn, right: Right) -> tuple[LastJoin, str]:
+    choices = [(("k", "rk"),), (("g", "rg"),), (("k", "rk"), ("g", "rg"))]
+    # online, a query with a window is looked up by what the window is partitioned by
+    keys = draw(st.sampled_from(choices if right.window is None else choices[:1]))
     order = draw(st.sampled_from([None, "rts", "rts"]))
     more = draw(st.sampled_from([None, None, "before", "value"]))
     conditions: dict[str | None, tuple[str, Callable[[Row, Row], bool | None]]] = {
@@ -527,7 +588,7 @@ def last_joins(draw: st.DrawFn) -> tuple[LastJoin, str]:
     sql, test = conditions[more]
     on = " AND ".join(f"t.{a} = r.{b}" for a, b in keys) + sql
     ordered = f" ORDER BY r.{order}" if order else ""
-    return LastJoin(keys, order, test), f" LAST JOIN r{ordered} ON {on}"
+    return LastJoin(keys, order, test), f" LAST JOIN {right.sql}{ordered} ON {on}"
 
 
 def _ordered(a: int | None, b: int | None) -> bool | None:
@@ -538,16 +599,22 @@ def _ordered(a: int | None, b: int | None) -> bool | None:
 
 
 @st.composite
-def examples(draw: st.DrawFn) -> Example:
-    """Tables, and a query with windows or a join or both, perhaps with WHERE."""
-    found = draw(tables())
+def examples(draw: st.DrawFn, *, storable: bool = False, one_index: bool = False) -> Example:
+    """Tables, and a query with windows or a join or both, perhaps with WHERE.
+
+    Args:
+        storable: the rows can be stored online, and the query be deployed.
+        one_index: all windows are by ``k`` and ``ts``, over one table.
+    """
+    found = draw(tables(storable))
     step = found.pop("_")[0]["step"]
-    joined = draw(st.sampled_from([False, False, True]))
-    join, join_sql = draw(last_joins()) if joined else (None, "")
-    columns = Columns.of(joined)
+    joined = not one_index and draw(st.sampled_from([False, False, True]))
     # a bound is written as a number of milliseconds or with a unit
     scale = 1000 if step > 1 else 1
-    pairs = {f"w{n}": draw(windows(scale, joined)) for n in range(draw(st.integers(0 if joined else 1, 3)))}
+    right = draw(rights(scale)) if joined else Right()
+    join, join_sql = draw(last_joins(right)) if joined else (None, "")
+    columns = Columns.of({"t": MAIN, "r": right.columns} if joined else {"t": MAIN})
+    pairs = {f"w{n}": draw(windows(scale, joined, one_index)) for n in range(draw(st.integers(0 if joined else 1, 3)))}
     cells = [_identity("t.id" if joined else "id")]
     for _ in range(draw(st.integers(1, 4))):
         if pairs and draw(st.sampled_from([True, True, True, True, False])):
@@ -555,7 +622,7 @@ def examples(draw: st.DrawFn) -> Example:
         else:
             expression = draw(scalar(columns))
             cells.append(Cell(expression.sql, expression.type, None, _of_row(expression)))
-    where = draw(condition(columns)) if draw(st.sampled_from([False] * 9 + [True])) else None
+    where = draw(condition(columns)) if not storable and draw(st.sampled_from([False] * 9 + [True])) else None
     return Example(
         found,
         cells,
@@ -564,6 +631,7 @@ def examples(draw: st.DrawFn) -> Example:
         join,
         join_sql,
         where,
+        right,
     )
 
 
@@ -574,3 +642,14 @@ def _identity(sql: str) -> Cell:
 
 def _of_row(expression: Expression) -> Callable[[Row, Frame | None], Any]:
     return lambda row, frame: expression.value(row)
+
+
+@st.composite
+def projections(draw: st.DrawFn) -> Example:
+    """Tables, and a query of nothing but expressions over single rows."""
+    found = draw(tables(False))
+    found.pop("_")
+    columns = Columns.of({"t": MAIN})
+    expressions = draw(st.lists(scalar(columns), min_size=6, max_size=12))
+    cells = [_identity("id"), *(Cell(e.sql, e.type, None, _of_row(e)) for e in expressions)]
+    return Example(found, cells, {}, {}, None, "", None, Right())

@@ -1,14 +1,9 @@
-"""Random feature queries over random rows: the embedded engine offline, online, and a plain reading of the rules agree.
-
-The number of examples is that of the profile in the variable ``DSFLOW_FUZZ`` (``ci``, the default, or ``long``) or the
-number that it names. ``ci`` takes the same examples each time.
-"""
+"""Random feature queries over random rows: the compiler offline and online, and a plain reading of the rules, agree."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +13,7 @@ pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
 import duckdb
-from hypothesis import HealthCheck, event, given, note, settings
+from hypothesis import event, given, note
 
 from dsflow.embedded.compiler import (
     ROW_COLUMN,
@@ -32,20 +27,10 @@ from dsflow.embedded.compiler import (
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb.types import ColumnType
 
-from .queries import MAIN, RIGHT, UNIONS, Example, examples
+from .profile import fuzz
+from .queries import MAIN, RIGHT, UNIONS, Example, examples, projections
 
-PROFILES = {"ci": 150, "long": 5000}
-CHOICE = os.environ.get("DSFLOW_FUZZ", "ci")
-COUNT = PROFILES[CHOICE] if CHOICE in PROFILES else int(CHOICE)
 COLUMNS = {"t": MAIN, "r": RIGHT, **dict.fromkeys(UNIONS, MAIN)}
-
-fuzz = settings(
-    max_examples=COUNT,
-    derandomize=CHOICE == "ci",
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 class Tables:
@@ -129,7 +114,7 @@ def agree(what: str, wanted: list[tuple[Any, ...]], given: list[tuple[Any, ...]]
             )
 
 
-@fuzz
+@fuzz()
 @given(examples())
 def test_offline_online_and_the_rules_agree(tables: Tables, example: Example) -> None:
     note(example.sql)
@@ -154,3 +139,11 @@ def test_offline_online_and_the_rules_agree(tables: Tables, example: Example) ->
     if example.in_order:
         event("offline and online must be the same")
         agree("offline and online", given, answers, example)
+
+
+@fuzz(0.25)
+@given(projections())
+def test_expressions_agree(tables: Tables, example: Example) -> None:
+    note(example.sql)
+    agree("offline", example.offline(), tables.batch(example), example)
+    agree("online", example.online(), tables.request(example), example)

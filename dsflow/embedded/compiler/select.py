@@ -232,6 +232,7 @@ class SelectCompiler:
         if (windows and self.context.online) or any(not w.native for w in windows):
             prefix, relation = self._numbered(relation, where)
             where = ""
+            items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now
         aggregates = BatchWindows(relation, named, self.context.names, self.source, online=self.context.online)
         spark = not windows and all(is_simple(item.node) for item in items)
         expressions = Expressions(

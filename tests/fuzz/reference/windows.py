@@ -77,6 +77,24 @@ def online(window: Window, request: Row, stored: Sequence[Row], unions: Mapping[
     return _frame(window, current, [*before, current])
 
 
+def of_stored(window: Window, rows: Sequence[Row]) -> list[Frame]:
+    """The frame of each stored row as the online engine makes it for a subquery of LAST JOIN.
+
+    The row itself is not known there: all rows up to its time are in the frame, and the newest of them is the one that
+    EXCLUDE CURRENT_ROW drops.
+    """
+    frames = []
+    for row in rows:
+        now = time_of(window, row)
+        before = [p for p in _placed(window, rows, {}) if time_of(window, p.row) <= now]
+        if window.exclude_current_time and (window.counts_rows or window.end == 0):
+            before = [p for p in before if time_of(window, p.row) < now]
+        before = [p for p in before if all(p.row[column] == row[column] for column in window.partition)]
+        before.sort(key=lambda p: _rank(window, p), reverse=True)
+        frames.append(_cut(window, now, before))
+    return frames
+
+
 def _placed(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> list[Placed]:
     tables = [main, *(unions[name] for name in window.unions)]
     placed = [Placed(row, table, place) for table, rows in enumerate(tables) for place, row in enumerate(rows)]
@@ -92,6 +110,11 @@ def _frame(window: Window, current: Placed, before: Sequence[Placed]) -> Frame:
         rows = [p for p in rows if p is current or p.table > 0]
     if window.exclude_current_time and (window.counts_rows or window.end == 0):
         rows = [p for p in rows if p is current or time_of(window, p.row) < now]
+    return _cut(window, now, rows)
+
+
+def _cut(window: Window, now: int, rows: list[Placed]) -> Frame:
+    """The frame among rows that begin with the current row."""
     history = rows
     if window.counts_rows:
         rows = rows[window.end :] if window.start is None else rows[window.end : window.start + 1]
@@ -103,8 +126,20 @@ def _frame(window: Window, current: Placed, before: Sequence[Placed]) -> Frame:
     if window.maxsize:
         rows = rows[: window.maxsize + excluded]
     if excluded:
-        rows = [p for p in rows if p is not current]
+        rows = [p for p in rows if p is not history[0]]
     return Frame(tuple(p.row for p in rows), tuple(p.row for p in history))
+
+
+def latest(rows: Sequence[Row], key: str, order: str, count: int) -> list[Row]:
+    """What an index with ``TTL_TYPE=latest`` has left: the newest rows of each key."""
+    kept = []
+    for place, row in enumerate(rows):
+        newer = [
+            other for n, other in enumerate(rows) if other[key] == row[key] and (other[order], n) > (row[order], place)
+        ]
+        if len(newer) < count:
+            kept.append(row)
+    return kept
 
 
 @dataclass(frozen=True)

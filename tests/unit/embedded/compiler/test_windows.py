@@ -238,6 +238,14 @@ def test_ties_among_the_tables_of_a_union(database: Database) -> None:
         assert database.request(query, rows) == [(1, value)]
 
 
+def test_a_star_beside_a_window_of_any_kind(database: Database) -> None:
+    database.create("t", COLUMNS, ROWS[:2])
+    window = "(PARTITION BY k ORDER BY ts ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW{})"
+    for limit in ("", " MAXSIZE 5"):
+        query = f"SELECT *, count(v) OVER w AS c FROM t WINDOW w AS {window.format(limit)}"
+        assert database.batch(query) == [(1, "a", 1000, 10, 1), (2, "a", 1000, 20, 2)]
+
+
 def test_an_aggregate_that_reads_no_rows_gives_one_answer(database: Database) -> None:
     database.create("t", COLUMNS)
     what = "nth_value_where(v, 0, v > 0) OVER w AS n, topn_frequency(v, 0) OVER w AS f"

@@ -1,0 +1,46 @@
+"""The online storage takes no row without a time for each of its indexes, as OpenMLDB's does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dsflow.embedded.engine import Engine
+from dsflow.embedded.errors import SqlError
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with Engine(tmp_path / "openmldb") as engine:
+        engine.execute("CREATE DATABASE db")
+        engine.execute("CREATE TABLE t (k string, v int, ts timestamp, INDEX(KEY=k, TS=ts))", "db")
+        engine.execute("CREATE TABLE plain (k string, v int, ts timestamp)", "db")
+        yield engine
+
+
+@pytest.mark.parametrize(("value", "what"), [("NULL", "is NULL"), ("-1", "is -1, before 1970")])
+def test_an_insert_without_a_time_is_refused_whole(engine: Engine, value: str, what: str) -> None:
+    with pytest.raises(SqlError, match=f"row 2 cannot be stored online: ts, .* db.t, {what}"):
+        engine.execute(f"INSERT INTO t VALUES ('a', 1, 5), ('a', 2, {value})", "db")
+    assert engine.execute("SELECT * FROM t", "db").rows == ()
+
+
+def test_a_load_without_a_time_fails(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("k,v,ts\na,1,1000\na,2,null\n", encoding="utf-8")
+    load = f"LOAD DATA INFILE '{file}' INTO TABLE {{}} OPTIONS(mode='append')"
+    job = engine.execute(load.format("t"), "db").job
+    assert job is not None
+    assert job.state == "FAILED"
+    assert "row 2 cannot be stored online" in str(job.error)
+    for table, mode in (("t", "offline"), ("plain", "online")):
+        loaded = engine.execute(load.format(table), "db", mode=mode).job  # type: ignore[arg-type]
+        assert loaded is not None
+        assert loaded.state == "FINISHED"
+
+
+def test_a_table_without_a_time_index_takes_all(engine: Engine) -> None:
+    engine.execute("INSERT INTO plain VALUES ('a', 1, NULL), ('a', 2, -1)", "db")
+    assert len(engine.execute("SELECT * FROM plain", "db").rows) == 2
