@@ -214,7 +214,11 @@ def _spread(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = _addable(name, values[0])
     function = {"stddev": "stddev_samp", "std": "stddev_samp"}.get(name, name)
-    return Aggregate((f"{function}(CAST({value.sql} AS DOUBLE))",), "{0}", DOUBLE)
+    part = f"{function}(CAST({value.sql} AS DOUBLE))"
+    if value.type in FLOATS and name.endswith("_pop"):
+        # an infinity or NaN alone has no spread for DuckDB; for OpenMLDB its distance from itself is NaN
+        return Aggregate((part, f"sum(CAST({value.sql} AS DOUBLE))"), "{0} + 0 * {1}", DOUBLE)
+    return Aggregate((part,), "{0}", DOUBLE)
 
 
 def _listed(value: Value, condition: str | None = None) -> str:

@@ -217,9 +217,12 @@ class RequestCompiler(SelectCompiler):
             SqlError: the window is over something else.
         """
         source = node.args["from_"].this
+        compiler, inner = self, source.this
         if isinstance(source, exp.Table):
-            return
-        inner = source.this
+            named = None if source.db else self.ctes.get(source.name)
+            if named is None:
+                return
+            compiler, inner = RequestCompiler(self.context, named.ctes, self.state), named.node
         plain = isinstance(inner, exp.Select) and not any(
             inner.args.get(key) for key in ("where", "group", "having", "limit", "windows", "with_")
         )
@@ -229,7 +232,7 @@ class RequestCompiler(SelectCompiler):
             value = item.this if isinstance(item, exp.Alias) else item
             if not (isinstance(value, exp.Star) or is_simple(value)):
                 raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
-        self.check_window_source(inner)
+        compiler.check_window_source(inner)
 
     def stored_from(self, node: exp.Select) -> Relation:
         """FROM of a SELECT over the stored rows instead of the request row."""

@@ -87,7 +87,7 @@ def of_stored(window: Window, rows: Sequence[Row]) -> list[Frame]:
     for row in rows:
         now = time_of(window, row)
         before = [p for p in _placed(window, rows, {}) if time_of(window, p.row) <= now]
-        if window.exclude_current_time and (window.counts_rows or window.end == 0):
+        if window.exclude_current_time:
             before = [p for p in before if time_of(window, p.row) < now]
         before = [p for p in before if all(p.row[column] == row[column] for column in window.partition)]
         before.sort(key=lambda p: _rank(window, p), reverse=True)
@@ -108,7 +108,7 @@ def _frame(window: Window, current: Placed, before: Sequence[Placed]) -> Frame:
     rows.sort(key=lambda p: (p is current, _rank(window, p)), reverse=True)
     if window.instance_not_in_window:
         rows = [p for p in rows if p is current or p.table > 0]
-    if window.exclude_current_time and (window.counts_rows or window.end == 0):
+    if window.exclude_current_time:
         rows = [p for p in rows if p is current or time_of(window, p.row) < now]
     return _cut(window, now, rows)
 

@@ -165,3 +165,12 @@ def test_a_request_wants_a_row_for_a_row(joined: Database) -> None:
         compile_request("SELECT k, count(id) AS c FROM l GROUP BY k", joined, "db")
     with pytest.raises(UnsupportedError, match="WHERE on the request row"):
         compile_request("SELECT k FROM l WHERE id = 1", joined, "db")
+
+
+def test_a_window_over_a_join_in_request_mode_needs_a_table(joined: Database) -> None:
+    """A name of WITH is no table, as OpenMLDB's compiler says."""
+    window = "WINDOW w AS (PARTITION BY l.k ORDER BY l.ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
+    query = "WITH x AS (SELECT * FROM l) SELECT l.id, count(l.id) OVER w AS c FROM x AS l"
+    assert joined.request(f"{query} {window}", [(1, "q", 5), (2, "q", 6)]) == [(1, 1), (2, 2)]
+    with pytest.raises(SqlError, match="needs a table on its left"):
+        compile_request(f"{query} LAST JOIN r ON l.k = r.k {window}", joined, "db")

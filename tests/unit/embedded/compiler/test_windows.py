@@ -286,3 +286,11 @@ def test_an_order_of_nan_is_refused(database: Database, call: str) -> None:
     database.create("t", "id int, k string, ts timestamp, v double", [(1, "a", 1, 2.0), (2, "a", 2, math.nan)])
     with pytest.raises(duckdb.Error, match="NaN is not supported"):
         database.batch(select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", f"{call} OVER w AS m"))
+
+
+def test_the_spread_of_an_infinity_alone(database: Database) -> None:
+    database.create("t", "id int, k string, ts timestamp, v double", [(1, "a", 1, math.inf), (2, "b", 2, 3.0)])
+    what = "stddev_pop(v) OVER w AS a, var_pop(v) OVER w AS b, stddev(v) OVER w AS c"
+    first, second = database.batch(select("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", what))
+    assert all(map(math.isnan, first[1:3]))
+    assert (first[3], second) == (None, (2, 0.0, 0.0, None))
