@@ -45,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     differences.cast_of_bare_column,
     differences.ignored_offline,
     differences.refused_offline,
+    order.other_storage,
     features.training_columns,
     serving.prediction_update,
     serving.feature_types,

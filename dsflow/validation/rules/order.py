@@ -83,6 +83,33 @@ def _unordered_files(model: Model) -> Iterator[Problem]:
                 )
 
 
+@rule("DSF135", "warning")
+def other_storage(model: Model) -> Iterator[Problem]:
+    """Rows that are in the other storage."""
+    from dsflow.openmldb import nodes
+
+    online = _makers(model, nodes.LoadData, "online")
+    for key, tasks in _makers(model, nodes.InsertRows).items():
+        online.setdefault(key, []).extend(tasks)
+    offline = _makers(model, nodes.LoadData, "offline")
+    for statement in model.statements:
+        if not isinstance(statement.tree, nodes.SelectInto):
+            continue
+        for node in named_tables(statement):
+            key = (node.db or statement.db, node.name)
+            wanted, other = (offline, online) if statement.mode == "offline" else (online, offline)
+            if key in other and key not in wanted:
+                mode = statement.mode
+                maker = other[key][0]
+                yield model.problem_in_statement(
+                    statement,
+                    f"task {statement.task.name!r} reads the {mode} rows of {node.name!r}; task {maker.name!r} loads"
+                    f" {'online' if mode == 'offline' else 'offline'} rows only",
+                    f"load them {mode} too (Table.load_{mode}): the two storages share nothing",
+                    node,
+                )
+
+
 @rule("DSF403")
 def collision(model: Model) -> Iterator[Problem]:
     """Two tasks that write the same at the same time."""

@@ -108,8 +108,35 @@ def f_string(model: Model) -> Iterator[Problem]:
 def misfit(model: Model) -> Iterator[Problem]:
     """A value that does not fit where it goes."""
     for script in model.scripts:
-        if isinstance(script.task, Python):
-            yield from _misfit_python(model, script)
+        yield from _misfit_python(model, script) if isinstance(script.task, Python) else _misfit_shell(model, script)
+
+
+_TEST = re.compile(
+    r"\[\[?\s+(?:[\"']?\$\{(?P<left>[A-Za-z_]\w*)\}[\"']?\s+-(?:eq|ne|lt|le|gt|ge)\s"
+    r"|[^\]\n]*?\s-(?:eq|ne|lt|le|gt|ge)\s+[\"']?\$\{(?P<right>[A-Za-z_]\w*)\})"
+)
+_ARITHMETIC = re.compile(r"\$\(\((?P<inner>[^\n]*?)\)\)")
+
+
+def _misfit_shell(model: Model, script: Script) -> Iterator[Problem]:
+    """The shell counts in whole numbers."""
+    types = {**model.known_names, **_local_types(script)}
+    for match in _TEST.finditer(script.text):
+        for side in ("left", "right"):
+            if types.get(match[side] or "") in (float, bool, str):
+                yield script.problem(
+                    match.start(side) - 2,
+                    f"the shell compares whole numbers, ${{{match[side]}}} is {types[match[side]].__name__}",
+                    "compare in a Switch or a PYTHON task, or by awk: awk 'BEGIN { exit !(${x} > 0.5) }'",
+                )
+    for match in _ARITHMETIC.finditer(script.text):
+        for name in _PLAIN.finditer(script.text, match.start("inner"), match.end("inner")):
+            if types.get(name[1]) in (float, str):
+                yield script.problem(
+                    name.start(),
+                    f"the shell counts in whole numbers, ${{{name[1]}}} is {types[name[1]].__name__}",
+                    "compute it in a PYTHON task, or by awk",
+                )
 
 
 def _misfit_python(model: Model, script: Script) -> Iterator[Problem]:

@@ -20,6 +20,11 @@ _QUOTED = re.compile(
     rf"\b(?P<name>\w*{_WORDS})[\"']?\s*[=:]\s*(?P<quote>[\"'])(?P<value>[^\"'\n]{{4,}})(?P=quote)", re.IGNORECASE
 )
 _ASSIGNED = re.compile(rf"\b(?P<name>\w*{_WORDS})=(?P<value>[^\s\"'$`;&|)]{{4,}})", re.IGNORECASE)
+_OPTION = re.compile(
+    r"\bcurl\b[^\n|;]*?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$]+:(?P<value>[^\s\"'$]{4,})"
+    r"|\b(?:mysql|mysqldump|mysqladmin)\b[^\n|;]*?\s-p(?P<password>[^\s\"'$]{4,})"
+)
+"""A password that a program is given on its command line."""
 _KNOWN = re.compile(
     r"AKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bglpat-[\w-]{20,}|\bxox[baprs]-[\w-]{10,}"
     r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -53,9 +58,8 @@ def secrets(model: Model) -> Iterator[Problem]:
         elif isinstance(task, Sql):
             yield from _text(model, task, task.sql, "the SQL")
     for script in model.scripts:
-        patterns = (_QUOTED, _KNOWN) if isinstance(script.task, Python) else (_QUOTED, _ASSIGNED, _KNOWN)
-        offset = _first(script.text, *patterns)
-        if offset is not None:
+        patterns = (_QUOTED, _KNOWN) if isinstance(script.task, Python) else (_QUOTED, _ASSIGNED, _OPTION, _KNOWN)
+        for offset in _places(script.text, *patterns):
             yield script.problem(offset, "the script holds what looks like a secret", _HINT)
 
 
@@ -69,29 +73,28 @@ def _http(model: Model, task: Http) -> Iterator[Problem]:
             if (header and "${" not in text and text) or _is_secret(name, value) or _KNOWN.search(text):
                 place = model.sources.argument_place(task.where, part, name)
                 yield Problem(f"task {task.name!r}: {name!r} in its {part} looks like a secret", place, _HINT)
-    if _KNOWN.search(str(task.url)):
-        at = model.sources.text_place(task.where, str(task.url), 0) or task.where
-        yield Problem(f"task {task.name!r}: there is a password in its url", at, _HINT)
+    for offset in _places(str(task.url), _KNOWN, _ASSIGNED):
+        at = model.sources.text_place(task.where, str(task.url), offset) or task.where
+        yield Problem(f"task {task.name!r}: its url holds what looks like a secret", at, _HINT)
 
 
 def _text(model: Model, task: OpenMLDB | Sql, text: str, what: str) -> Iterator[Problem]:
-    offset = _first(text, _QUOTED, _KNOWN)
-    if offset is not None:
+    for offset in _places(text, _QUOTED, _KNOWN):
         place = model.sources.text_place(task.where, text, offset) or task.where
         yield Problem(f"task {task.name!r}: {what} holds what looks like a secret", place, _HINT)
 
 
-def _first(text: str, *patterns: re.Pattern[str]) -> int | None:
-    """Where the first secret of a text stands."""
-    found = []
+def _places(text: str, *patterns: re.Pattern[str]) -> list[int]:
+    """Where the secrets of a text stand, one for each line."""
+    found: dict[int, int] = {}
     for pattern in patterns:
         for match in pattern.finditer(text):
             value = match.groupdict().get("value", "")
             if value and ("${" in value or "$" in value[:1] or _EXAMPLE.fullmatch(value)):
                 continue
-            found.append(match.start())
-            break
-    return min(found) if found else None
+            line = text.count("\n", 0, match.start())
+            found[line] = min(match.start(), found.get(line, match.start()))
+    return sorted(found.values())
 
 
 def _is_secret(name: str, value: object) -> bool:

@@ -14,6 +14,7 @@ with Workflow(
         "dump",
         """
         export MYSQL_PWD=hunter2hunter2  # <- DSF207
+        curl -sf -u admin:hunter2hunter2 https://example.com/ready  # <- DSF207
         mysqldump -u ${user} -p"${db_password}" shop > /tmp/shop.sql
         """,
     )
@@ -22,6 +23,11 @@ with Workflow(
         "GET",
         "https://example.com/hook",
         headers={"Authorization": "Bearer abcdefghijklmnopqrstuvwxyz"},  # <- DSF207
+    )
+    Http(
+        "ping",
+        "GET",
+        "https://example.com/ping?channel=x&api_key=0123456789abcdef",  # <- DSF207
     )
     Sql(
         "grant",
