@@ -100,10 +100,15 @@ class Source:
         return Place(self.path, starts[0] + row + 1, max(at + column - lead, 0) + 1)
 
     def declaration_place(self, line: int) -> Place:
-        """A declaration's line, with its column where only one call begins there."""
+        """A declaration's line, with its column: of the call that begins there, if there is only one, or of the line's
+        first word."""
         calls = [call for call in self.calls(line) if call.lineno == line]
         outer = [c for c in calls if not any(c is not o and _inside(c, o) for o in calls)]
-        return self._place(outer[0]) if len(outer) == 1 else Place(self.path, line)
+        if len(outer) == 1:
+            return self._place(outer[0])
+        text = self.line(line)
+        word = len(text) - len(text.lstrip()) + 1
+        return Place(self.path, line, None if outer or not text.strip() else word)
 
     def argument_place(self, line: int, *names: str) -> Place | None:
         """The place of a keyword argument of the call at ``line``, or (two names) of a key

@@ -78,7 +78,7 @@ def _wrong(path: str, format: str, *, writes: bool, local: bool) -> tuple[str, s
     """What is wrong with a path, a hint, and perhaps a severity."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", path)
     if not path.strip():
-        return "the path is empty", ""
+        return "the path is empty", "such as /data/clicks.csv or hdfs://host/data/clicks"
     if scheme and scheme[1].lower() not in _SCHEMES:
         hint = did_you_mean(scheme[1].lower(), _SCHEMES, "such as " + ", ".join(_SCHEMES[:5]))
         return (

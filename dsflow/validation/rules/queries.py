@@ -354,7 +354,22 @@ def _grammar_hint(text: str, message: str) -> str:
         return f"{word[1].lower()} is a reserved word; as a name it needs back quotes: `{word[1].lower()}`"
     if re.search(r"\bis\s+(not\s+)?null\b", text, re.IGNORECASE):
         return "OpenMLDB has isnull(x) and NOT isnull(x) in place of IS NULL"
-    return ""
+    wrong = re.search(
+        r"got identifier \"(\w+)\"|Not a statement of OpenMLDB: '(\w+)'|^(\w+) is not a supported", message
+    )
+    said = next((part for part in wrong.groups() if part), "") if wrong else ""
+    if said.upper() in _ELSEWHERE:
+        return f"OpenMLDB has no {said.upper()}"
+    return did_you_mean(said.upper(), _WORDS, "the mistake is at this word, or just before it")
+
+
+_ELSEWHERE = frozenset("UPDATE MERGE BEGIN COMMIT ROLLBACK REPLACE UPSERT COPY ANALYZE".split())  # noqa: SIM905
+"""Statements of other databases."""
+_WORDS = frozenset(
+    """SELECT FROM WHERE GROUP ORDER HAVING LIMIT WINDOW PARTITION UNION LAST LEFT JOIN CREATE DROP TABLE DATABASE INDEX
+    DEPLOY DEPLOYMENT LOAD DATA INFILE INTO OUTFILE OPTIONS INSERT VALUES DELETE TRUNCATE SHOW SET USE DESC EXPLAIN STOP
+    BETWEEN PRECEDING CURRENT DISTINCT""".split()  # noqa: SIM905
+)
 
 
 def _tables(query: Query) -> list[Any]:

@@ -8,6 +8,7 @@ from dsflow.errors import SourceLocation
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
 
+_FIELDS = "the fields are second, minute, hour, day of month, month, day of week, year"
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _LONGEST = {1: 31, 2: 29, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30, 10: 31, 11: 30, 12: 31}
 
@@ -23,10 +24,12 @@ def cron(model: Model) -> Iterator[Problem]:
     days = _values(fields[3], 1, 31, {})
     months = _values(fields[4].upper(), 1, 12, {name: i + 1 for i, name in enumerate(_MONTHS)})
     if days and months and min(days) > max(_LONGEST[m] for m in months):
-        yield Problem(f"the schedule {schedule.cron!r} never comes: there is no such day in these months", where)
+        yield Problem(
+            f"the schedule {schedule.cron!r} never comes: there is no such day in these months", where, _FIELDS
+        )
     years = _values(fields[6], 1970, 2199, {})
     if years and schedule.end is not None and min(years) > schedule.end.year:
-        yield Problem(f"the schedule {schedule.cron!r} begins after its end", where)
+        yield Problem(f"the schedule {schedule.cron!r} begins after its end", where, _FIELDS)
     if fields[0] in ("*", "0/1", "*/1"):
         yield Problem(
             f"the schedule {schedule.cron!r} starts a run every second",

@@ -83,7 +83,7 @@ def _comparison(
     rows, table, columns = told.get("compare", "0"), told.get("table", ""), told.get("columns", "")
     if not (rows.isdigit() and int(rows) <= _MOST_COMPARED):
         message = f"task {task.name!r}: compare={rows!r} is no number of rows up to {_MOST_COMPARED}"
-        yield Problem(message, at("compare"))
+        yield Problem(message, at("compare"), "a number; 0 to compare nothing")
     elif int(rows) and not columns:
         message = f"task {task.name!r} asks to compare {rows} rows, but names no columns: nothing is compared"
         yield Problem(message, at("compare"), "FeatureView.serve gives the columns that may be compared", "warning")
@@ -184,7 +184,13 @@ def _row_problems(view: FeatureView, row: Mapping[str, Any], *, as_texts: bool =
             hint = did_you_mean(name, columns, "columns: " + ", ".join(columns))
             found.append((name, f"a request has a column {name!r}, which the table {view.source.name!r} has not", hint))
         elif not as_texts and row[name] is not None and not _fits(row[name], columns[name]):
-            found.append((name, f"a request gives {row[name]!r} for {name!r}, which is {columns[name]}", ""))
+            found.append(
+                (
+                    name,
+                    f"a request gives {row[name]!r} for {name!r}, which is {columns[name]}",
+                    _FORMS.get(columns[name], ""),
+                )
+            )
     # what is to be predicted may be left out
     lacking = [f"{name} ({kind})" for name, kind in columns.items() if name not in row and name != view.label]
     if lacking:
@@ -196,6 +202,12 @@ def _row_problems(view: FeatureView, row: Mapping[str, Any], *, as_texts: bool =
     return found
 
 
+_FORMS = {
+    ColumnType.TIMESTAMP: "milliseconds since 1970, or a text such as 2017-11-06 17:21:28",
+    ColumnType.DATE: "a text such as 2017-11-06",
+    ColumnType.STRING: "a text in double quotes",
+    ColumnType.BOOL: "true or false",
+} | dict.fromkeys((ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT), "a whole number, without quotes")
 _TEXTS = (ColumnType.STRING, ColumnType.DATE, ColumnType.TIMESTAMP)
 
 

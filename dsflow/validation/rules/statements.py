@@ -463,10 +463,11 @@ def _inserted_columns(model: Model, statement: Statement) -> Iterator[Problem]:
                 statement, f"{task}: the table {table.name!r} has no column {node.name!r}", hint, node
             )
     wanted = len(tree.columns) or len(table.columns)
+    _each_row = "a value for each of: " + ", ".join(tree.columns or table.columns)
     for row in tree.args["rows"]:
         if len(row.expressions) != wanted:
             yield model.problem_in_statement(
-                statement, f"{task}: a row of {len(row.expressions)} values for {wanted} columns", "", row
+                statement, f"{task}: a row of {len(row.expressions)} values for {wanted} columns", _each_row, row
             )
 
 

@@ -119,6 +119,12 @@ def test_a_declaration_alone_on_its_line_has_a_column(tmp_path: Path) -> None:
     assert marked(found) == ("p.py", 'Shell("b", file="nowhere.sh")')
 
 
+def test_a_line_of_edges_has_the_column_of_its_first_word(tmp_path: Path) -> None:
+    body = 'with Workflow("w", project="p") as wf:\n    a, b = Shell("a", "echo"), Shell("b", "echo")\n'
+    [found] = findings(tmp_path, body + "    a >> b\n    b >> a\n")
+    assert (found.code, marked(found)) == ("DSF200", ("p.py", "b >> a"))
+
+
 def test_of_several_on_one_line_none_is_guessed(tmp_path: Path) -> None:
     body = 'with Workflow("w", project="p") as wf:\n    Shell("a", "echo"); Shell("b", file="nowhere.sh")\n'
     [found] = findings(tmp_path, body)

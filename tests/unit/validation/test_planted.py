@@ -42,6 +42,7 @@ def test_found_at_its_line(path: Path) -> None:
     for finding in report.findings:
         assert finding.where is not None
         assert finding.where.file == str(path)
+        assert finding.where.column, "the line alone is not enough"
         assert f"<- {finding.code}" in finding.excerpt or finding.code in finding.excerpt
 
 
