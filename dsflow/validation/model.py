@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +48,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class KnownIndex:
-    """An index as declared: ``ttl`` as written, such as ``("30d",)`` or ``("30d", "100")``; () for none."""
+    """An index as declared: ``ttl`` as written, such as ``("30d",)`` or ``("30d", "100")``; () for none.
+
+    ``where`` is its own place, if it does not stand in the table's declaration.
+    """
 
     keys: tuple[str, ...]
     ts: str | None
     ttl: tuple[str, ...]
     ttl_type: str
+    where: SourceLocation | None = None
 
 
 @dataclass(frozen=True)
@@ -339,6 +343,13 @@ class Model:
             if isinstance(tree, nodes.CreateTable) and tree.columns:
                 db = tree.table.db or statement.db
                 found.setdefault((db, tree.table.name), _from_ddl(db, tree, statement.task.where))
+        for statement in self.statements:
+            if isinstance(statement.tree, nodes.CreateIndex):
+                key = (statement.tree.table.db or statement.db, statement.tree.table.name)
+                if key in found:
+                    where, _ = self.in_statement(statement, 0)
+                    index = replace(_from_spec(statement.tree.spec), where=where)
+                    found[key] = replace(found[key], indexes=(*found[key].indexes, index))
         return found
 
     def _declared_tables(self) -> Iterator[Table]:
@@ -536,12 +547,13 @@ def _from_ddl(db: str, tree: Any, where: SourceLocation | None) -> KnownTable:
             columns[column.name] = ColumnType.parse(column.kind.partition("(")[0])
         except ValueError:
             continue  # the compiler knows a type that tables do not have, or refuses it
-    indexes = tuple(
-        KnownIndex(tuple(sorted(index.keys)), index.ts, index.ttl, index.ttl_type or "absolute")
-        for index in tree.indexes
-    )
+    indexes = tuple(_from_spec(index) for index in tree.indexes)
     not_null = frozenset(column.name for column in tree.columns if column.not_null)
     return KnownTable(db, tree.table.name, columns, indexes, where, not_null)
+
+
+def _from_spec(index: Any) -> KnownIndex:
+    return KnownIndex(tuple(sorted(index.keys)), index.ts, index.ttl, index.ttl_type or "absolute")
 
 
 _OUTSIDE = re.compile(

@@ -21,7 +21,7 @@ def ttl_cuts_window(model: Model) -> Iterator[Problem]:
         for table, need in needs(model, query):
             for number, index in enumerate(table.indexes):
                 if (index.keys, index.ts) == (need.keys, need.ts) and not covers(index, need):
-                    where = model.sources.argument_place(table.where, "indexes", str(number))
+                    where = index.where or model.sources.argument_place(table.where, "indexes", str(number))
                     yield Problem(
                         f"the index of table {table.name!r} on {', '.join(index.keys)} keeps {_kept(index)},"
                         f" {query.owner} needs {_needed(need)}",
@@ -40,12 +40,13 @@ def history_expires(model: Model) -> Iterator[Problem]:
         for s in model.statements
         if isinstance(s.tree, nodes.LoadData) and s.mode == "online"
     }
+    everything = IndexNeed((), None)
     for query in model.queries:
         for deploy in _deploys(model, query):
             if "range_bias" in deploy.tree.options:
                 continue
             for table, need in needs(model, query):
-                kept = any((i.keys, i.ts) == (need.keys, need.ts) and _time(i) == _FOREVER for i in table.indexes)
+                kept = any((i.keys, i.ts) == (need.keys, need.ts) and covers(i, everything) for i in table.indexes)
                 if need.minutes and (table.db, table.name) in loaded and not kept:
                     yield Problem(
                         f"task {deploy.task.name!r} makes an index of {table.name!r} that keeps rows for"
@@ -128,16 +129,20 @@ def _deploys(model: Model, query: Query) -> list[Statement]:
 
 def covers(index: KnownIndex, need: IndexNeed) -> bool:
     """Whether an index keeps every row that is needed."""
-    time, rows = _time(index), _rows(index)
-    minutes, count = need.minutes or _FOREVER, need.rows or _FOREVER
-    if need.ttl_type == "absolute":
-        return time >= minutes
-    if need.ttl_type == "latest":
-        return rows >= count
-    if need.ttl_type == "absandlat":
-        return time >= minutes and rows >= count
-    both = index.ttl_type == "absorlat" and _minutes(index) >= minutes and _count(index) >= count
-    return both or time >= minutes or rows >= count
+    kept = _boxes(index.ttl_type, _minutes(index), _count(index))
+    needed = _boxes(need.ttl_type, need.minutes or _FOREVER, need.rows or _FOREVER)
+    return all(any(age <= oldest and rank <= last for oldest, last in kept) for age, rank in needed)
+
+
+def _boxes(ttl_type: str, minutes: float, rows: float) -> list[tuple[float, float]]:
+    """The rows within a TTL: those up to an age in minutes and a rank among a key's newest rows, or to another such."""
+    by_time, by_rank = (minutes, _FOREVER), (_FOREVER, rows)
+    return {
+        "absolute": [by_time],
+        "latest": [by_rank],
+        "absorlat": [(minutes, rows)],
+        "absandlat": [by_time, by_rank],  # a row is removed only when both say so
+    }.get(ttl_type, [(_FOREVER, _FOREVER)])
 
 
 def _minutes(index: KnownIndex) -> float:
@@ -154,20 +159,6 @@ def _count(index: KnownIndex) -> float:
     if index.ttl_type == "absolute" or not index.ttl:
         return _FOREVER
     return (int(index.ttl[-1]) if index.ttl[-1].isdigit() else 0) or _FOREVER
-
-
-def _time(index: KnownIndex) -> float:
-    """How long any row is kept, however many newer ones there are."""
-    if index.ttl_type == "latest" or (index.ttl_type == "absorlat" and _count(index) < _FOREVER):
-        return _FOREVER if _count(index) == _FOREVER else 0
-    return _minutes(index)
-
-
-def _rows(index: KnownIndex) -> float:
-    """How many rows of a key are kept, however old they are."""
-    if index.ttl_type == "absolute" or (index.ttl_type == "absorlat" and _minutes(index) < _FOREVER):
-        return _FOREVER if _minutes(index) == _FOREVER else 0
-    return _count(index)
 
 
 def _kept(index: KnownIndex) -> str:
