@@ -148,19 +148,30 @@ def refused_offline(model: Model) -> Iterator[Problem]:
         for select in query.tree.find_all(exp.Select):
             if select.args.get("group"):
                 continue
-            for item in select.selects:
-                call = item.this if isinstance(item, exp.Alias) else item
-                if isinstance(call, exp.Anonymous) and call.name.lower() in _AGGREGATES:
-                    yield model.problem_in_query(
-                        query,
-                        call,
-                        f"{query.owner}: the offline engine refuses {call.name}() over a whole table",
-                        "write OVER a window, or GROUP BY",
-                    )
-                    break
+            call = next((call for item in select.selects for call in _bare_aggregates(item, select)), None)
+            if call is not None:
+                yield model.problem_in_query(
+                    query,
+                    call,
+                    f"{query.owner}: the offline engine refuses {call.name}() over a whole table",
+                    "write OVER a window, or GROUP BY",
+                )
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _bare_aggregates(item: Any, select: Any) -> Iterator[Any]:
+    """The aggregates of an output column that are over no window, those of subqueries left out."""
+    from sqlglot import exp
+
+    from dsflow.openmldb import nodes
+
+    for call in item.find_all(exp.Anonymous):
+        if call.name.lower() in _AGGREGATES and call.find_ancestor(exp.Select) is select:
+            over = call.find_ancestor(nodes.Over)
+            if over is None or over.find_ancestor(exp.Select) is not select:
+                yield call
 
 
 def _trees(model: Model) -> Iterator[Query]:

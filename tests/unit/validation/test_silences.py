@@ -65,3 +65,25 @@ with Workflow("w", project="p") as wf:
 '''
     )
     assert check(load_workflow(str(path))).findings == ()
+
+
+def test_in_a_script_of_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        'FEATURES = ["ip", "hours"]  # dsflow: ignore[DSF140] a patch of pandas adds it\nLABEL = "y"\n'
+        "print(FEATURES, LABEL)  # dsflow: ignore[DSF140]\n"
+    )
+    path = tmp_path / "pipeline.py"
+    path.write_text(
+        """
+from dsflow import FeatureView, Python, Table, Workflow
+from dsflow import types as t
+
+with Workflow("w", project="p") as wf:
+    clicks = Table("clicks", database="db", ip=t.Int, y=t.Int)
+    view = FeatureView("view", source=clicks, label="y", sql="SELECT ip, y FROM clicks")
+    train = Python("train", file="train.py")
+    clicks.create() >> clicks.load_offline("/d.csv") >> view.extract("/out") >> train
+"""
+    )
+    found = check(load_workflow(str(path))).findings
+    assert [(f.code, Path(f.where.file).name, f.where.line) for f in found if f.where] == [("DSF901", "train.py", 3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,8 +58,6 @@ def test_an_index_without_a_ttl_keeps_everything() -> None:
 
 
 def test_the_ttl_of_an_index_that_is_added_later() -> None:
-    import pytest
-
     sdk = find_sdk()
     if isinstance(sdk, SdkMissing):
         pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")

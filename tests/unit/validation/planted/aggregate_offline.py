@@ -9,6 +9,9 @@ with Workflow("w", project="p") as wf:
         "total",
         [
             "USE db",
+            "SELECT sum(ip) * 2 AS n FROM clicks INTO OUTFILE '/data/s' OPTIONS(mode='overwrite')",  # <- DSF134
+            "SELECT ip, n FROM clicks LAST JOIN (SELECT max(ip) AS n FROM clicks) q ORDER BY n ON ip = n"  # <- DSF134
+            " INTO OUTFILE '/data/m' OPTIONS(mode='overwrite')",
             "SELECT count(ip) AS n FROM clicks INTO OUTFILE '/data/n' OPTIONS(mode='overwrite')",  # <- DSF134
         ],
     )
