@@ -8,6 +8,7 @@ A timestamp is written ``2017-11-08T06:30:54.000+08:00``, a date ``2017-11-08``,
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MODES = ("error_if_exists", "overwrite", "append")
 
 _RESULT = "outfile_rows"
+_PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -189,19 +191,28 @@ def _copy(
 ) -> int:
     # a query may give two columns the same name: number them while they are in DuckDB's hands
     inner = ", ".join(f"c{number}" for number in range(len(columns)))
+    if options.format == "parquet":
+        return _copy_parquet(connection, f"({query}) AS result({inner})", columns, file)
+    quoting = '"' if options.quote is None and text_times else options.quote or ""
+    texts = [f"c{number}" for number, column in enumerate(columns) if column.type is ColumnType.STRING]
+    if not (texts and quoting):
+        return _copy_csv(connection, f"({query}) AS result({inner})", columns, file, options, quoting, [], text_times)
+    # which texts to quote is known only when all rows are there
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RESULT} AS SELECT * FROM ({query}) AS result({inner})")
     try:
-        row = connection.execute(f"SELECT count(*) FROM {_RESULT}").fetchone()
-        if options.format == "parquet":
-            _copy_parquet(connection, columns, file)
-        else:
-            _copy_csv(connection, columns, file, options, text_times=text_times)
-        return int(row[0]) if row else 0
+        forced = _texts_to_quote(connection, texts)
+        return _copy_csv(connection, _RESULT, columns, file, options, quoting, forced, text_times)
     finally:
         connection.execute(f"DROP TABLE IF EXISTS {_RESULT}")
 
 
-def _copy_parquet(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], file: Path) -> None:
+def _written(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
+    """Run a COPY; how many rows it wrote."""
+    row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _copy_parquet(connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[Column], file: Path) -> int:
     names = [column.name.lower() for column in columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -211,34 +222,52 @@ def _copy_parquet(connection: duckdb.DuckDBPyConnection, columns: Sequence[Colum
         for n, column in enumerate(columns)
     ]
     values = ", ".join(f"{value} AS {quote(column.name)}" for value, column in zip(stored, columns, strict=True))
-    connection.execute(
-        f"COPY (SELECT {values} FROM {_RESULT}) TO {text_literal(str(file))} (FORMAT parquet, COMPRESSION snappy)"
-    )
+    to = f"TO {text_literal(str(file))} (FORMAT parquet, COMPRESSION snappy)"
+    return _written(connection, f"COPY (SELECT {values} FROM {rows}) {to}")
 
 
 def _copy_csv(
     connection: duckdb.DuckDBPyConnection,
+    rows: str,
     columns: Sequence[Column],
     file: Path,
     options: OutfileOptions,
-    *,
+    quoting: str,
+    forced: Sequence[str],
     text_times: bool,
-) -> None:
-    values = ", ".join(f"{_csv_value(f'c{n}', c.type, text_times)} AS c{n}" for n, c in enumerate(columns))
-    quoting = '"' if options.quote is None and text_times else options.quote or ""
-    forced = _texts_to_quote(connection, columns) if quoting else []
+) -> int:
+    by_duckdb = options.header and not forced and _has_plain_names(columns, options)
+    named = [quote(column.name) if by_duckdb else f"c{n}" for n, column in enumerate(columns)]
+    values = ", ".join(
+        f"{_csv_value(f'c{n}', c.type, text_times)} AS {name}"
+        for n, (c, name) in enumerate(zip(columns, named, strict=True))
+    )
     settings = [
         "FORMAT csv",
-        "HEADER false",
+        f"HEADER {str(by_duckdb).lower()}",
         f"DELIMITER {text_literal(options.delimiter)}",
         f"NULLSTR {text_literal(options.null_value)}",
         f"QUOTE {text_literal(quoting)}",
         f"ESCAPE {text_literal(quoting)}",
         *([f"FORCE_QUOTE ({', '.join(forced)})"] if forced else []),
     ]
-    connection.execute(f"COPY (SELECT {values} FROM {_RESULT}) TO {text_literal(str(file))} ({', '.join(settings)})")
-    if options.header:
+    to = f"TO {text_literal(str(file))} ({', '.join(settings)})"
+    count = _written(connection, f"COPY (SELECT {values} FROM {rows}) {to}")
+    if options.header and not by_duckdb:
         _prepend_header(file, columns, options.delimiter, quoting)
+    return count
+
+
+def _has_plain_names(columns: Sequence[Column], options: OutfileOptions) -> bool:
+    """Whether DuckDB writes the same header as `_prepend_header`, which has to write the file once more for it.
+
+    DuckDB cannot have a name twice, and quotes names by rules of its own.
+    """
+    names = [column.name.lower() for column in columns]
+    return len(set(names)) == len(names) and all(
+        _PLAIN_NAME.fullmatch(name) and name != options.null_value.lower() and options.delimiter.lower() not in name
+        for name in names
+    )
 
 
 def _csv_value(name: str, kind: ColumnType, text_times: bool) -> str:
@@ -253,11 +282,8 @@ def _csv_value(name: str, kind: ColumnType, text_times: bool) -> str:
     return name
 
 
-def _texts_to_quote(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[str]:
+def _texts_to_quote(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> list[str]:
     """The text columns in which an empty text must be told from NULL, which reads as an empty value without quotes."""
-    texts = [f"c{number}" for number, column in enumerate(columns) if column.type is ColumnType.STRING]
-    if not texts:
-        return []
     checks = ", ".join(f"coalesce(bool_or({name} = ''), false)" for name in texts)
     row = connection.execute(f"SELECT {checks} FROM {_RESULT}").fetchone()
     return [name for name, empty in zip(texts, row or (), strict=True) if empty]

@@ -1,11 +1,14 @@
 """Where rows are: one DuckDB file, with an online and an offline relation for every table.
 
 Every stored relation has the table's columns and, last, ``__row``: the order of insertion, which decides ties in time.
+A large load lays the online rows of one key side by side, so that a request reads a few blocks however large the table
+is; DuckDB passes over the other blocks by their smallest and largest key. Its indexes serve keys with few rows.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
     import duckdb
 
 Kind = Literal["online", "offline"]
+
+MEMORY_VARIABLE = "DSFLOW_EMBEDDED_MEMORY"
+"""Environment variable: how much memory DuckDB may take, as ``8GB``; beyond it, it goes on in files beside its own.
+
+Without it, that is DuckDB's 80 % of the machine's.
+"""
 
 
 def quote(name: str) -> str:
@@ -60,6 +69,22 @@ def live_relation(table: Table, index: Index) -> str:
     return f"(SELECT * FROM {base} QUALIFY {rank} <= {ttl.latest} {both} {young})"
 
 
+def layout_key(table: Table) -> str:
+    """The column by which online rows are laid out: the one that most indexes begin with, of several the newest.
+
+    Requests look rows up by the first column of an index (see `Transaction.index`).
+    """
+    first = [index.keys[0] for index in table.indexes]
+    return max(reversed(first), key=first.count)
+
+
+_BLOCK_ROWS = 122_880
+"""How many rows DuckDB keeps in one block (a row group); fewer need no layout, and stay in the order of arrival."""
+
+_INDEX_ROWS = 256
+"""Beyond so many rows of a key, reading the blocks that hold them is quicker than fetching each through an index."""
+
+
 class Storage:
     """The engine's database file and the connections to it.
 
@@ -90,9 +115,26 @@ class Storage:
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._next_row: dict[str, int] = {}
         self._prepare(self._root)
+        self._limit_memory()
+        self._root.execute(f"SET index_scan_max_count = {_INDEX_ROWS}")
+        self._root.execute("SET index_scan_percentage = 0")
         self._root.execute("CREATE SCHEMA IF NOT EXISTS online")
         self._root.execute("CREATE SCHEMA IF NOT EXISTS offline")
         self.catalog = CatalogStore(self._root)
+
+    def _limit_memory(self) -> None:
+        import duckdb
+
+        limit = os.environ.get(MEMORY_VARIABLE)
+        if not limit:
+            return
+        try:
+            self._root.execute(f"SET memory_limit = {text_literal(limit)}")
+        except duckdb.Error as error:
+            self._root.close()
+            raise StorageError(
+                f"{MEMORY_VARIABLE}={limit} is no amount of memory", hint="write a number and a unit, as 8GB or 500MB"
+            ) from error
 
     # ---- connections
 
@@ -246,9 +288,13 @@ class Transaction:
                 f"(SELECT * FROM (SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {staged} GROUP BY {names})"
                 f" AS fresh WHERE NOT EXISTS (SELECT 1 FROM {target} AS stored WHERE {same}))"
             )
-        self.connection.execute(
-            f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {source} ORDER BY {ROW_COLUMN}"
-        )
+        by_key = kind == "online" and count > _BLOCK_ROWS
+        order = ""  # as staged
+        if by_key:
+            order = f" ORDER BY {quote(layout_key(table))}, {ROW_COLUMN}"
+        elif if_absent:
+            order = f" ORDER BY {ROW_COLUMN}"
+        self.connection.execute(f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {source}{order}")
 
     def _reserve(self, target: str, count: int) -> int:
         first = self.next_rows.get(target)

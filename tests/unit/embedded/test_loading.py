@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dsflow.embedded.engine import Engine
+from dsflow.embedded.failures import StorageError
 from dsflow.embedded.results import Result
+from dsflow.embedded.storage import MEMORY_VARIABLE
 
 Run = Callable[..., Result]
 
@@ -248,3 +250,37 @@ def test_any_text_survives(engine: Engine, tmp_path: Path, values: list[tuple[st
     assert job.error == ""
     wanted = [(None if s == "null" else s, n) for s, n in values]
     assert list(engine.execute("SELECT * FROM t", "d").rows) == wanted
+
+
+def blocks_of(engine: Engine, key: int) -> int:
+    """How many of DuckDB's blocks of the online table t may hold a value of its column n, by their statistics."""
+    found = engine._storage.connection().execute(
+        "SELECT stats FROM pragma_storage_info('online.t1') WHERE column_name = 'n' AND segment_type = 'INTEGER'"
+    )
+    return sum(stats["min"] <= key <= stats["max"] for (stats,) in found.fetchall())
+
+
+def test_a_large_load_lays_the_rows_of_a_key_side_by_side(engine: Engine, tmp_path: Path) -> None:
+    """Else a request has to look through the whole table for a key with many rows."""
+    engine.execute("CREATE TABLE t (n int, s string)", "d")
+    file = tmp_path / "keys.csv"
+    file.write_text("n,s\n" + "".join(f"{row % 1000},{row}\n" for row in range(500_000)))
+    job = engine.execute(f"LOAD DATA INFILE '{file}' INTO TABLE t OPTIONS(mode='append')", "d").job
+    assert job is not None
+    assert job.state == "FINISHED"
+    assert blocks_of(engine, 500) == 1
+    # the order of arrival is kept all the same
+    rows = engine._storage.connection().execute("SELECT s FROM online.t1 ORDER BY __row").fetchall()
+    assert [int(row[0]) for row in rows] == list(range(500_000))
+
+
+def test_the_limit_of_memory_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MEMORY_VARIABLE, "123MB")
+    with Engine(tmp_path / "some") as engine:
+        found = engine._storage.connection().execute("SELECT current_setting('memory_limit')").fetchall()
+    assert found == [("117.3 MiB",)]
+    monkeypatch.setenv(MEMORY_VARIABLE, "much")
+    with pytest.raises(StorageError, match="DSFLOW_EMBEDDED_MEMORY=much is no amount of memory"):
+        Engine(tmp_path / "none")
+    monkeypatch.delenv(MEMORY_VARIABLE)
+    Engine(tmp_path / "none").close()  # nothing keeps the folder

@@ -59,6 +59,26 @@ def test_options(run: Run, tmp_path: Path) -> None:
     assert part(tmp_path / "out").read_text().splitlines()[1] == '2|x,"y|-|-|-|-'
 
 
+def test_a_header_of_any_names(run: Run, tmp_path: Path) -> None:
+    names = {"plain": "Ab_1", "blank": "`a b`", "comma": "`a,b`", "null": "`null`", "word": "`select`", "mark": '`a"b`'}
+    for name, written in names.items():
+        run(f"SELECT n AS {written} FROM t INTO OUTFILE '{tmp_path / name}'", "offline")
+    headers = {name: part(tmp_path / name).read_text().splitlines()[0] for name in names}
+    assert headers == {
+        "plain": "Ab_1",
+        "blank": "a b",
+        "comma": '"a,b"',
+        "null": "null",
+        "word": "select",
+        "mark": '"a""b"',
+    }
+
+
+def test_a_header_with_no_rows(run: Run, tmp_path: Path) -> None:
+    run(f"SELECT n, n AS m FROM t WHERE n > 100 INTO OUTFILE '{tmp_path / 'out'}'", "offline")
+    assert part(tmp_path / "out").read_text() == "n,m\n"
+
+
 def test_parquet(run: Run, tmp_path: Path) -> None:
     export(run, tmp_path / "out", "format='parquet'")
     found = pq.read_table(part(tmp_path / "out"))
