@@ -304,6 +304,26 @@ def _params_from_server(task: TaskDefinition, own: Mapping[int, str], project: i
 # ------------------------------------------------------------------ the places that hold references
 
 
+def references(task: TaskDefinition) -> list[str]:
+    """What a task's ``taskParams`` name besides the task: other tasks, workflows, projects, datasources, resources."""
+    found: list[str] = []
+
+    def keep(name: Any) -> Any:
+        found.append(str(name))
+        return name
+
+    def depended(item: JsonDict) -> JsonDict:
+        found.extend(str(item.get(key) or "") for key in ("projectCode", "definitionCode", "depTaskCode"))
+        return item
+
+    def resource(item: JsonDict) -> JsonDict:
+        found.append(str(item.get("resourceName") or ""))
+        return item
+
+    _translate(task, own_task=keep, depended=depended, sub_workflow=keep, datasource=keep, resource=resource)
+    return found
+
+
 def _translate(
     task: TaskDefinition,
     *,

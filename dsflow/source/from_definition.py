@@ -10,7 +10,7 @@ from graphlib import CycleError
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler.codec import normalise
+from dsflow.dolphinscheduler.codec import normalise, references
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.errors import DeclarationError, DsflowError
 from dsflow.params import placeholders, substitute
@@ -67,10 +67,10 @@ def differences(wanted: Definition, got: Definition) -> list[str]:
 
 def _refuse_unknown(definition: Definition) -> None:
     for task in definition.tasks:
-        for text in _texts(task.task_params):
-            if text.startswith("#") and text[1:].isdigit():
+        for name in references(task):
+            if name.startswith("#") and name[1:].isdigit():
                 raise SourceError(
-                    f"task {task.name!r} leads to the code {text[1:]}, which nothing on the server has",
+                    f"task {task.name!r} leads to the code {name[1:]}, which nothing on the server has",
                     hint=f"mend it first: dsflow repair {definition.project}/{definition.name}",
                 )
     for field, names in (
@@ -81,16 +81,6 @@ def _refuse_unknown(definition: Definition) -> None:
         for name in names:
             if name.startswith("#"):
                 raise SourceError(f"the workflow uses the {field} {name[1:]}, which is not on the server (any more)")
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    return []
 
 
 class _Reader:

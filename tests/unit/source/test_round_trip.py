@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dsflow.cli.loading import load_workflows
@@ -45,6 +45,7 @@ def test_every_task_type_with_every_field(definition, tmp_path):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(definition=definitions())
+@example(definition=Definition("p", "w", (shell("a", "#0"),), ()))  # a comment, and no task's code
 def test_anything_comes_back(definition, tmp_path):
     assert normalise(from_python(python_source(definition), tmp_path)) == normalise(definition)
     assert normalise(from_yaml(yaml_source([definition]), tmp_path)) == normalise(definition)
