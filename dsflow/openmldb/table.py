@@ -167,10 +167,11 @@ class Table:
 
         A row that is stored already, equal in every column, is left out (``put_if_absent``, OpenMLDB 0.8.5 and later):
         deployments that read the table answer without a gap, and rows that came from elsewhere, such as an earlier
-        file, stay. OpenMLDB compares with all rows of the same key and time, so it also leaves out the second of two
-        equal rows of one file, which offline count twice: features would differ between training and serving. The check
-        therefore reads the file, if it is CSV, the worker sees it and it has no more than a gigabyte, and fails when
-        two of its rows are equal. The load is awaited (``@@sync_job``), which an online step otherwise is not.
+        file, stay. OpenMLDB compares with the rows of the same key and time (in an index without a ``ts``, with all of
+        the key, which takes long where a key has many), so it also leaves out the second of two equal rows of one
+        file, which offline count twice: features would differ between training and serving. The check therefore reads
+        the file, if it is CSV, the worker sees it and it has no more than a gigabyte, and fails when two of its rows
+        are equal. The load is awaited (``@@sync_job``), which an online step otherwise is not.
 
         Args:
             path, name, format, check: as for :meth:`load_offline`.

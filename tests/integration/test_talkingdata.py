@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -159,7 +160,7 @@ def test_bootstrap_submit_run_predict(
         assert json.loads(report.read_text())["state"] == "FAILURE"
         assert (states[step], states[f"{step}: check"]) == ("SUCCESS", "FAILURE")
         assert f"the disk is full ({step})" in failed.stdout  # the job's own log
-        assert "is FAILED" in failed.stdout
+        assert re.search(rf"job \d+ \(\w+\) is FAILED: the disk is full \({step}\)", failed.stdout)
         assert httpx.post(f"{predict}/predict", json=CLICK, timeout=60).json() == answer.json()
 
     failed = command(pipeline, "run", "--set", "data=/nowhere/clicks.csv", expect=1)
