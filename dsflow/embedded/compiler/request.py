@@ -295,8 +295,8 @@ class RequestFrame(Frame):
         parts = [self._stored(source, rank, now, placed=bool(places)) for source, rank in self.sources]
         if window.end == 0 or not window.by_time:
             values = [f"{f.sql} AS f{i}" for i, f in self._used(request.fields)]
-            known = f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known"
-            values += self._order([f"{now} AS ts", known, "2 AS main", "0 AS seq"], placed=bool(places))
+            # the newest of its time, whether that is known or not
+            values += self._order([f"{now} AS ts", "1 AS known", "2 AS main", "0 AS seq"], placed=bool(places))
             parts.append(f"SELECT {', '.join([*values, 'true AS here'])}")
         if not parts:
             width = "".join(f"NULL AS f{i}, " for i, _ in self._used(request.fields))

@@ -294,3 +294,12 @@ def test_the_spread_of_an_infinity_alone(database: Database) -> None:
     first, second = database.batch(select("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", what))
     assert all(map(math.isnan, first[1:3]))
     assert (first[3], second) == (None, (2, 0.0, 0.0, None))
+
+
+def test_a_request_without_a_time_is_the_newest_of_the_rows_of_1970(database: Database) -> None:
+    database.create("t", COLUMNS)
+    rows = [(1, "a", 0, 7), (2, "a", None, 8)]
+    for what in ("lag(v, 1) OVER w AS x", "first_value(v) OVER w AS x"):
+        frame = "ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW MAXSIZE 2"
+        assert database.request(select(frame, what), rows)[1] == (2, 7)
+        database.create("t", COLUMNS)
