@@ -220,14 +220,21 @@ def part(name: str, a: Expression) -> Expression:
     """A part of a timestamp, or of a date (those of the day only)."""
     function = _PARTS[name]
     if a.type == "timestamp":
-        return Expression(f"{name}({a.sql})", "int", strict(lambda moment: function(local(moment)), a))
+
+        def compute(moment: int) -> int | None:
+            # this one alone gives NULL for a moment before 1970
+            return None if name == "dayofyear" and moment < 0 else function(local(moment))
+
+        return Expression(f"{name}({a.sql})", "int", strict(compute, a))
     return Expression(f"{name}({a.sql})", "int", strict(function, a))
 
 
 def last_day(a: Expression) -> Expression:
     """The last day of the month; NULL for a moment before 1970."""
 
-    def compute(value: Any) -> dt.date:
+    def compute(value: Any) -> dt.date | None:
+        if a.type == "timestamp" and value < 0:
+            return None
         day = local(value).date() if a.type == "timestamp" else value
         return (day.replace(day=28) + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
 
