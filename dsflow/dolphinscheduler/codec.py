@@ -35,6 +35,7 @@ MAX_DESCRIPTION = 255
 _STREAM_TYPES = frozenset({"FLINK_STREAM"})
 _SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
 _DATASOURCE_TYPES = frozenset({"SQL", "PROCEDURE"})
+_NESTED_TYPES = frozenset({"SWITCH", "CONDITIONS", "DEPENDENT"})  # references deep inside, not only at the top
 _NO_BRANCHES = {"successNode": [""], "failedNode": [""]}
 
 
@@ -173,8 +174,9 @@ def _params_to_server(
         found = lookup(kinds.RESOURCE, item["resourceName"])
         return {**rest, "id": found} if series < (3, 2) else {**rest, "resourceName": found}
 
-    params = _translate(
-        task,
+    params = translate(
+        task.task_type,
+        task.task_params,
         own_task=own_task,
         depended=depended,
         sub_workflow=sub_workflow,
@@ -240,10 +242,10 @@ def _task_from_server(row: JsonDict, own: Mapping[int, str], names: Names) -> Ta
     environment = int(row.get("environmentCode") or NO_ENVIRONMENT)
     group = int(row.get("taskGroupId") or NO_TASK_GROUP)
     timeout = int(row.get("timeout") or 0) if row.get("timeoutFlag") == "OPEN" else 0
-    task = TaskDefinition(
+    return TaskDefinition(
         name=row["name"],
         task_type=row["taskType"],
-        task_params=task_params(row),
+        task_params=_params_from_server(row, own, names),
         description=row.get("description") or "",
         flag=row.get("flag") or "YES",
         task_priority=row.get("taskPriority") or "MEDIUM",
@@ -260,10 +262,11 @@ def _task_from_server(row: JsonDict, own: Mapping[int, str], names: Names) -> Ta
         memory_max=_int(row.get("memoryMax"), -1),
         is_cache=row.get("isCache") == "YES",
     )
-    return replace(task, task_params=_params_from_server(task, own, int(row.get("projectCode") or 0), names))
 
 
-def _params_from_server(task: TaskDefinition, own: Mapping[int, str], project: int, names: Names) -> JsonDict:
+def _params_from_server(row: JsonDict, own: Mapping[int, str], names: Names) -> JsonDict:
+    project = int(row.get("projectCode") or 0)
+
     def own_task(code: Any) -> Any:
         if code == "" or code is None:
             return code
@@ -291,8 +294,9 @@ def _params_from_server(task: TaskDefinition, own: Mapping[int, str], project: i
         code = item.get("id") or item.get("resourceName")
         return {**rest, "resourceName": names.name(kinds.RESOURCE, code)}
 
-    return _translate(
-        task,
+    return translate(
+        row["taskType"],
+        task_params(row),
         own_task=own_task,
         depended=depended,
         sub_workflow=lambda code: names.name(kinds.WORKFLOW, code, project),
@@ -320,12 +324,21 @@ def references(task: TaskDefinition) -> list[str]:
         found.append(str(item.get("resourceName") or ""))
         return item
 
-    _translate(task, own_task=keep, depended=depended, sub_workflow=keep, datasource=keep, resource=resource)
+    translate(
+        task.task_type,
+        task.task_params,
+        own_task=keep,
+        depended=depended,
+        sub_workflow=keep,
+        datasource=keep,
+        resource=resource,
+    )
     return found
 
 
-def _translate(
-    task: TaskDefinition,
+def translate(
+    task_type: str,
+    task_params: JsonDict,
     *,
     own_task: Callable[[Any], Any],
     depended: Callable[[JsonDict], JsonDict],
@@ -334,25 +347,25 @@ def _translate(
     resource: Callable[[JsonDict], JsonDict],
 ) -> JsonDict:
     """A copy of ``taskParams`` with every reference replaced; one walk for both directions."""
-    params = copy.deepcopy(task.task_params)
-    if task.task_type == "SWITCH":
+    params = copy.deepcopy(task_params) if task_type in _NESTED_TYPES else dict(task_params)
+    if task_type == "SWITCH":
         result = params.get("switchResult") or {}
         for branch in [result, *(result.get("dependTaskList") or [])]:
             if "nextNode" in branch:
                 branch["nextNode"] = _one_or_many(own_task, branch["nextNode"])
-    elif task.task_type == "CONDITIONS":
+    elif task_type == "CONDITIONS":
         for branch in ("successNode", "failedNode"):
             result = params.get("conditionResult") or {}
             if branch in result:
                 result[branch] = [own_task(c) for c in _as_list(result[branch])]
         for item in _dependence_items(params):
             item["depTaskCode"] = own_task(item["depTaskCode"])
-    elif task.task_type == "DEPENDENT":
+    elif task_type == "DEPENDENT":
         for item in _dependence_items(params):
             item.update(depended(dict(item)))
-    elif task.task_type in _SUB_WORKFLOW_TYPES and params.get("processDefinitionCode") not in (None, ""):
+    elif task_type in _SUB_WORKFLOW_TYPES and params.get("processDefinitionCode") not in (None, ""):
         params["processDefinitionCode"] = sub_workflow(params["processDefinitionCode"])
-    elif task.task_type in _DATASOURCE_TYPES and params.get("datasource") not in (None, ""):
+    elif task_type in _DATASOURCE_TYPES and params.get("datasource") not in (None, ""):
         params["datasource"] = datasource(params["datasource"])
     if params.get("resourceList"):
         params["resourceList"] = [resource(item) for item in params["resourceList"]]
@@ -367,7 +380,8 @@ def translate_own_tasks(task: TaskDefinition, own_task: Callable[[Any], Any]) ->
     def same(value: Any) -> Any:
         return value
 
-    return _translate(task, own_task=own_task, depended=same, sub_workflow=same, datasource=same, resource=same)
+    params, kind = task.task_params, task.task_type
+    return translate(kind, params, own_task=own_task, depended=same, sub_workflow=same, datasource=same, resource=same)
 
 
 def _dependence_items(params: JsonDict) -> list[JsonDict]:

@@ -15,8 +15,9 @@ from typing import Literal
 from dsflow.definition import Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
+from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.gateway import Gateways
-from dsflow.dolphinscheduler.lock import is_dead, lock_name
+from dsflow.dolphinscheduler.lock import Spares, is_dead, lock_name
 from dsflow.dolphinscheduler.lock import note as lock_note
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Plan
@@ -79,6 +80,15 @@ class Item:
     def cut_short(self) -> bool:
         """Whether an earlier submit left its lock behind: submitting removes it, also when nothing would change."""
         return self.state.lock is not None and is_dead(self.state.lock)
+
+    def checked(self, names: Names, project_code: int | None = None) -> Checked:
+        """As what was planned and checked.
+
+        Args:
+            project_code: of a project that was not there when it was planned.
+        """
+        state = self.state if project_code is None else replace(self.state, project_code=project_code)
+        return Checked(self.definition, state, self.plan, names, record(self.definition), recent=False)
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,8 @@ class Deployer:
         self._overwrite = overwrite
         self._take_over = take_over
         self._gateways = Gateways(server.profile, keep=True)
-        self._submitter = Submitter(server.rest, self._gateways, server.profile)
+        self._spares = Spares(server.rest)
+        self._submitter = Submitter(server.rest, self._gateways, server.profile, spares=self._spares)
         self._projects: dict[str, _Project] = {}
 
     # ---------------------------------------------------------------- reading and checking
@@ -242,11 +253,12 @@ class Deployer:
     def _check(self, item: Item, keys: dict[Key, Item], names: Names) -> None:
         """Everything that submitting would refuse, but for what an earlier submit of this deployment brings."""
         coming = {n: keys[n].definition for n in item.needs if not keys[n].plan.is_empty}
-        definition = item.definition
+        checked = item.checked(names)
         if coming:
+            definition = item.definition
             tasks = tuple(_without(t, definition.project, coming) for t in definition.tasks)
-            definition = replace(definition, tasks=tasks)
-        self._submitter.check(Checked(definition, item.state, item.plan, names), overwrite=self._overwrite)
+            checked = replace(checked, definition=replace(definition, tasks=tasks))
+        self._submitter.check(checked, overwrite=self._overwrite)
 
     def _check_owners(self, deployment: Deployment) -> None:
         for item in deployment.items:
@@ -311,6 +323,10 @@ class Deployer:
         try:
             self._apply(deployment, tell or (lambda item: None))
         finally:
+            if not self._spares.remove():
+                deployment.notes.append(
+                    f"a workflow {lock_name('...')!r}, a lock, could not be removed: the next submit does it"
+                )
             self._gateways.close()
 
     def _apply(self, deployment: Deployment, tell: Callable[[Item], None]) -> None:
@@ -333,6 +349,7 @@ class Deployer:
         pending = {i.key for i in deployment.to_submit}
         order = graphlib.TopologicalSorter({k: items[k].needs & pending for k in pending})
         order.prepare()
+        names = server_names(self._rest)  # those of the plan may be old
         running: dict[Future[SubmitResult], Item] = {}
         with ThreadPoolExecutor(WRITERS) as pool:
             while order.is_active():
@@ -345,7 +362,12 @@ class Deployer:
                         order.done(key)
                         tell(item)
                     else:
-                        future = pool.submit(self._submitter.submit, item.definition, overwrite=self._overwrite)
+                        checked = None  # what names a workflow that came only now is checked with it
+                        if not item.needs & pending:
+                            checked = item.checked(names, self._projects[item.definition.project].code)
+                        future = pool.submit(
+                            self._submitter.submit, item.definition, overwrite=self._overwrite, checked=checked
+                        )
                         running[future] = item
                 done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), set())
                 for future in done:

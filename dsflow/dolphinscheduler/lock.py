@@ -18,11 +18,12 @@ import random
 import re
 import socket
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from dsflow.definition import JsonDict
@@ -110,6 +111,64 @@ def is_dead(row: JsonDict) -> bool:
     return False
 
 
+class Spares:
+    """Locks of submits that are done, kept to become those of the next submits of this process.
+
+    To delete a workflow, DolphinScheduler searches all tasks for one that uses it; to rename it, it does not, and keeps
+    names apart just the same. A spare bears its old name until then: if the process dies, it is a lock that was left
+    behind like any other. But whoever wants that workflow waits for it: so there are none while a submit of this
+    process waits for another process, which may in turn wait for a spare of ours.
+    """
+
+    def __init__(self, rest: RestClient, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._rest = rest
+        self._sleep = sleep
+        self._guard = threading.Lock()
+        self._locks: list[tuple[int, Lock]] = []
+        self._waiting = 0
+
+    def take(self, project: int) -> Lock | None:
+        """One of this project, or None."""
+        with self._guard:
+            for index, (where, lock) in enumerate(self._locks):
+                if where == project:
+                    del self._locks[index]
+                    return lock
+        return None
+
+    def give(self, project: int, lock: Lock) -> None:
+        """A lock that its submit needs no more."""
+        with self._guard:
+            wanted = self._waiting == 0
+            if wanted:
+                self._locks.append((project, lock))
+        if not wanted:
+            _release(self._rest, project, lock, self._sleep)
+
+    @contextmanager
+    def none(self) -> Iterator[None]:
+        """Meanwhile there are none."""
+        with self._guard:
+            self._waiting += 1
+        try:
+            self.remove()
+            yield
+        finally:
+            with self._guard:
+                self._waiting -= 1
+
+    def remove(self) -> bool:
+        """Delete them; gives whether all of them could be."""
+        stuck = False
+        while True:
+            with self._guard:
+                if not self._locks:
+                    return not stuck
+                project, lock = self._locks.pop()
+            _release(self._rest, project, lock, self._sleep)
+            stuck = stuck or lock.stuck
+
+
 @contextmanager
 def submit_lock(
     rest: RestClient,
@@ -119,6 +178,7 @@ def submit_lock(
     grace: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    spares: Spares | None = None,
 ) -> Iterator[Lock]:
     """Hold the lock of a workflow; wait for whoever holds it now.
 
@@ -126,20 +186,25 @@ def submit_lock(
 
     Args:
         grace: seconds that the server may still be at work for a holder that is dead.
+        spares: where the lock may come from and go to.
 
     Raises:
         RefusedError: the user may not make workflows in this project.
     """
-    lock = _acquire(rest, project, workflow, GRACE if grace is None else grace, sleep, clock)
-    lock._remove_soon = lambda: rest.soon(_release, rest, project, lock, sleep)
+    lock = _acquire(rest, project, workflow, GRACE if grace is None else grace, sleep, clock, spares)
+    if spares is None:
+        lock._remove_soon = lambda: rest.soon(_release, rest, project, lock, sleep)
     try:
         yield lock
     finally:
-        _held.discard(lock.token)
         if lock._removal is not None:
             lock._removal.result()
+        elif spares is not None and not lock.keep:
+            spares.give(project, lock)
         elif not lock.keep:
             _release(rest, project, lock, sleep)
+        else:
+            _held.discard(lock.token)
 
 
 def find_lock(rest: RestClient, project: int, workflow: str) -> JsonDict | None:
@@ -159,6 +224,7 @@ def _acquire(
     grace: float,
     sleep: Callable[[float], None],
     clock: Callable[[], float],
+    spares: Spares | None,
 ) -> Lock:
     token = uuid.uuid4().hex[:12]
     description = (
@@ -167,40 +233,59 @@ def _acquire(
     )
     name, began, failures = lock_name(workflow), clock(), 0
     lock, seen, since = Lock(0, token), 0, began
+    spare = spares.take(project) if spares is not None else None
     _held.add(token)
     try:
-        while True:
-            try:
-                lock.code = rest.create_empty_workflow(project, name, description)
-                break
-            except UnreachableError:
-                failures += 1  # whether the server got it is for the next look to tell
-                if failures == ATTEMPTS:
-                    raise
-                sleep(POLL)
-            except RefusedError as error:
-                if error.code != NAME_EXISTS and find_lock(rest, project, workflow) is None:
-                    failures += 1
-                    if error.code != CREATE_FAILED or failures == ATTEMPTS:
+        with ExitStack() as while_we_wait:
+            while True:
+                try:
+                    if spare is not None:
+                        rest.rename_empty_workflow(project, spare.code, name, description)
+                        lock.code = spare.code
+                    else:
+                        lock.code = rest.create_empty_workflow(project, name, description)
+                    return lock
+                except UnreachableError:
+                    failures += 1  # whether the server got it is for the next look to tell
+                    if failures == ATTEMPTS:
                         raise
                     sleep(POLL)
-            # One look is half of what one more attempt costs, and an attempt fills the server's log.
-            while (row := find_lock(rest, project, workflow)) is not None:
-                if token in (row.get("description") or ""):
-                    lock.code = int(row["code"])  # our own, whose answer was lost
-                    return lock
-                lock.waited = clock() - began
-                if int(row["code"]) != seen:
-                    seen, since = int(row["code"]), clock()
-                elif clock() - since > (grace if is_dead(row) else PATIENCE):
-                    if _remove(rest, project, seen):
-                        lock.taken_over = holder(row)
-                    break
-                sleep(random.uniform(POLL, 2 * POLL))
+                except RefusedError as error:
+                    if spare is not None:  # the name is taken, or the spare is gone: as if there had been none
+                        _remove(rest, project, spare.code)
+                        _held.discard(spare.token)
+                        spare = None
+                        continue
+                    if error.code != NAME_EXISTS and find_lock(rest, project, workflow) is None:
+                        failures += 1
+                        if error.code != CREATE_FAILED or failures == ATTEMPTS:
+                            raise
+                        sleep(POLL)
+                # One look is half of what one more attempt costs, and an attempt fills the server's log.
+                while (row := find_lock(rest, project, workflow)) is not None:
+                    if token in (row.get("description") or ""):
+                        lock.code = int(row["code"])  # our own, whose answer was lost
+                        return lock
+                    if spares is not None and lock.waited == 0:
+                        while_we_wait.enter_context(spares.none())
+                    if spare is not None:
+                        _remove(rest, project, spare.code)
+                        _held.discard(spare.token)
+                        spare = None
+                    lock.waited = clock() - began
+                    if int(row["code"]) != seen:
+                        seen, since = int(row["code"]), clock()
+                    elif clock() - since > (grace if is_dead(row) else PATIENCE):
+                        if _remove(rest, project, seen):
+                            lock.taken_over = holder(row)
+                        break
+                    sleep(random.uniform(POLL, 2 * POLL))
     except BaseException:
         _held.discard(token)
         raise
-    return lock
+    finally:
+        if spare is not None:
+            _held.discard(spare.token)
 
 
 def _remove(rest: RestClient, project: int, code: int) -> bool:
@@ -213,6 +298,7 @@ def _remove(rest: RestClient, project: int, code: int) -> bool:
 
 def _release(rest: RestClient, project: int, lock: Lock, sleep: Callable[[float], None]) -> None:
     """What was done under the lock counts: if it can not be removed, the next submit takes it over."""
+    _held.discard(lock.token)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             rest.delete_workflow(project, lock.code)

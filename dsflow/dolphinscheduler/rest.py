@@ -71,7 +71,7 @@ class RestClient:
         self._logging_in = threading.Lock()
         self._user: JsonDict | None = None
         self._minor: tuple[int, int] | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dsflow-read")  # starts threads when needed
         address = urlsplit(self.url)
         local = address.hostname in ("127.0.0.1", "::1", "localhost")
         self._http = httpx.Client(
@@ -94,15 +94,11 @@ class RestClient:
 
     def close(self) -> None:
         """Close the connections; the log-in session ends on the server by itself."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        self._pool.shutdown()
         self._http.close()
 
     def soon(self, read: Callable[..., T], *arguments: Any) -> Future[T]:
         """Call ``read`` in another thread. It must not wait for another call of this kind."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dsflow-read")
         return self._pool.submit(read, *arguments)
 
     # ---------------------------------------------------------------- the request
@@ -440,6 +436,17 @@ class RestClient:
             form.update(projectCode=project, releaseState="OFFLINE", warningGroupId=0, executionType="PARALLEL")
             data = self._call("POST", "/v2/workflows", doing, json_body=form)
         return int(data["code"])
+
+    def rename_empty_workflow(self, project: int, code: int, name: str, description: str) -> None:
+        """Give what :meth:`create_empty_workflow` made another name. Refused when the name is taken."""
+        doing = f"rename workflow {code} to {name!r}"
+        form: JsonDict = {"name": name, "description": description, "executionType": "PARALLEL"}
+        if self.series() < (3, 2):
+            form.update(globalParams="[]", timeout=0, tenantCode=self.user().get("tenantCode") or "")
+            form.update(scheduleJson="", otherParamsJson="", releaseState="OFFLINE")
+            self.put(f"/projects/{project}/process-definition/{code}/basic-info", doing, form)
+        else:
+            self._call("PUT", f"/v2/workflows/{code}", doing, json_body={**form, "releaseState": "OFFLINE"})
 
     def delete_workflow(self, project: int, code: int) -> None:
         """Delete an offline workflow and its tasks."""

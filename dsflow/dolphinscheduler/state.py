@@ -112,14 +112,13 @@ def read(rest: RestClient, place: Place, project: str, names: Names) -> ServerSt
 
 def has_changed(rest: RestClient, before: ServerState, name: str) -> bool:
     """Whether another submit has written since, by two small requests: each one changes one of these."""
-    schedules = rest.soon(rest.schedules, before.project_code, before.code) if before.code is not None else None
     row = find(rest, before.project_code, name).row
-    if row is None or schedules is None:
-        return (row is None) != (schedules is None)
+    if row is None or before.code is None:
+        return (row is None) != (before.code is None)
     process = before.raw["processDefinition"]
     if any(row.get(key) != process.get(key) for key in ("code", "version", "releaseState", "updateTime")):
         return True
-    return schedules.result() != before.schedules
+    return rest.schedules(before.project_code, before.code) != before.schedules
 
 
 def drift(state: ServerState) -> str:

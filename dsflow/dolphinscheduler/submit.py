@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from dsflow.config import Profile
-from dsflow.definition import Definition
+from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.checks import check_before_writing
 from dsflow.dolphinscheduler.errors import DriftError, VerificationError
+from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
-from dsflow.dolphinscheduler.lock import GRACE, Lock, is_dead, lock_name, submit_lock
+from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
 from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.payload import held_codes, workflow_call
@@ -75,6 +76,7 @@ class Checked:
 
     Attributes:
         names: knows what the checks have asked for.
+        mark: what is stored on the server with the Definition; see :mod:`dsflow.dolphinscheduler.fingerprint`.
         recent: it was read a moment ago, so that two small requests under the lock tell whether another submit came
             between. Otherwise it is read anew there: then more may have happened than another submit.
     """
@@ -83,6 +85,7 @@ class Checked:
     state: ServerState
     plan: Plan
     names: Names
+    mark: JsonDict
     recent: bool = True
 
 
@@ -93,6 +96,7 @@ class Submitter:
         rest: the REST connection.
         gateways: connect to the gateway; only when something is to be written.
         profile: for the tenant.
+        spares: where locks come from and go to; for many submits.
     """
 
     def __init__(
@@ -101,11 +105,13 @@ class Submitter:
         gateways: Gateways,
         profile: Profile,
         *,
+        spares: Spares | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sleep = sleep
         self._rest = rest
         self._gateways = gateways
+        self._spares = spares
         self._profile = profile
 
     # ---------------------------------------------------------------- reading
@@ -148,9 +154,10 @@ class Submitter:
         rest, names = self._rest, names or server_names(self._rest)
         place = place or self.look_ahead(definition)
         user = rest.soon(lambda: rest.user(refresh=True))
+        mark = record(definition)  # while the answers are under way
         state = read(rest, place.result(), definition.project, names)
         user.result()
-        return Checked(definition, state, self.compare(definition, state), names)
+        return Checked(definition, state, self.compare(definition, state), names, mark)
 
     def compare(self, definition: Definition, state: ServerState) -> Plan:
         """The plan that leads from a state to a Definition."""
@@ -192,6 +199,7 @@ class Submitter:
         overwrite: bool = False,
         place: Future[Place] | None = None,
         names: Names | None = None,
+        checked: Checked | None = None,
     ) -> SubmitResult:
         """Make the server hold exactly what is declared.
 
@@ -199,6 +207,8 @@ class Submitter:
             overwrite: also when that undoes what somebody else changed on the server.
             place: from :meth:`look_ahead`.
             names: learns what is asked for.
+            checked: the Definition as it was planned and checked some time ago: it is read again only under the lock,
+                and checked again if the plan is another one by then.
 
         Raises:
             DriftError: somebody else changed it, or made it without dsflow, and ``overwrite`` is not set.
@@ -207,7 +217,8 @@ class Submitter:
             RefusedError: the server refused; the workflow's state was restored.
             VerificationError: the server took the change and holds something else.
         """
-        checked = self._planned(definition, place, names)
+        ready = checked
+        checked = checked or self._planned(definition, place, names)
         state, plan = checked.state, checked.plan
         if plan.is_empty and not (state.lock and is_dead(state.lock)):
             notes = plan.notes
@@ -217,14 +228,9 @@ class Submitter:
         with self._gateways.lease(self._rest.soon) as lease:
             if _needs_gateway(plan):
                 lease.open_ahead()
-            if not plan.is_empty:
+            if ready is None and not plan.is_empty:
                 self.check(checked, overwrite=overwrite)
             return self._carry_out(checked, overwrite, lease)
-
-    def carry_out(self, checked: Checked, *, overwrite: bool = False) -> SubmitResult:
-        """Submit what was planned and checked some time ago; the same errors as :meth:`submit`."""
-        with self._gateways.lease(self._rest.soon) as lease:
-            return self._carry_out(replace(checked, recent=False), overwrite, lease)
 
     def _carry_out(self, checked: Checked, overwrite: bool, lease: Lease) -> SubmitResult:
         definition, state = checked.definition, checked.state
@@ -234,7 +240,8 @@ class Submitter:
             state = replace(state, project_code=self._made_project(definition.project))
             checked = replace(checked, state=state)
         grace = GRACE + GRACE_PER_TASK * len(definition.tasks)
-        with submit_lock(self._rest, state.project_code, definition.name, grace=grace, sleep=self._sleep) as lock:
+        project, name = state.project_code, definition.name
+        with submit_lock(self._rest, project, name, grace=grace, sleep=self._sleep, spares=self._spares) as lock:
             result = self._submit(checked, overwrite, lease, lock)
         if lock.stuck:
             note = f"workflow {lock_name(definition.name)!r}, the lock, could not be removed: the next submit does it"
@@ -252,20 +259,25 @@ class Submitter:
 
     def _submit(self, checked: Checked, overwrite: bool, lease: Lease, lock: Lock) -> SubmitResult:
         """Under the lock."""
-        now = self._still(checked, lock)
+        call: WorkflowCall | None = None
+        if lock.waited or lock.taken_over or not checked.recent:
+            now = self._read_anew(checked)
+        else:
+            disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
+            call = self._call(checked) if _needs_gateway(checked.plan) else None  # while the answers are under way
+            now = self._read_anew(checked) if disturbed.result() else checked
         definition, state, plan, names = now.definition, now.state, now.plan, now.names
         notes = (*plan.notes, *_history(lock, state))
         if plan.is_empty:
             return self._result(definition, state, plan, written=False, notes=notes)
-        if now is not checked or checked.plan.is_empty:
+        if checked.plan.is_empty or lock.waited or lock.taken_over or plan != checked.plan:
             self.check(now, overwrite=overwrite)
         try:
             if _needs_gateway(plan):
                 gateway = lease.gateway()
                 notes += tuple(gateway.notes())
-                call = self._call(now)
                 try:
-                    code = gateway.create_or_update(call)
+                    code = gateway.create_or_update(call if call and now is checked else self._call(now))
                 except UnreachableError as error:
                     code = self._outcome(definition, error)
                     notes += ("the connection to the gateway broke during the call, but the server carried it out",)
@@ -284,26 +296,27 @@ class Submitter:
         self._verify(definition, after)
         return self._result(definition, after, plan, written=True, notes=notes)
 
-    def _still(self, checked: Checked, lock: Lock) -> Checked:
-        """``checked`` itself if it holds under the lock as well, else what holds now."""
-        definition, before = checked.definition, checked.state
-        undisturbed = not (lock.waited or lock.taken_over)
-        if undisturbed and checked.recent and not has_changed(self._rest, before, definition.name):
-            return checked
+    def _read_anew(self, checked: Checked) -> Checked:
+        """What holds under the lock."""
+        definition = checked.definition
         names = server_names(self._rest) if checked.recent else checked.names
-        place = find(self._rest, before.project_code, definition.name)
+        place = find(self._rest, checked.state.project_code, definition.name)
         state = read(self._rest, place, definition.project, names)
-        if undisturbed and state == before:
-            return checked
-        return Checked(definition, state, self.compare(definition, state), names)
+        return replace(checked, state=state, plan=self.compare(definition, state), names=names)
 
     def _call(self, now: Checked) -> WorkflowCall:
         codes = held_codes(now.definition, now.state, now.plan)
         new = [t.name for t in now.definition.tasks if t.name not in codes]
         codes.update(zip(new, self._rest.task_codes(now.state.project_code, len(new)), strict=True))
-        user = str(self._rest.user()["userName"])
         return workflow_call(
-            now.definition, now.state, now.plan, codes, now.names, user=user, series=self._rest.series()
+            now.definition,
+            now.state,
+            now.plan,
+            codes,
+            now.names,
+            mark=now.mark,
+            user=str(self._rest.user()["userName"]),
+            series=self._rest.series(),
         )
 
     def _outcome(self, definition: Definition, error: UnreachableError) -> int:

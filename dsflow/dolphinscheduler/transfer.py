@@ -463,9 +463,9 @@ def _params(
         key = "id" if item.get("id") else "resourceName"
         return {**item, key: here(kinds.RESOURCE, item[key], (), (), inside)}
 
-    definition = TaskDefinition(task["name"], task["taskType"], task["taskParams"])
-    return codec._translate(
-        definition,
+    return codec.translate(
+        task["taskType"],
+        task["taskParams"],
         own_task=lambda code: code,
         depended=depended,
         sub_workflow=lambda code: here(kinds.WORKFLOW, code, (old_project,), (new_project,), inside),

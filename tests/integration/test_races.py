@@ -56,7 +56,7 @@ def start(path: Path, env: dict[str, str], *arguments: str) -> subprocess.Popen[
     return subprocess.Popen(
         [sys.executable, str(path), *(arguments or ("submit",))],
         env=env,
-        cwd=path.parent,
+        cwd=path.parent if path.is_file() else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -151,3 +151,36 @@ def test_a_submit_that_is_killed(
     assert any(INTERRUPTED in note and f"process {killed[0].pid}" in note for note in result.notes)
     assert texts_of(server, project)[0] == {"blue"}
     tally.append(f"killed at {at.split('|')[0]}, DolphinScheduler {running.version}")
+
+
+def test_two_deployments_at_once(running: Any, server: Server, project: str, tmp_path: Path) -> None:
+    """Of the same workflows, in two versions and opposite orders: neither waits for what the other only keeps."""
+    count, folders = 8, {}
+    for text in ("red", "blue"):
+        folders[text] = tmp_path / text
+        folders[text].mkdir()
+        for n in range(count):
+            place = n if text == "red" else count - n
+            source = PIPELINE.format(project=project, text=text).replace('"race"', f'"w{n}"')
+            (folders[text] / f"{place:02}.py").write_text(source)
+    env = environment(running)
+    began = time.monotonic()
+    processes = {
+        text: start(Path("-m"), env, "dsflow", "deploy", str(folder), "--owner", "both", "--overwrite")
+        for text, folder in folders.items()
+    }
+    for process in processes.values():
+        out, err = process.communicate(timeout=240)
+        assert (process.returncode, err) == (0, ""), out
+    assert time.monotonic() - began < 100  # a lock that is never let go is taken over after two minutes
+    names = set()
+    for row in server.rest.workflows(server.rest.project_code(project) or 0):
+        names.add(row["name"])
+        if row["name"].startswith("w"):
+            state = server.state(project, row["name"])
+            assert state.definition is not None
+            assert (state.online, len(state.live_schedules)) == (True, 1)
+            last = next(t.name for t in state.definition.tasks if t.name not in ("first", "second"))
+            texts = {t.task_params["rawScript"] for t in state.definition.tasks if t.name != last}
+            assert texts == {f"echo {last}"}
+    assert names == {f"w{n}" for n in range(count)} | {"dsflow deployed both"}

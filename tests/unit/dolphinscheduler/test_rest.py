@@ -15,7 +15,7 @@ import pytest
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.dolphinscheduler.lock import Lock, is_dead, lock_name, submit_lock
+from dsflow.dolphinscheduler.lock import Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.names import server_names
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import UnreachableError
@@ -230,6 +230,14 @@ class Locks:
         self.next += 1
         return self.next - 1
 
+    def rename_empty_workflow(self, project: int, code: int, name: str, description: str) -> None:
+        if name in self.held:
+            raise RefusedError("rename", "already exists", code=10168)
+        if all(row["code"] != code for row in self.held.values()):
+            raise RefusedError("rename", "does not exist", code=50003)
+        self.delete_workflow(project, code)
+        self.held[name] = {"name": name, "code": code, "description": description}
+
     def pages(self, path: str, doing: str, *, searchVal: str) -> list[dict[str, Any]]:
         return [row for name, row in self.held.items() if searchVal in name]
 
@@ -239,8 +247,12 @@ class Locks:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def lock(self, workflow: str = "w") -> AbstractContextManager[Lock]:
-        return submit_lock(cast(RestClient, self), 1, workflow, sleep=self.sleep, clock=lambda: self.now)
+    def lock(self, workflow: str = "w", spares: Spares | None = None) -> AbstractContextManager[Lock]:
+        rest = cast(RestClient, self)
+        return submit_lock(rest, 1, workflow, sleep=self.sleep, clock=lambda: self.now, spares=spares)
+
+    def spares(self) -> Spares:
+        return Spares(cast(RestClient, self), sleep=self.sleep)
 
     def left_behind(self, **changes: Any) -> None:
         """As by a process that was killed, or is about to be."""
@@ -308,6 +320,81 @@ def test_a_lock_whose_answers_were_lost() -> None:
     with locks.lock() as lock:
         assert lock.code == locks.held[lock_name("w")]["code"]
     assert (locks.held, lock.stuck) == ({}, False)
+
+
+def test_a_lock_that_is_done_becomes_the_next_one() -> None:
+    locks = Locks()
+    spares = locks.spares()
+    for name in "abc":
+        with locks.lock(name, spares):
+            assert list(locks.held) == [lock_name(name)]
+            assert not is_dead(locks.held[lock_name(name)])
+    assert locks.next == 2  # only one was made
+    assert not is_dead(locks.held[lock_name("c")])
+    assert spares.remove()
+    assert locks.held == {}
+
+
+def test_a_spare_that_is_gone_or_whose_next_name_is_taken() -> None:
+    locks = Locks()
+    spares = locks.spares()
+    with locks.lock("a", spares):
+        pass
+    locks.held.clear()  # by somebody who thought that we were dead
+    with locks.lock("b", spares):
+        assert list(locks.held) == [lock_name("b")]
+    locks.left_behind()
+    with locks.lock("w", spares) as lock:
+        assert lock.taken_over
+        assert list(locks.held) == [lock_name("w")]
+    spares.remove()
+    assert locks.held == {}
+
+
+def test_who_waits_holds_no_spares() -> None:
+    """Two processes would wait for each other, each for a spare of the other's."""
+    locks = Locks()
+    ours = locks.spares()
+    with locks.lock("a", ours), locks.lock("b", ours):
+        pass
+    assert set(locks.held) == {lock_name("a"), lock_name("b")}
+    locks.left_behind(description="")
+    seen: list[set[str]] = []
+    sleep = locks.sleep
+
+    def look(seconds: float) -> None:
+        seen.append(set(locks.held))
+        with locks.lock("c", ours):  # of another thread of ours
+            pass
+        sleep(seconds)
+
+    locks.sleep = look  # type: ignore[method-assign]
+    with locks.lock("w", ours):
+        pass
+    assert seen
+    assert all(held == {lock_name("w")} for held in seen)
+
+
+def test_a_spare_whose_renaming_got_lost() -> None:
+    locks = Locks()
+    spares = locks.spares()
+    with locks.lock("a", spares):
+        pass
+    rename = locks.rename_empty_workflow
+    lost = iter([False, True])
+
+    def losing(*arguments: Any) -> None:
+        """Once the request is lost, once the answer."""
+        if next(lost):
+            rename(*arguments)
+        raise UnreachableError("lost")
+
+    locks.rename_empty_workflow = losing  # type: ignore[method-assign]
+    with locks.lock("b", spares) as lock:
+        assert list(locks.held) == [lock_name("b")]
+        assert lock.code == locks.held[lock_name("b")]["code"]
+    assert spares.remove()
+    assert locks.held == {}
 
 
 def test_the_lock_of_a_long_name() -> None:
