@@ -17,9 +17,11 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
+from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.lock import lock_name
-from dsflow.dolphinscheduler.names import UnknownNameError
-from dsflow.dolphinscheduler.submit import Submitter
+from dsflow.dolphinscheduler.names import UnknownNameError, server_names
+from dsflow.dolphinscheduler.state import find
+from dsflow.dolphinscheduler.submit import Checked, Submitter
 from dsflow.errors import DeclarationError
 
 ENVIRONMENT = "dsflow tests"
@@ -470,6 +472,62 @@ def test_a_changed_task_alone_is_noticed_too(server: Server, project: str) -> No
         {"taskDefinitionJsonObj": json.dumps(changed)},
     )  # fmt: skip
     assert "was changed since dsflow submitted it" in server.plan(replace(declared, description="next")).drift
+
+
+def disable_task(server: Server, project: str) -> None:
+    """One task set to "do not run" on the web page's list of tasks: DolphinScheduler changes it in place."""
+    state = server.state(project, "chain")
+    code = state.raw["taskDefinitionList"][0]["code"]
+    server.rest.post(
+        f"/projects/{state.project_code}/task-definition/{code}/release", "disable a task", {"releaseState": "OFFLINE"}
+    )
+
+
+def test_an_edit_that_leaves_no_trace_in_any_list_is_noticed(server: Server, project: str) -> None:
+    """This is why each submit reads the whole workflow: neither a version nor a time moves."""
+    declared = chain(project, "a", "b", schedule=SCHEDULE)
+    server.submit(declared)
+    before = server.state(project, "chain")
+    listed = find(server.rest, before.project_code, "chain").row
+
+    disable_task(server, project)
+
+    after = server.state(project, "chain")
+    assert find(server.rest, before.project_code, "chain").row == listed
+    assert after.raw["processDefinition"] == before.raw["processDefinition"]
+    assert [{**t, "flag": ""} for t in after.raw["taskDefinitionList"]] == [
+        {**t, "flag": ""} for t in before.raw["taskDefinitionList"]
+    ]
+    plan = server.plan(declared)
+    assert "was changed since dsflow submitted it" in plan.drift
+    assert [(t.name, [c.field for c in t.changes]) for t in plan.tasks] == [("a", ["flag"])]
+    with pytest.raises(DriftError):
+        server.submit(declared)
+    assert server.submit(declared, overwrite=True).written
+
+
+def test_an_edit_between_plan_and_submit_is_noticed(server: Server, project: str) -> None:
+    """A deployment plans all workflows before it writes the first, and may ask the user in between."""
+    declared = chain(project, "a", "b")
+    server.submit(declared)
+    changed = replace(declared, description="next")
+    names = server_names(server.rest)
+    state = server.state(project, "chain")
+    submitter = server._submitter
+    complete = with_environment(changed, ENVIRONMENT)
+    checked = Checked(complete, state, submitter.compare(complete, state), names, record(complete), recent=False)
+    assert checked.plan.drift == ""
+
+    disable_task(server, project)
+
+    before = server.state(project, "chain")
+    with pytest.raises(DriftError):
+        submitter.submit(complete, checked=checked)
+    assert server.state(project, "chain") == before
+    assert [w["name"] for w in server.rest.workflows(state.project_code)] == ["chain"]
+    assert submitter.submit(complete, checked=checked, overwrite=True).written
+    again = submitter.submit(complete, checked=checked)  # somebody else has done it meanwhile
+    assert (again.written, server.plan(changed).is_empty) == (False, True)
 
 
 def test_submits_at_once_come_one_after_the_other(running: Any, server: Server, project: str) -> None:
