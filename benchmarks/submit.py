@@ -321,7 +321,8 @@ def _bootstrap() -> Result:
 
 
 def _submit(name: str, tasks: int, text: str, changed: int, *, plan: bool = False) -> Result:
-    import httpx  # noqa: F401  # imports are not measured, on either side
+    import httpcore  # noqa: F401  # imports are not measured, on either side
+    import httpx  # noqa: F401
     import pydolphinscheduler.java_gateway  # noqa: F401
 
     from dsflow.config import load_profile

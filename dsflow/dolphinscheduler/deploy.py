@@ -15,7 +15,6 @@ from typing import Literal
 from dsflow.definition import Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
-from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.gateway import Gateways
 from dsflow.dolphinscheduler.lock import Spares, is_dead, lock_name
 from dsflow.dolphinscheduler.lock import note as lock_note
@@ -88,7 +87,7 @@ class Item:
             project_code: of a project that was not there when it was planned.
         """
         state = self.state if project_code is None else replace(self.state, project_code=project_code)
-        return Checked(self.definition, state, self.plan, names, record(self.definition), recent=False)
+        return Checked(self.definition, state, self.plan, names, recent=False)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler import codec
+from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.gateway import WorkflowCall
 from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.plan import Plan
@@ -33,7 +34,6 @@ def workflow_call(
     codes: Mapping[str, int],
     names: Names,
     *,
-    mark: JsonDict,
     user: str,
     series: codec.Series,
 ) -> WorkflowCall:
@@ -42,7 +42,6 @@ def workflow_call(
     Args:
         state: what the server holds before.
         codes: the code of each task, of new ones too.
-        mark: stored with the workflow; see :mod:`dsflow.dolphinscheduler.fingerprint`.
         user: who submits.
     """
     return WorkflowCall(
@@ -58,7 +57,7 @@ def workflow_call(
         execution_type=definition.execution_type,
         timeout=definition.timeout,
         online=definition.release_state == "ONLINE",
-        relations=json.dumps(codec.relations_to_server(definition, codes, mark)),
+        relations=json.dumps(codec.relations_to_server(definition, codes, record(definition))),
         tasks=json.dumps(_tasks(definition, state, plan, codes, names, series)),
     )
 

@@ -30,6 +30,7 @@ _WORKFLOW_FIELDS = {
     "warningGroup": "warning_group",
     "workerGroup": "worker_group",
 }
+_APART = frozenset({"name", "task_params", "where"})  # of a task: compared elsewhere or not at all
 _ON_SCHEDULE = frozenset({"warningType", "warningGroup", "workerGroup"})
 
 
@@ -276,9 +277,11 @@ def _added(task: TaskDefinition) -> TaskChange:
 
 
 def _field_changes(before: TaskDefinition, after: TaskDefinition) -> tuple[Change, ...]:
-    old, new = before.to_dict(), after.to_dict()
-    changes = [Change(k, old[k], new[k]) for k in new if k not in ("name", "taskParams") and old[k] != new[k]]
-    return (*changes, *_diff("", old["taskParams"], new["taskParams"]))
+    changes: list[Change] = []
+    if any(value != getattr(after, name) for name, value in vars(before).items() if name not in _APART):
+        old, new = before.to_dict(), after.to_dict()
+        changes = [Change(k, old[k], new[k]) for k in new if k not in ("name", "taskParams") and old[k] != new[k]]
+    return (*changes, *_diff("", before.task_params, after.task_params))
 
 
 def _diff(path: str, before: Any, after: Any) -> list[Change]:

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from dsflow.config import Profile
-from dsflow.definition import Definition, JsonDict
+from dsflow.definition import Definition
 from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.checks import check_before_writing
 from dsflow.dolphinscheduler.errors import DriftError, VerificationError
-from dsflow.dolphinscheduler.fingerprint import record
-from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
+from dsflow.dolphinscheduler.gateway import Gateway, Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
@@ -76,7 +75,6 @@ class Checked:
 
     Attributes:
         names: knows what the checks have asked for.
-        mark: what is stored on the server with the Definition; see :mod:`dsflow.dolphinscheduler.fingerprint`.
         recent: it was read a moment ago, so that two small requests under the lock tell whether another submit came
             between. Otherwise it is read anew there: then more may have happened than another submit.
     """
@@ -85,7 +83,6 @@ class Checked:
     state: ServerState
     plan: Plan
     names: Names
-    mark: JsonDict
     recent: bool = True
 
 
@@ -154,10 +151,9 @@ class Submitter:
         rest, names = self._rest, names or server_names(self._rest)
         place = place or self.look_ahead(definition)
         user = rest.soon(lambda: rest.user(refresh=True))
-        mark = record(definition)  # while the answers are under way
         state = read(rest, place.result(), definition.project, names)
         user.result()
-        return Checked(definition, state, self.compare(definition, state), names, mark)
+        return Checked(definition, state, self.compare(definition, state), names)
 
     def compare(self, definition: Definition, state: ServerState) -> Plan:
         """The plan that leads from a state to a Definition."""
@@ -258,43 +254,53 @@ class Submitter:
             return code
 
     def _submit(self, checked: Checked, overwrite: bool, lease: Lease, lock: Lock) -> SubmitResult:
-        """Under the lock."""
-        call: WorkflowCall | None = None
-        if lock.waited or lock.taken_over or not checked.recent:
-            now = self._read_anew(checked)
-        else:
-            disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
-            call = self._call(checked) if _needs_gateway(checked.plan) else None  # while the answers are under way
-            now = self._read_anew(checked) if disturbed.result() else checked
-        definition, state, plan, names = now.definition, now.state, now.plan, now.names
+        """Under the lock: see whether the plan still holds, write, read back, compare."""
+        now, call = self._under_lock(checked, lock)
+        definition, state, plan = now.definition, now.state, now.plan
         notes = (*plan.notes, *_history(lock, state))
         if plan.is_empty:
             return self._result(definition, state, plan, written=False, notes=notes)
         if checked.plan.is_empty or lock.waited or lock.taken_over or plan != checked.plan:
             self.check(now, overwrite=overwrite)
+        gateway = None
+        if _needs_gateway(plan):
+            gateway, call = lease.gateway(), call or self._call(now)
+            notes += tuple(gateway.notes())
         try:
-            if _needs_gateway(plan):
-                gateway = lease.gateway()
-                notes += tuple(gateway.notes())
-                try:
-                    code = gateway.create_or_update(call if call and now is checked else self._call(now))
-                except UnreachableError as error:
-                    code = self._outcome(definition, error)
-                    notes += ("the connection to the gateway broke during the call, but the server carried it out",)
-            else:
-                assert state.code is not None
-                code = state.code
-                if plan.changes_release:
-                    self._rest.release(state.project_code, code, definition.release_state)
-            self._apply_schedule(now, code)
+            code, more = self._write(now, gateway, call)
         except BaseException as error:  # also when the user interrupts: nothing may be left offline
             lock.keep = not self._after_failure(definition, state, error)
             raise
         held = content(self._rest, state.project_code, code)
         lock.let_go()
-        after = held.state(state.project_code, definition.project, names)
+        after = held.state(state.project_code, definition.project, now.names)
         self._verify(definition, after)
-        return self._result(definition, after, plan, written=True, notes=notes)
+        return self._result(definition, after, plan, written=True, notes=notes + more)
+
+    def _under_lock(self, checked: Checked, lock: Lock) -> tuple[Checked, WorkflowCall | None]:
+        """What holds now, and the call if it is known already: that is made while the answers are under way."""
+        if lock.waited or lock.taken_over or not checked.recent:
+            return self._read_anew(checked), None
+        disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
+        call = self._call(checked) if _needs_gateway(checked.plan) else None
+        return (self._read_anew(checked), None) if disturbed.result() else (checked, call)
+
+    def _write(self, now: Checked, gateway: Gateway | None, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
+        """Write the workflow, or only its release state, and then its schedule; gives its code, and notes."""
+        notes: tuple[str, ...] = ()
+        if gateway is not None and call is not None:
+            try:
+                code = gateway.create_or_update(call)
+            except UnreachableError as error:
+                code = self._outcome(now.definition, error)
+                notes = ("the connection to the gateway broke during the call, but the server carried it out",)
+        else:
+            assert now.state.code is not None
+            code = now.state.code
+            if now.plan.changes_release:
+                self._rest.release(now.state.project_code, code, now.definition.release_state)
+        self._apply_schedule(now, code)
+        return code, notes
 
     def _read_anew(self, checked: Checked) -> Checked:
         """What holds under the lock."""
@@ -314,7 +320,6 @@ class Submitter:
             now.plan,
             codes,
             now.names,
-            mark=now.mark,
             user=str(self._rest.user()["userName"]),
             series=self._rest.series(),
         )

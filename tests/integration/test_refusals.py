@@ -231,9 +231,9 @@ class Cut:
             while data := client.recv(65536):
                 if b"createOrUpdateWorkflow" in data:
                     self.cuts += 1
+                    client.shutdown(socket.SHUT_RDWR)  # first: the server may be quick to answer
                     if self._passes_on:
                         server.sendall(data)
-                    client.shutdown(socket.SHUT_RDWR)
                     return
                 server.sendall(data)
         except OSError:

@@ -17,7 +17,6 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
-from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.names import UnknownNameError, server_names
 from dsflow.dolphinscheduler.state import find
@@ -515,7 +514,7 @@ def test_an_edit_between_plan_and_submit_is_noticed(server: Server, project: str
     state = server.state(project, "chain")
     submitter = server._submitter
     complete = with_environment(changed, ENVIRONMENT)
-    checked = Checked(complete, state, submitter.compare(complete, state), names, record(complete), recent=False)
+    checked = Checked(complete, state, submitter.compare(complete, state), names, recent=False)
     assert checked.plan.drift == ""
 
     disable_task(server, project)
