@@ -15,7 +15,7 @@ from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded
 from dsflow.dolphinscheduler.names import Names
-from dsflow.dolphinscheduler.plan import Plan, Since, build_plan
+from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.rest import RestClient
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def since_submitted(
     Args:
         plan: from what the server holds to what is declared.
 
-    Gives:
+    Returns:
         None when the server's history does not say.
     """
     assert state.definition is not None
@@ -43,14 +43,12 @@ def since_submitted(
     if found is None:
         return None
     row, base = found
-    theirs = build_plan(held, replace(base, relations=held.relations))
-    own = build_plan(declared, base)
-    # Nothing tells who changed an edge: what the plan does to edges stands beside both.
     return Since(
         version=int(row["version"]),
         when=_moment(row),
-        own=replace(own, edges_added=plan.edges_added, edges_removed=plan.edges_removed, notes=()),
-        theirs=replace(theirs, edges_added=(), edges_removed=(), notes=()),
+        own=versioned(build_plan(declared, base)),
+        theirs=versioned(build_plan(held, base)),
+        unknown=unversioned(plan),
     )
 
 

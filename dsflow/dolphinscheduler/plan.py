@@ -32,6 +32,7 @@ _WORKFLOW_FIELDS = {
 }
 _APART = frozenset({"name", "task_params", "where"})  # of a task: compared elsewhere or not at all
 _ON_SCHEDULE = frozenset({"warningType", "warningGroup", "workerGroup"})
+_VERSIONED = frozenset({"description", "timeout", "executionType"})
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,17 @@ class Since:
     Attributes:
         version: DolphinScheduler's number of the version that dsflow submitted last, from which both changes start.
         when: it was submitted, as the server says.
-        own: from that version to what is declared; with all that the plan does to edges, schedule and release state.
-        theirs: from that version to what the server holds; without edges, of which the server keeps no history.
+        own: from that version to what is declared.
+        theirs: from that version to what the server holds.
+        unknown: what the plan does to edges, schedule and release state, of which the server keeps no history: either
+            side may have changed them.
     """
 
     version: int
     when: str
     own: Plan
     theirs: Plan
+    unknown: Plan
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,18 @@ def _next_runs(schedule: ScheduleDefinition, now: datetime) -> tuple[str, ...] |
     except (ValueError, OSError, LookupError):
         return None
     return tuple(t.strftime("%Y-%m-%d %H:%M:%S%z") for t in times)
+
+
+def versioned(plan: Plan) -> Plan:
+    """The part of a plan that is about what the server keeps a history of: settings, parameters, tasks."""
+    kept = tuple(c for c in plan.workflow if c.field in _VERSIONED)
+    return replace(plan, workflow=kept, edges_added=(), edges_removed=(), schedule=(), next_runs=(), notes=())
+
+
+def unversioned(plan: Plan) -> Plan:
+    """The other part: edges, schedule, release state, tenant."""
+    kept = tuple(c for c in plan.workflow if c.field not in _VERSIONED)
+    return replace(plan, workflow=kept, params=(), tasks=(), notes=(), drift="")
 
 
 def _difference(

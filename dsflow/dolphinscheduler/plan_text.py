@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import replace
 from typing import Any
 
 from dsflow.dolphinscheduler.plan import Change, Plan, Since, TaskChange
@@ -45,8 +44,8 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
 
 
 def _since_to_dict(since: Since) -> dict[str, Any]:
-    own, theirs = (plan_to_dict(side) for side in (since.own, since.theirs))
-    return {"version": since.version, "when": since.when, "own": own, "theirs": theirs}
+    sides = {side: plan_to_dict(getattr(since, side)) for side in ("own", "theirs", "unknown")}
+    return {"version": since.version, "when": since.when, **sides}
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -66,7 +65,7 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
     if plan.action == "create" and not details:
         lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
     elif plan.since is not None:
-        lines += _sides(paint, plan, plan.since, details)
+        lines += _sides(paint, plan.since, details)
     else:
         lines += _body(paint, plan, details)
     lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
@@ -77,18 +76,22 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
     return "\n".join(lines) + "\n"
 
 
-def _sides(paint: _Paint, plan: Plan, since: Since, details: bool) -> list[str]:
+def _sides(paint: _Paint, since: Since, details: bool) -> list[str]:
     """What the user changed apart from what somebody else did."""
     base = f"version {since.version}, submitted {since.when}"
-    own = _body(paint, replace(since.own, next_runs=plan.next_runs), details) or ["  nothing"]
-    theirs = _body(paint, since.theirs, details) or ["  nothing but edges, or tasks that were removed"]
-    lines = [f"  {paint(_BOLD, f'your changes since {base}')}", *("  " + line for line in own)]
-    lines += [
-        f"  {paint(_BOLD, f'drift: changed on the server since {base}; submitting undoes it')}",
-        *("  " + line for line in theirs),
-    ]
-    if plan.edges_added or plan.edges_removed or any(t.action == "added" for t in since.own.tasks):
-        text = "the server keeps no history of edges and removed tasks: those above may be drift as well"
+    own = _body(paint, since.own, details) or ["  nothing"]
+    theirs = _body(paint, since.theirs, details) or ["  nothing but what stands below, or tasks that were removed"]
+    unknown = _body(paint, since.unknown, details)
+    lines = []
+    for title, body in (
+        (f"your changes since {base}", own),
+        (f"drift: changed on the server since {base}; submitting undoes it", theirs),
+        ("changed by you or on the server, which keeps no history of it", unknown),
+    ):
+        if body:
+            lines += [f"  {paint(_BOLD, title)}", *("  " + line for line in body)]
+    if any(t.action == "added" for t in since.own.tasks):
+        text = "the server keeps no history of removed tasks: one that you added may be one that was removed there"
         lines.append(paint(_DIM, f"  note: {text}"))
     return lines
 

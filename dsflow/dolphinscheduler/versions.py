@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.errors import VerificationError
+from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
 from dsflow.dolphinscheduler.lock import Lock, submit_lock
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import workflow_url
-from dsflow.errors import DsflowError, RunError, ServerError
+from dsflow.errors import DsflowError, RunError, ServerError, UnreachableError
+
+NOT_THERE = 50003  # org.apache.dolphinscheduler.api.enums.Status
+SETTLE_CHECKS = 4
+SETTLE_PAUSE = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,18 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
                     rest.delete_schedule(project, int(schedule["id"]))
             rest.delete_workflow(project, code)
     except _LeftOfflineError as error:
-        raise error.first from error
+        if not (isinstance(error.first, UnreachableError) and _is_gone(rest, project, code)):  # else it was deleted
+            raise error.first from error
+
+
+def _is_gone(rest: RestClient, project: int, code: int) -> bool:
+    try:
+        rest.workflow(project, code)
+    except RefusedError as error:
+        return error.code == NOT_THERE
+    except ServerError:
+        return False
+    return False
 
 
 class _LeftOfflineError(Exception):
@@ -143,7 +159,11 @@ def _online_after_failure(rest: RestClient, project: int, code: int, online: boo
         yield
     except BaseException as error:
         try:
-            _set_online(rest, project, code, online, live)
+            # A request whose answer was lost may still be under way, and take effect after what comes now.
+            for again in range(SETTLE_CHECKS if isinstance(error, UnreachableError) else 1):
+                if again:
+                    time.sleep(SETTLE_PAUSE)
+                _set_online(rest, project, code, online, live)
         except ServerError as second:
             if isinstance(error, DsflowError):
                 schedule = " and its schedule" if live else ""
@@ -156,7 +176,8 @@ def _online_after_failure(rest: RestClient, project: int, code: int, online: boo
 def _set_online(rest: RestClient, project: int, code: int, online: bool, live: list[int]) -> None:
     if not online:
         return
-    rest.release(project, code, "ONLINE")
+    if rest.workflow(project, code)["processDefinition"]["releaseState"] != "ONLINE":
+        rest.release(project, code, "ONLINE")
     states = {int(s["id"]): s.get("releaseState") for s in rest.schedules(project, code)}
     for schedule in live:
         if states.get(schedule, "ONLINE") != "ONLINE":

@@ -138,7 +138,8 @@ def test_one_task_that_was_edited_by_itself(server: Server, project: str) -> Non
 
     assert "was changed since dsflow submitted it" in plan.drift
     assert since(plan).version == 1
-    assert texts(since(plan).own) == {"timeout: 10 -> 30", "releaseState: 'OFFLINE' -> 'ONLINE'"}
+    assert texts(since(plan).own) == {"timeout: 10 -> 30"}
+    assert texts(since(plan).unknown) == {"releaseState: 'OFFLINE' -> 'ONLINE'"}
     assert texts(since(plan).theirs) == {"task 'a': rawScript: 'echo a' -> 'echo by hand'"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from tests.integration.test_faults import (
 )
 
 Act = Callable[[Server], object]
+SETTLED = 1.0  # seconds after which a request is done of which nobody waits for the answer
 
 
 def writing(exchanges: list[Exchange]) -> Iterator[Cut]:
@@ -51,6 +53,8 @@ def attempt(running: Running, direct: Server, wanted: Definition, act: Act, cut:
         trial.expect(proxy.happened, "the cut was never reached")
         if proxy.happened:
             trial.exchange = proxy.exchanges[cut.index]
+    if cut.position is Position.DURING:
+        time.sleep(SETTLED)
     left = silent(direct, wanted)
     trial.expect(not left or "may now be offline" in said, f"{left}, and said was {said!r}")
     return trial, said

@@ -11,7 +11,7 @@ import pytest
 
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.fingerprint import fingerprint, record, recorded
-from dsflow.dolphinscheduler.plan import Change, Since, build_plan
+from dsflow.dolphinscheduler.plan import Change, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.plan_text import plan_to_json, render_plan, summary
 
 SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2031-01-01 00:00:00", "UTC")
@@ -136,9 +136,23 @@ def test_drift_is_shown() -> None:
 
 def test_both_sides_of_a_drift_are_shown_apart() -> None:
     declared, held = replace(BASE, description="mine"), replace(BASE, timeout=77)
-    since = Since(4, "2026-01-02 03:04:05", own=build_plan(declared, BASE), theirs=build_plan(held, BASE))
-    plan = replace(build_plan(declared, held), drift="somebody was here", since=since)
-    mine, theirs = render_plan(plan).split("  drift: ")
+    held = replace(held, release_state="OFFLINE")
+    whole = build_plan(declared, held)
+    since = Since(
+        4,
+        "2026-01-02 03:04:05",
+        own=versioned(build_plan(declared, BASE)),
+        theirs=versioned(build_plan(held, BASE)),
+        unknown=unversioned(whole),
+    )
+    plan = replace(whole, drift="somebody was here", since=since)
+    mine, rest = render_plan(plan).split("  drift: ")
+    theirs, unknown = rest.split("  changed by you or on the server")
+    assert ("OFFLINE" in mine, "OFFLINE" in theirs, 'releaseState: "OFFLINE" -> "ONLINE"' in unknown) == (
+        False,
+        False,
+        True,
+    )
     assert "your changes since version 4, submitted 2026-01-02 03:04:05" in mine
     assert ("mine" in mine, "77" in mine) == (True, False)
     assert ("mine" in theirs, "-> 77" in theirs) == (False, True)
