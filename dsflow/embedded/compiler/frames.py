@@ -83,17 +83,17 @@ class NativeFrame(Frame):
 
     def _frame(self, time: str) -> str:
         window, row = self.window, self.relation.row
-        if window.by_time and window.start is not None:
-            if window.end > 0:
-                return f"ORDER BY coalesce({time}, 0) RANGE BETWEEN {window.start} PRECEDING AND {window.end} PRECEDING"
+        start = "UNBOUNDED" if window.start is None else str(window.start)
+        if window.by_time and (window.start is not None or window.end > 0):
             # one key of time and arrival, so that peers have an order and none of them is a peer of another
             arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
             key = f"CAST(coalesce({time}, 0) AS HUGEINT) * {_ROW_BITS} + {arrival}"
-            back = f"CAST({window.start} AS HUGEINT) * {_ROW_BITS} + {arrival}"
-            return f"ORDER BY {key} RANGE BETWEEN {back} PRECEDING AND CURRENT ROW"
-        start = "UNBOUNDED" if window.start is None else window.start
-        if window.by_time and window.end > 0:
-            return f"ORDER BY coalesce({time}, 0) RANGE BETWEEN UNBOUNDED PRECEDING AND {window.end} PRECEDING"
+            back = start if window.start is None else f"CAST({start} AS HUGEINT) * {_ROW_BITS} + {arrival}"
+            end = "CURRENT ROW"
+            if window.end > 0:
+                # up to the last row of that time
+                end = f"CAST({window.end} AS HUGEINT) * {_ROW_BITS} + {arrival} - {_ROW_BITS - 1} PRECEDING"
+            return f"ORDER BY {key} RANGE BETWEEN {back} PRECEDING AND {end}"
         end = f"{window.end} PRECEDING" if window.end else "CURRENT ROW"
         return f"ORDER BY {time} NULLS FIRST, {row} ROWS BETWEEN {start} PRECEDING AND {end}"
 

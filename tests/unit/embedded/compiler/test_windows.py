@@ -303,3 +303,14 @@ def test_a_request_without_a_time_is_the_newest_of_the_rows_of_1970(database: Da
         frame = "ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW MAXSIZE 2"
         assert database.request(select(frame, what), rows)[1] == (2, 7)
         database.create("t", COLUMNS)
+
+
+@pytest.mark.parametrize("start", ["9s", "UNBOUNDED"])
+def test_ties_follow_the_arrival_in_a_frame_that_ends_in_the_past(database: Database, start: str) -> None:
+    """However the rows lie in the table, as after a join."""
+    database.create("t", COLUMNS)
+    for row, place in (((3, "a", 9000, 3), 2), ((2, "a", 1000, 2), 1), ((1, "a", 1000, 1), 0)):
+        database.insert("t", row, place)
+    what = "first_value(v) OVER w AS f, last_value(v) OVER w AS l"
+    frame = f"ROWS_RANGE BETWEEN {start} PRECEDING AND 1s PRECEDING"
+    assert database.batch(select(frame, what)) == [(1, None, None), (2, None, None), (3, 1, 2)]
