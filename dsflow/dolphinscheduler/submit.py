@@ -44,6 +44,7 @@ from dsflow.errors import DsflowError, ServerError, UnreachableError
 
 SETTLE_CHECKS = 20
 SETTLE_PAUSE = 0.5  # seconds
+RESTORE_CHECKS = 4
 GRACE_PER_TASK = 0.05  # seconds that the server may need for a task, with much to spare
 
 
@@ -363,9 +364,14 @@ class Submitter:
             after = self.read(definition.project, definition.name)
             if before.code is None or not before.online:  # nothing to restore; but is it as it was?
                 return (after.code, after.raw, after.schedules) == (before.code, before.raw, before.schedules)
-            if not after.online:
-                self._rest.release(before.project_code, before.code, "ONLINE")
-            bring_online(self._rest, before.project_code, before.code, before.live_schedules)
+            # A request whose answer was lost may still be under way, and take effect after what comes now.
+            for again in range(RESTORE_CHECKS if isinstance(error, UnreachableError) else 1):
+                if again:
+                    self._sleep(SETTLE_PAUSE)
+                    after = self.read(definition.project, definition.name)
+                if not after.online:
+                    self._rest.release(before.project_code, before.code, "ONLINE")
+                bring_online(self._rest, before.project_code, before.code, before.live_schedules)
             _add_hint(error, "the workflow is online as before")
             return True
         except ServerError as second:
