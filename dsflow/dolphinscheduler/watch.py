@@ -21,6 +21,7 @@ from dsflow.report import FINAL_STATES, WAITING
 
 SERVER_TIMEOUT = 120.0
 INTERNAL_ERROR = 10000  # DolphinScheduler's database is away, for example
+REFUSALS = 3  # in a row: a server with much to do refuses one reading now and then
 
 T = TypeVar("T")
 
@@ -138,21 +139,28 @@ class Watch:
         Raises:
             UnreachableError: the server does not answer, or came back without the run.
         """
-        run = self.run
-        try:
-            # The run first: when it has ended, so have the tasks that are read after it.
-            row = self.patience.ask(lambda: self.rest.instance(run.project_code, run.instance))
-            tasks = self.patience.ask(lambda: self.rest.task_instances(run.project_code, run.instance))
-        except RefusedError as error:
-            raise UnreachableError(
-                f"the server no longer knows run {run.instance}: {error.reason}",
-                hint="was it deleted, or did the server start again with another database?",
-            ) from error
+        row, tasks = self._read()
         newest: dict[str, JsonDict] = {}
         for task in sorted(tasks, key=lambda t: int(t["id"])):
             newest[str(task["name"])] = task
         word = str(row["state"])
         return Look(map_state(word), word, newest)
+
+    def _read(self) -> tuple[JsonDict, list[JsonDict]]:
+        run, refusals = self.run, 0
+        while True:
+            try:
+                # The run first: when it has ended, so have the tasks that are read after it.
+                row = self.patience.ask(lambda: self.rest.instance(run.project_code, run.instance))
+                return row, self.patience.ask(lambda: self.rest.task_instances(run.project_code, run.instance))
+            except RefusedError as error:
+                refusals += 1
+                if refusals == REFUSALS:
+                    raise UnreachableError(
+                        f"the server no longer knows run {run.instance}: {error.reason}",
+                        hint="was it deleted, or did the server start again with another database?",
+                    ) from error
+                self.patience.sleep(self.patience.poll)
 
     def looks(self) -> Iterator[Look]:
         """Look after look; the last one has ended.

@@ -115,6 +115,13 @@ def test_a_run_that_is_no_longer_known() -> None:
     assert error.value.exit_code == 5
 
 
+def test_one_reading_that_is_refused_is_repeated() -> None:
+    refusal = RefusedError("read the tasks", "query task list by process instance id error", code=10103)
+    watched, _, told = watch(Rest("RUNNING_EXECUTION", refusal, refusal, "SUCCESS"))
+    assert [look.state for look in watched.looks()] == ["RUNNING", "SUCCESS"]
+    assert told == []
+
+
 def test_a_time_limit() -> None:
     watched, clock, _ = watch(Rest("RUNNING_EXECUTION"), limit=2.5)
     with pytest.raises(RunTimeoutError, match=r"not over after 2\.5 s") as error:
