@@ -11,6 +11,7 @@ from hypothesis import settings
 from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
     SECTIONS,
     Report,
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
     pytest_configure_node,

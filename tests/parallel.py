@@ -96,3 +96,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         version = getattr(item, "callspec", None) and item.callspec.params.get("running")  # type: ignore[attr-defined]
         if version in VERSIONS:
             item.add_marker(pytest.mark.xdist_group(f"DolphinScheduler {version}"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """See that xdist has understood the groups: two processes on one server would disturb each other's tests."""
+    if getattr(session.config.option, "loadgroup", False):
+        alone = [i.nodeid for i in session.items if i.get_closest_marker("xdist_group") and "@" not in i.nodeid]
+        if alone:
+            raise pytest.UsageError(f"this pytest-xdist makes no groups with this pytest: {alone[0]} is in none")
