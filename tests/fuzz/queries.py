@@ -84,14 +84,27 @@ class Source:
     wrapped: bool = False
 
 
+def _renamed(column: str) -> str:
+    return ", ".join(column.format(name) for name in MAIN)
+
+
 SOURCES = [
     Source("t"),
     Source("t"),
     Source("t", wrapped=True),
     Source("(SELECT * FROM t) AS t"),
     Source(f"(SELECT {', '.join(MAIN)} FROM (SELECT * FROM t) AS x) AS t", wrapped=True),
+    Source(f"(SELECT {_renamed('{0}x AS {0}')} FROM (SELECT {_renamed('{0} AS {0}x')} FROM t) AS x) AS t"),
     Source("x AS t", before="WITH x AS (SELECT * FROM t) "),
 ]
+
+UNION_SQL = [
+    "{0}",
+    "{0}",
+    "(SELECT * FROM {0})",
+    f"(SELECT {_renamed('{0}x AS {0}')} FROM (SELECT {_renamed('{0} AS {0}x')} FROM {{0}}) AS x)",
+]
+"""Ways to name a table in a window's UNION."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -177,14 +190,16 @@ class Example:
         frames[None] = {}
         return [tuple(c.value(rows[n], frames[c.window].get(n)) for c in self.cells) for n in present]
 
-    def online(self, left: Callable[[list[Row]], Sequence[Row]] = list) -> list[tuple[Any, ...]]:
-        """What each row of the table gives as a request, stored afterwards; ``left`` drops what a TTL removes."""
+    def online(self, left: Callable[[Sequence[Row]], Sequence[Row]] = list) -> list[tuple[Any, ...]]:
+        """What each row of the table gives as a request, stored afterwards; ``left`` drops what a TTL removes from the
+        tables of the windows."""
+        unions = {name: left(self.tables[name]) for name in UNIONS}
         right = self.right.online(self.tables["r"])
         rows = [self._joined(row, right, null_keys=True) for row in self.tables["t"]]
         answers = []
         for n, row in enumerate(rows):
             frames: dict[str | None, Frame] = {
-                name: online(window, row, left(rows[:n]), self.tables) for name, window in self.used.items()
+                name: online(window, row, left(rows[:n]), unions) for name, window in self.used.items()
             }
             answers.append(tuple(cell.value(row, frames.get(cell.window)) for cell in self.cells))
         return answers
@@ -538,7 +553,7 @@ def window_cell(draw: st.DrawFn, columns: Columns, name: str) -> Cell:
 
 
 @st.composite
-def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool) -> tuple[Window, str]:
+def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool, united: bool = True) -> tuple[Window, str]:
     """A window and the SQL between its parentheses."""
     prefix = "t." if joined else ""
     partition = draw(st.sampled_from([("k",)] if one_index else [("k",), ("g",), ("k", "g")]))
@@ -555,8 +570,9 @@ def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool) -> tuple
         start, start_number, start_open = None, None, 0
     maxsize = 0 if counts_rows else draw(st.sampled_from([0, 0, 0, 1, 2, 4]))
     unions: tuple[str, ...] = ()
-    if not (joined or one_index):
+    if not joined and united:
         unions = draw(st.sampled_from([(), (), ("u",), ("u", "v")]))
+    union_sql = ", ".join(draw(st.sampled_from(UNION_SQL)).format(name) for name in unions)
     instance = bool(unions) and draw(st.booleans())
 
     def bound(number: int, is_open: int) -> str:
@@ -568,7 +584,7 @@ def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool) -> tuple
     first = "UNBOUNDED PRECEDING" if start_number is None else bound(start_number, start_open)
     last = "CURRENT ROW" if end == 0 else bound(end_number, end_open)
     parts = [
-        f"UNION {', '.join(unions)}" if unions else "",
+        f"UNION {union_sql}" if unions else "",
         f"PARTITION BY {', '.join(prefix + name for name in partition)} ORDER BY {prefix}{order}",
         f"{'ROWS' if counts_rows else 'ROWS_RANGE'} BETWEEN {first} AND {last}",
         f"MAXSIZE {maxsize}" if maxsize else "",
@@ -595,7 +611,7 @@ def rights(draw: st.DrawFn, scale: int) -> Right:
     """The table, or a query of it with a window; rows with a time before 1970 are dropped there, so it has none."""
     if not draw(st.booleans()):
         return Right()
-    window, sql = draw(windows(scale, False, True))
+    window, sql = draw(windows(scale, False, True, united=False))
     window = replace(window, partition=("rk",), order="rts")
     sql = sql.replace("PARTITION BY k ORDER BY ts", "PARTITION BY rk ORDER BY rts")
     call_sql, type_, compute = draw(call(Columns.of({"r": RIGHT})))
@@ -634,11 +650,11 @@ def examples(draw: st.DrawFn, *, storable: bool = False, one_index: bool = False
 
     Args:
         storable: the rows can be stored online, and the query be deployed.
-        one_index: all windows are by ``k`` and ``ts``, over one table.
+        one_index: all windows are by ``k`` and ``ts``.
     """
     found = draw(tables(storable))
     step = found.pop("_")[0]["step"]
-    joined = not one_index and draw(st.sampled_from([False, False, True]))
+    joined = draw(st.sampled_from([False, False, True]))
     # a bound is written as a number of milliseconds or with a unit
     scale = 1000 if step > 1 else 1
     right = draw(rights(scale)) if joined else Right()
@@ -662,8 +678,8 @@ def examples(draw: st.DrawFn, *, storable: bool = False, one_index: bool = False
         join_sql,
         where,
         right,
-        # online, a table must be on the left of a join with a window over it; and only a table has an index with a TTL
-        draw(st.sampled_from([source for source in SOURCES if source.sql == "t" or not (joined or one_index)])),
+        # online, a table must be on the left of a join with a window over it
+        draw(st.sampled_from([source for source in SOURCES if source.sql == "t" or not joined])),
     )
 
 

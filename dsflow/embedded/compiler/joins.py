@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
-from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.scope import Names, Relation
 from dsflow.embedded.compiler.values import INTEGERS, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -174,11 +174,9 @@ def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expr
 
 
 def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: bool = False) -> Relation:
-    added: tuple[Field, ...] = (
-        right.fields if keep else tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(right.fields))
-    )
+    added = [replace(f, sql=f.sql if keep else f"{alias}.c{i}", origin=None) for i, f in enumerate(right.fields)]
     return JoinedRelation(
-        left.sql, left.alias, (*left.fields, *added), left.row, left.one_row, tail=f"{tail_of(left)} {join}"
+        left.sql, left.alias, (*left.fields, *added), left.row, left.one_row, left.scan, f"{tail_of(left)} {join}"
     )
 
 
@@ -187,6 +185,10 @@ class JoinedRelation(Relation):
     """A relation with joins behind it."""
 
     tail: str = ""
+
+    @property
+    def stored(self) -> bool:
+        return False
 
     @property
     def from_sql(self) -> str:

@@ -30,6 +30,7 @@ from dsflow.embedded.compiler.joins import (
     split_condition,
     tail_of,
 )
+from dsflow.embedded.compiler.lineage import window_index, with_rows
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import (
@@ -64,12 +65,12 @@ class Lookups:
     found: dict[tuple[str, str, str], str] = field(default_factory=dict)
     keys: dict[tuple[str, tuple[str, ...], str | None], IndexKey] = field(default_factory=dict)
 
-    def rows(self, relation: Relation, column: str, value: str) -> Relation:
-        """The rows of a stored table whose column has a value."""
-        key = (relation.sql, column, value)
+    def rows(self, table: str, column: str, value: str) -> str:
+        """The rows of a stored table whose column has a value, as text for a FROM clause."""
+        key = (table, column, value)
         if key not in self.found:
             self.found[key] = self.names("k")
-        return replace(relation, sql=self.found[key], stored=False)
+        return self.found[key]
 
     @property
     def sql(self) -> str:
@@ -86,7 +87,6 @@ class RequestState:
     """What all parts of a request's query share."""
 
     lookups: Lookups
-    schemas: dict[str, TableSchema] = field(default_factory=dict)
     table: TableSchema | None = None
 
 
@@ -95,14 +95,67 @@ def is_constant(sql: str) -> bool:
     return re.search(r"\b[a-z]+\d+\.", sql) is None
 
 
-class RequestCompiler(SelectCompiler):
-    """Compiles queries over the request row."""
+class StoredCompiler(SelectCompiler):
+    """Compiles over stored rows; what LAST JOIN takes from a table comes through an index of that table."""
 
     def __init__(
         self, context: Context, ctes: dict[str, Subquery] | None = None, state: RequestState | None = None
     ) -> None:
         super().__init__(context, ctes)
         self.state = state or RequestState(Lookups(context.names))
+
+    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
+        return StoredCompiler(self.context, ctes, self.state)
+
+    def join(self, left: Relation, join: exp.Join) -> Relation:
+        if not isinstance(join, nodes.LastJoin):
+            return super().join(left, join)
+        check_order(join)
+        right = self.source(join.this)
+        expressions = self.expressions((*left.fields, *right.fields))
+        time = None
+        if right.scan is not None and right.stored:
+            condition = split_condition(join.args["on"], left, right, expressions)
+            time = self._index_time(right, right.scan.schema, set(condition.right_columns))
+            right = self._looked_up(right, right.scan.schema, join, condition)
+        return last_join(left, right, join, expressions, self.context.names, null_keys=True, time=time)
+
+    def _index_time(self, right: Relation, schema: TableSchema, columns: set[str]) -> str | None:
+        """The time column of the index that a join's keys use: the one with the most keys."""
+        usable = [(keys, ts) for keys, ts in schema.indexes if set(keys) <= columns]
+        if not usable:
+            return None
+        ts = max(usable, key=lambda index: len(index[0]))[1]
+        return f"{right.alias}.{quote(ts)}" if ts is not None else None
+
+    def _looked_up(
+        self, right: Relation, schema: TableSchema, join: nodes.LastJoin, condition: JoinCondition
+    ) -> Relation:
+        sides = list(zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True))
+        order = join.args.get("order")
+        ts = order.expressions[0].this.name if order is not None else None
+        names = tuple(column for _, key, column in sides if key.startswith(f"{right.alias}."))
+        if not names:
+            return right
+        rows = self.through_index(IndexKey(schema, names, ts), 1, None, "JOIN")
+        for value, key, _ in sides:
+            if key.startswith(f"{right.alias}.") and is_constant(value):
+                rows = self.state.lookups.rows(rows, key.removeprefix(f"{right.alias}."), value)
+                break
+        return with_rows(right, rows)
+
+    def through_index(self, index: IndexKey, rows: int | None, range_ms: int | None, unit: str) -> str:
+        """The rows of a stored table that an index has not dropped by its TTL, as text for a FROM clause."""
+        table = index.table
+        self.state.lookups.keys[table.relation, index.keys, index.ts] = index
+        relation = getattr(self.context.catalog, "index_relation", None)
+        if relation is None:
+            return table.relation
+        return str(relation(table.db, table.name, index.keys, index.ts, rows, range_ms, unit=unit))
+
+
+class RequestCompiler(StoredCompiler):
+    """Compiles queries over the request row."""
 
     def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
         return RequestCompiler(self.context, ctes, self.state)
@@ -112,7 +165,6 @@ class RequestCompiler(SelectCompiler):
     def table(self, node: exp.Table) -> Relation:
         schema = self.schema(node)
         state = self.state
-        state.schemas[schema.relation] = schema
         if state.table is None:
             state.table = schema
         if state.table != schema:
@@ -126,52 +178,6 @@ class RequestCompiler(SelectCompiler):
         )
         columns = "".join(f", {sql} AS p{i}" for i, sql in enumerate(parameters))
         return Relation(f"(SELECT 0 AS {ROW_COLUMN}{columns})", alias, fields, f"{alias}.{ROW_COLUMN}", one_row=True)
-
-    def join(self, left: Relation, join: exp.Join) -> Relation:
-        if not isinstance(join, nodes.LastJoin):
-            return super().join(left, join)
-        check_order(join)
-        right = self.source(join.this)
-        expressions = self.expressions((*left.fields, *right.fields))
-        time = None
-        if right.stored:
-            condition = split_condition(join.args["on"], left, right, expressions)
-            time = self._index_time(right, set(condition.right_columns))
-            if left.one_row:
-                right = self._looked_up(right, join, condition)
-        return last_join(left, right, join, expressions, self.context.names, null_keys=True, time=time)
-
-    def _index_time(self, right: Relation, columns: set[str]) -> str | None:
-        """The time column of the index that a join's keys use: the one with the most keys."""
-        usable = [(keys, ts) for keys, ts in self.state.schemas[right.sql].indexes if set(keys) <= columns]
-        if not usable:
-            return None
-        ts = max(usable, key=lambda index: len(index[0]))[1]
-        return f"{right.alias}.{quote(ts)}" if ts is not None else None
-
-    def through_index(
-        self, source: Relation, index: IndexKey, rows: int | None, range_ms: int | None, unit: str
-    ) -> Relation:
-        """The rows of a stored table that an index has not dropped by its TTL."""
-        relation = getattr(self.context.catalog, "index_relation", None)
-        if relation is None:
-            return source
-        table = index.table
-        return replace(source, sql=relation(table.db, table.name, index.keys, index.ts, rows, range_ms, unit=unit))
-
-    def _looked_up(self, right: Relation, join: nodes.LastJoin, condition: JoinCondition) -> Relation:
-        schema = self.state.schemas[right.sql]
-        sides = list(zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True))
-        order = join.args.get("order")
-        ts = order.expressions[0].this.name if order is not None else None
-        names = tuple(column for _, key, column in sides if key.startswith(f"{right.alias}."))
-        if names:
-            self.state.lookups.keys[schema.relation, names, ts] = IndexKey(schema, names, ts)
-            right = self.through_index(right, IndexKey(schema, names, ts), 1, None, "JOIN")
-        for value, key, _ in sides:
-            if key.startswith(f"{right.alias}.") and is_constant(value):
-                return self.state.lookups.rows(right, key.removeprefix(f"{right.alias}."), value)
-        return right
 
     # ---- SELECT
 
@@ -237,22 +243,6 @@ class RequestCompiler(SelectCompiler):
     def stored_from(self, node: exp.Select) -> Relation:
         """FROM of a SELECT over the stored rows instead of the request row."""
         return StoredCompiler(self.context, self.ctes, self.state).from_clause(node)
-
-
-class StoredCompiler(SelectCompiler):
-    """Compiles over stored rows, and remembers the tables' schemas."""
-
-    def __init__(self, context: Context, ctes: dict[str, Subquery], state: RequestState) -> None:
-        super().__init__(context, ctes)
-        self.state = state
-
-    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
-        return StoredCompiler(self.context, ctes, self.state)
-
-    def table(self, node: exp.Table) -> Relation:
-        schema = self.schema(node)
-        self.state.schemas[schema.relation] = schema
-        return super().table(node)
 
 
 @dataclass
@@ -395,24 +385,18 @@ class RequestWindows:
         return found
 
     def _by_key(self, source: Relation, window: Window) -> Relation:
-        """A stored table's rows of the request row's key; other sources as they are."""
-        if not source.stored:
-            return source
+        """A source over the stored rows of the request row's key, those that an index's TTL has left."""
         request = self.relation.fields
-        as_main = tuple(replace(f, sql=other.sql) for f, other in zip(request, source.fields, strict=True))
-        keys = [v.sql.removeprefix(f"{source.alias}.") for v in partition_columns(window, as_main)]
-        values = [v.sql for v in partition_columns(window, request)]
-        state = self.compiler.state
-        schema = state.schemas[source.sql]
-        names = tuple(key.strip('"') for key in keys)
-        index = IndexKey(schema, names, window.order.name if window.order is not None else None)
-        state.lookups.keys[schema.relation, names, index.ts] = index
-        rows = window.maxsize or (None if window.by_time else window.start)
+        pairs = zip(request, source.fields, strict=True)
+        as_main = tuple(replace(f, sql=other.sql, origin=other.origin) for f, other in pairs)
+        index = window_index(window, source, as_main)
+        count = window.maxsize or (None if window.by_time else window.start)
         unit = "ROWS" if not window.by_time else "BOTH" if window.maxsize else "ROWS_RANGE"
-        source = self.compiler.through_index(source, index, rows, window.start if window.by_time else None, unit)
-        if not is_constant(values[0]):
-            return source
-        return state.lookups.rows(source, keys[0], values[0])
+        rows = self.compiler.through_index(index, count, window.start if window.by_time else None, unit)
+        value = partition_columns(window, request)[0].sql
+        if is_constant(value):
+            rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), value)
+        return with_rows(source, rows)
 
 
 def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> CompiledRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dsflow.embedded.compiler.types import TableSchema
 from dsflow.embedded.compiler.values import Type, Value, quote
 from dsflow.embedded.errors import SqlError
 
@@ -22,6 +23,8 @@ class Field:
         sql: how DuckDB SQL names it where the expression stands.
         table: the name or alias of the table that it belongs to; None for a subquery without an alias.
         db: that table's database; None when it is an alias.
+        origin: the column of the relation's ``scan`` that it is, whatever it is called now; None when it is another
+            table's, or computed.
     """
 
     name: str
@@ -29,6 +32,15 @@ class Field:
     sql: str
     table: str | None = None
     db: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The one place in a statement where a stored table is read: ``schema.relation AS alias``."""
+
+    schema: TableSchema
+    alias: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,8 @@ class Relation:
         fields: its columns; their ``sql`` names them through the alias.
         row: SQL for a row's place in the order of arrival.
         one_row: it is the request row, or made of it; its fields are expressions over parameters and joins.
-        stored: the relation is a table of that name in DuckDB and nothing else.
+        scan: the left-most stored table, whose rows become this relation's one by one; None when there is none, or
+            GROUP BY, UNION, LIMIT or a window stands between.
     """
 
     sql: str
@@ -49,7 +62,12 @@ class Relation:
     fields: tuple[Field, ...]
     row: str
     one_row: bool = False
-    stored: bool = False
+    scan: Scan | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is a stored table and nothing else."""
+        return self.scan is not None and self.alias == self.scan.alias
 
     @property
     def from_sql(self) -> str:

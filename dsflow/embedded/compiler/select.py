@@ -13,7 +13,7 @@ from dsflow.embedded.compiler.frames import BatchWindows, single_window
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.embedded.compiler.joins import check_order, last_join, left_join
 from dsflow.embedded.compiler.naming import column_name
-from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.scope import Field, Names, Relation, Scan
 from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, Column, TableSchema
 from dsflow.embedded.compiler.values import BOOL, Value, null_of, quote
 from dsflow.embedded.compiler.windows import named_windows
@@ -116,7 +116,7 @@ class SelectCompiler:
             raise UnsupportedError("LIMIT that is not a literal", **nodes.position(node))
         alias = self.context.names("t")
         sql = f"(SELECT * FROM {relation.from_sql} LIMIT {count.this})"
-        return replace(relation.renamed(alias), sql=sql)
+        return replace(relation.renamed(alias), sql=sql, scan=None)
 
     def _union(self, node: exp.Union) -> Relation:
         left, right = self.query(node.this), self.query(node.args["expression"])
@@ -172,10 +172,10 @@ class SelectCompiler:
         alias = self.context.names("t")
         called = node.alias or schema.name
         fields = tuple(
-            Field(c.name, c.type, f"{alias}.{quote(c.name)}", called, None if node.alias else schema.db)
+            Field(c.name, c.type, f"{alias}.{quote(c.name)}", called, None if node.alias else schema.db, c.name)
             for c in schema.columns
         )
-        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", stored=True)
+        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scan=Scan(schema, alias))
 
     def from_clause(self, select: exp.Select) -> Relation:
         """FROM with its joins."""
@@ -301,14 +301,16 @@ class SelectCompiler:
         row: str | None = None,
     ) -> Relation:
         alias = self.context.names("t")
+        origins = {f.sql: f.origin for f in relation.fields}
         fields, outputs = [], []
         for i, (item, value) in enumerate(zip(items, values, strict=True)):
             value = typed(value)
-            fields.append(Field(item.name, value.type, f"{alias}.c{i}"))
+            fields.append(Field(item.name, value.type, f"{alias}.c{i}", origin=origins.get(value.sql)))
             outputs.append(f"{value.sql} AS c{i}")
         outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
         sql = f"({prefix}SELECT {', '.join(outputs)} FROM {relation.from_sql}{tail})"
-        return Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}")
+        scan = relation.scan if row is None else None
+        return Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}", scan=scan)
 
 
 @dataclass(frozen=True)

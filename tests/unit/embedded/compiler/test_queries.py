@@ -151,7 +151,7 @@ def test_a_request_tells_its_keys(joined: Database) -> None:
     )
     compiled = compile_request(query, joined, "db")
     assert compiled.request.name == "l"
-    assert {(k.table.name, k.keys, k.ts) for k in compiled.keys} == {("r", ("k",), "ts")}
+    assert {(k.table.name, k.keys, k.ts) for k in compiled.keys} == {("r", ("k",), "ts"), ("l", ("k",), "ts")}
     simple = compile_request(
         query.replace("LAST JOIN r ORDER BY r.ts ON l.k = r.k", "").replace("r.rid, ", ""), joined, "db"
     )
