@@ -411,10 +411,9 @@ def _one_value(draw: st.DrawFn, columns: Columns) -> Call:
     elif name == "top1_ratio":
         types = tuple(t for t in ALL if t != "bool")
     value = draw(columns.any(*types))
-    if "int" in types and draw(st.sampled_from([False, False, False, True])):
-        value = draw(integer(columns))
-    elif "string" in types and draw(st.sampled_from([False, False, False, True])):
-        value = draw(texts(columns))
+    computed = name not in ("first_value", "last_value") and draw(st.sampled_from([False, False, False, True]))
+    if computed and "int" in types:
+        value = draw(integer(columns) | texts(columns) if "string" in types else integer(columns))
     function, type_ = agg.ONE_VALUE[name], value.type
     result = {
         "count": "bigint", "distinct_count": "bigint", "avg": "double", "median": "double", "entropy": "double",

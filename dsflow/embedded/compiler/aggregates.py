@@ -249,11 +249,23 @@ def _nth(position: int) -> str:
     return f"{{0}}[{-(position + 1)}]" if position >= 0 else f"{{0}}[{-position}]"
 
 
+def _column_only(name: str, value: Value) -> None:
+    """These functions take a window's column as it lies there; OpenMLDB "can not lift" anything else to a list.
+
+    (Its ``lambdafy_projects.cc``, ``VisitExpr``.)
+    """
+    if not isinstance(value.type, ColumnType):
+        raise SqlError(f"{name} does not take {value.type}")
+    if not value.column:
+        raise SqlError(
+            f"{name} takes a column, not an expression", hint=f"compute with its result: {name}(...) OVER w + 1"
+        )
+
+
 def _at(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 2)
     value, offset = values
-    if not isinstance(value.type, ColumnType):
-        raise SqlError(f"{name} does not take {value.type}")
+    _column_only(name, value)
     if not offset.is_literal or offset.type not in INTEGERS:
         raise UnsupportedError(f"{name} with an offset that is not a whole number")
     return Aggregate((_listed(value),), _nth(int(offset.literal)), value.type)
@@ -263,8 +275,7 @@ def _edge(name: str, values: list[Value]) -> Aggregate:
     if len(values) not in (1, 2):
         raise SqlError(f"{name} takes one or two arguments")
     value = values[0]
-    if not isinstance(value.type, ColumnType):
-        raise SqlError(f"{name} does not take {value.type}")
+    _column_only(name, value)
     kept: str | None = None
     if len(values) == 2:
         if not values[1].is_literal or values[1].type is not BOOL:

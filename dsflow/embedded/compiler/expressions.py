@@ -153,7 +153,7 @@ class Expressions:
 
     def _paren(self, node: exp.Paren) -> Value:
         inner = self._value(node.this)
-        return Value(f"({inner.sql})", inner.type, inner.literal, inner.is_literal, inner.constant)
+        return Value(f"({inner.sql})", inner.type, inner.literal, inner.is_literal, inner.constant, inner.column)
 
     def _two(self, node: exp.Expr) -> tuple[Value, Value]:
         return self._value(node.this), self._value(node.args["expression"])

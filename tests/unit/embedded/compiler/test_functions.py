@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dsflow.embedded.compiler.functions.hashing import fingerprint64
+from dsflow.embedded.errors import SqlError
 
 from .conftest import Database
 
@@ -196,6 +197,7 @@ AGGREGATES = [
     ("first_value(v)", 10),
     ("last_value(v)", None),
     ("first_value(v, true)", 10),
+    ("last_value((v), true)", 30),
     ("nth_value_where(v, 2, v > 0)", 20),
     ("nth_value_where(v, -1, v > 0)", 30),
     ("topn_frequency(c, 3)", "x,y,NULL"),
@@ -226,6 +228,20 @@ def test_aggregate(database: Database, call: str, value: Any) -> None:
     request = database.request(query, rows)[-1][1]
     assert batch == request
     assert batch == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+@pytest.mark.parametrize(
+    "call", ["first_value(v + 1)", "last_value(v + 1, true)", "lag(v + 1, 1)", "at(bigint(v), 1)", "first_value(1)"]
+)
+@pytest.mark.parametrize("over", [" OVER w", " OVER w + 0"])
+def test_a_row_is_picked_by_column_only(database: Database, call: str, over: str) -> None:
+    database.create("t", "id int, k string, ts timestamp, v int")
+    window = "PARTITION BY k ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW"
+    query = f"SELECT {call}{over} AS x FROM t WINDOW w AS ({window})"
+    with pytest.raises(SqlError, match="takes a column, not an expression"):
+        database.batch(query)
+    with pytest.raises(SqlError, match="takes a column, not an expression"):
+        database.request(query, [])
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
