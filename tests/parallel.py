@@ -1,9 +1,9 @@
 """What the tests share when pytest-xdist runs them in several processes: real servers, groups, and what was tried.
 
-``pytest -n 3 --dist loadgroup`` keeps the tests of one server version in one process: one drives 3.1, another one 3.2,
-and both mostly wait, so that a third does what needs no server meanwhile. The controller of the processes names the
-folder of the servers, stops them at the end, and prints what the processes report. Without xdist there is one process,
-which does it all.
+``pytest -n 2 --dist loadgroup`` keeps the tests of one server version in one process: one drives 3.1, another one 3.2.
+A third process for the rest would save some minutes, but was seen to disturb them: on the busy machine a switch of 3.1
+took its other branch. The controller of the processes names the folder of the servers, stops them at the end, and
+prints what the processes report. Without xdist there is one process, which does it all.
 """
 
 from __future__ import annotations
