@@ -288,10 +288,8 @@ class Lease:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        opening, self._opening = (
-            self._opening,
-            None,
-        )  # an error in it leads back here: nothing is to go round in circles
+        # an error in it leads back here: nothing is to go round in circles
+        opening, self._opening = self._opening, None
         if opening is not None and opening.exception() is None:
             self._gateways.give_back(opening.result())
 
