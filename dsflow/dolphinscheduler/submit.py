@@ -157,9 +157,8 @@ class Submitter:
         return Checked(definition, state, self.compare(definition, state), names)
 
     def compare(self, definition: Definition, state: ServerState) -> Plan:
-        """The plan that leads from a state to a Definition."""
-        now = datetime.now(timezone.utc)
-        plan = build_plan(definition, state.definition, extra=self._tenant_change(state), now=now)
+        """The plan that leads from a state to a Definition, with its notes, and drift from the server's history."""
+        plan = self._differences(definition, state)
         if state.project_code == NO_PROJECT:
             note = f"project {definition.project!r} is not there yet: submitting makes it"
             plan = replace(plan, notes=(*plan.notes, note))
@@ -168,6 +167,11 @@ class Submitter:
             return plan
         since = since_submitted(self._rest, state, server_names(self._rest), definition, plan)
         return replace(plan, drift=found, since=since)
+
+    def _differences(self, definition: Definition, state: ServerState) -> Plan:
+        """That plan without drift and notes: the server's history is not read for it."""
+        now = datetime.now(timezone.utc)
+        return build_plan(definition, state.definition, extra=self._tenant_change(state), now=now)
 
     def _tenant_change(self, state: ServerState) -> tuple[Change, ...]:
         """3.1 stores a tenant on the workflow and always takes the submitting user's."""
@@ -332,7 +336,7 @@ class Submitter:
         """
         for _ in range(SETTLE_CHECKS):
             state = self.read(definition.project, definition.name)
-            left = self.compare(definition, state)
+            left = self._differences(definition, state)
             if state.code is not None and not left.changes_content and not left.changes_release:
                 return state.code
             self._sleep(SETTLE_PAUSE)
@@ -345,7 +349,7 @@ class Submitter:
 
     def _verify(self, definition: Definition, after: ServerState) -> None:
         name = after.raw["processDefinition"]["name"]
-        left = self.compare(definition, after)
+        left = self._differences(definition, after)
         if name != definition.name or not left.is_empty:
             raise VerificationError(
                 f"the server took workflow {definition.name!r} without an error, but does not hold what was declared; "
