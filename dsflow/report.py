@@ -26,6 +26,7 @@ class TaskReport:
         state: one of this module's states.
         seconds: how long it ran, over all its attempts.
         outputs: its OUT parameters, typed as declared.
+        missing: those OUT parameters to which it gave no value (or an empty one), although it succeeded.
         log: the whole log text.
         attempts: how often it was started.
     """
@@ -35,6 +36,7 @@ class TaskReport:
     state: str = WAITING
     seconds: float = 0.0
     outputs: dict[str, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
     log: str = ""
     attempts: int = 0
 
@@ -46,6 +48,7 @@ class TaskReport:
             "seconds": round(self.seconds, 3),
             "attempts": self.attempts,
             "outputs": self.outputs,
+            "missingOutputs": self.missing,
             "log": self.log,
         }
 

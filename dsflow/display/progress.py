@@ -250,6 +250,9 @@ def run_summary(definition: Definition, report: RunReport) -> str:
         lines.append("  ".join(part for i, part in enumerate(parts) if part or i < 3).rstrip())
     for task in report.failed:
         lines += ["", *_failure(definition, report, task)]
+    for task in report.tasks:
+        if task.missing:
+            lines += ["", *_missing(task)]
     stopped = [one_line(task.name) for task in report.tasks if task.state in (STOPPED, WAITING)]
     if stopped and report.failed:
         lines += ["", f"not run because of that: {', '.join(stopped)}"]
@@ -274,6 +277,15 @@ def _failure(definition: Definition, report: RunReport, task: TaskReport) -> lis
     else:
         lines = [f"{look(task.state).symbol} {name} ({task.type}) {_ended(task)} and wrote no log"]
     return lines + [f"  → {step}" for step in _next_steps(definition, report, task)]
+
+
+def _missing(task: TaskReport) -> list[str]:
+    """DolphinScheduler says nothing of it."""
+    names = ", ".join(task.missing)
+    return [
+        f"! {one_line(task.name)} succeeded, but gave no value to its output {names}",
+        f"  → what asks for ${{{task.missing[0]}}} found nothing there: has a switch taken the wrong branch?",
+    ]
 
 
 def _ended(task: TaskReport) -> str:

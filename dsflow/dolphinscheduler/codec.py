@@ -1,8 +1,8 @@
 """Definition <-> DolphinScheduler's own JSON.
 
 A Definition holds names where the server holds codes; both directions are here, together with what differs between the
-servers: 3.1 knows files of the resource centre by id and has no ``isCache``, 3.2 names them by their place in the
-store.
+servers: 3.1 knows files of the resource centre by id, has no ``isCache``, and needs scripts with outputs to linger; 3.2
+names the files by their place in the store.
 Nothing here talks to a server: the codes come in through :class:`~dsflow.dolphinscheduler.names.Names`.
 
 Where DolphinScheduler stores what looks like a part of the workflow: ``warningType``, ``warningGroupId`` and
@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.dolphinscheduler import lingering
 from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.names import Code, Names, UnknownNameError
 from dsflow.errors import DeclarationError
@@ -183,6 +184,8 @@ def _params_to_server(
         datasource=lambda name: lookup(kinds.DATASOURCE, name),
         resource=resource,
     )
+    if series < (3, 2):
+        params = lingering.with_line(task.task_type, params)
     # 3.2's worker fails with a NullPointerException on a task without localParams after one with an output.
     return {"localParams": [], "resourceList": [], **params}
 
@@ -296,7 +299,7 @@ def _params_from_server(row: JsonDict, own: Mapping[int, str], names: Names) -> 
 
     return translate(
         row["taskType"],
-        task_params(row),
+        lingering.without_line(row["taskType"], task_params(row)),
         own_task=own_task,
         depended=depended,
         sub_workflow=lambda code: names.name(kinds.WORKFLOW, code, project),

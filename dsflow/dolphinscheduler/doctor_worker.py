@@ -95,8 +95,7 @@ print("DSFLOW-DOCTOR " + json.dumps(found), flush=True)
 '''
 
 
-# 3.1 reads outputs in a thread of its own, and loses those of a task that ends at the same moment
-_ASK_SCRIPT = "echo '${setValue(answer=yes)}'\nsleep 1\n"
+_ASK_SCRIPT = "echo '${setValue(answer=yes)}'\n"
 _BRANCH = {"condition": '${answer} == "yes"', "nextNode": TAKEN}
 
 

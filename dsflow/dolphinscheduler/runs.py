@@ -275,7 +275,9 @@ class Runs:
         report.state = map_state(row["state"])
         report.seconds = sum(_seconds(a) for a in started)
         report.attempts = len(started)
-        report.outputs = _outputs(row, outs)
+        report.outputs, missing = _outputs(row, outs)
+        if report.state == SUCCESS:
+            report.missing = missing
         if logs:
             report.log = "".join(self.log(a) for a in started)
 
@@ -375,15 +377,18 @@ def _newest_attempts(rows: list[JsonDict]) -> dict[str, JsonDict]:
     return newest
 
 
-def _outputs(row: JsonDict, outs: list[Property]) -> dict[str, Any]:
+def _outputs(row: JsonDict, outs: list[Property]) -> tuple[dict[str, Any], list[str]]:
+    """The outputs, and the names of those without a value: DolphinScheduler makes no difference to an empty one."""
     pool = row.get("varPool") or []
     values = {p["prop"]: p.get("value") for p in (json.loads(pool) if isinstance(pool, str) else pool)}
-    found = {}
+    found, missing = {}, []
     for out in outs:
         value = values.get(out.prop)
-        if value not in (None, ""):
+        if value in (None, ""):
+            missing.append(out.prop)
+        else:
             found[out.prop] = typed(out.type, str(value))
-    return found
+    return found, missing
 
 
 def typed(kind: str, text: str) -> Any:

@@ -103,6 +103,35 @@ def test_parameters_given_at_the_start_choose_the_branch(
         assert "there Rome" in report.task("there").log
 
 
+@pytest.mark.parametrize(
+    ("kind", "script"),
+    [
+        ("SHELL", "yes x | head -n 30000\necho '${setValue(n=12)}'"),
+        ("PYTHON", "print('x\\n' * 30000)\nprint('${setValue(n=12)}')"),
+    ],
+)
+def test_outputs_of_scripts_that_write_much_before_them(server: Server, project: str, kind: str, script: str) -> None:
+    """3.1 loses about half of these when nothing is done about it."""
+    names = [f"{n} of six" for n in range(1, 7)]
+    definition = workflow(project, [task(n, kind, script, outs={"n": "INTEGER"}) for n in names], [])
+    server.submit(definition)
+    assert server.plan(definition).is_empty
+    run = server.start(definition)
+    assert server.follow(run, poll=0.2) == SUCCESS
+    report = server.report(run, definition, logs=False)
+    assert [report.task(n).outputs for n in names] == [{"n": 12}] * 6
+
+
+def test_an_output_that_a_script_did_not_give(server: Server, project: str) -> None:
+    quiet = task("quiet", script="echo '${setValue(n=1)}'", outs={"n": "VARCHAR", "m": "INTEGER"})
+    definition = workflow(project, [quiet], [])
+    server.submit(definition)
+    run = server.start(definition)
+    assert server.follow(run, poll=0.2) == SUCCESS
+    report = server.report(run, definition).task("quiet")
+    assert (report.outputs, report.missing) == ({"n": "1"}, ["m"])
+
+
 def test_a_failing_task(server: Server, project: str) -> None:
     definition = workflow(
         project,

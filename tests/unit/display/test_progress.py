@@ -245,3 +245,12 @@ def test_what_a_failure_says(train, fields, said):
 def test_a_task_the_definition_does_not_have_is_shown_all_the_same():
     report = RunReport("p/w", FAILURE, [TaskReport("old", "SHELL", FAILURE, 1, log="gone")], 1)
     assert "✗ old (SHELL) failed; its log:\n  │ gone\n" in run_summary(DEFINITION, report)
+
+
+def test_the_summary_names_outputs_that_a_task_did_not_give():
+    report = RunReport("flow", SUCCESS, [task(SUCCESS, "load"), task(SUCCESS, missing=["auc", "path"])])
+    text = run_summary(chart("load train"), report)
+    assert (
+        "! train succeeded, but gave no value to its output auc, path\n  → what asks for ${auc} found nothing" in text
+    )
+    assert "load succeeded" not in text
