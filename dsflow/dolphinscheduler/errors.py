@@ -9,7 +9,14 @@ ServerError
 
 from __future__ import annotations
 
+import re
+
 from dsflow.errors import ServerError
+
+# MyBatis' words for what H2, MySQL and PostgreSQL say when two writers got in each other's way
+_CONFLICT = re.compile(
+    r"IntegrityConstraintViolation|Duplicate entry|duplicate key value|[Dd]eadlock|Lock wait timeout"
+)
 
 
 class RefusedError(ServerError):
@@ -26,6 +33,14 @@ class RefusedError(ServerError):
         super().__init__(f"could not {doing}: {reason}{number}", hint=hint)
         self.code = code
         self.reason = reason
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the server's database took another writer's row first; of what was asked it has kept nothing.
+
+        The H2 database of a standalone server gives, with many writers at once, two rows the same number now and then.
+        """
+        return _CONFLICT.search(self.reason) is not None
 
 
 class AuthenticationError(ServerError):

@@ -19,8 +19,8 @@ from dsflow.config import Profile
 from dsflow.definition import Definition
 from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.checks import check_before_writing
-from dsflow.dolphinscheduler.errors import DriftError, VerificationError
-from dsflow.dolphinscheduler.gateway import Gateway, Gateways, Lease, WorkflowCall
+from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
+from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
@@ -44,6 +44,7 @@ from dsflow.errors import DsflowError, ServerError, UnreachableError
 
 SETTLE_CHECKS = 20
 SETTLE_PAUSE = 0.5  # seconds
+WRITE_ATTEMPTS = 3
 RESTORE_CHECKS = 4
 GRACE_PER_TASK = 0.05  # seconds that the server may need for a task, with much to spare
 
@@ -267,12 +268,11 @@ class Submitter:
             return self._result(definition, state, plan, written=False, notes=notes)
         if checked.plan.is_empty or lock.waited or lock.taken_over or plan != checked.plan:
             self.check(now, overwrite=overwrite)
-        gateway = None
         if _needs_gateway(plan):
-            gateway, call = lease.gateway(), call or self._call(now)
-            notes += tuple(gateway.notes())
+            call = call or self._call(now)
+            notes += tuple(lease.gateway().notes())
         try:
-            code, more = self._write(now, gateway, call)
+            code, more = self._write_until_taken(now, lease, call)
         except BaseException as error:  # also when the user interrupts: nothing may be left offline
             lock.keep = not self._after_failure(definition, state, error)
             raise
@@ -290,12 +290,28 @@ class Submitter:
         call = self._call(checked) if _needs_gateway(checked.plan) else None
         return (self._read_anew(checked), None) if disturbed.result() else (checked, call)
 
-    def _write(self, now: Checked, gateway: Gateway | None, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
+    def _write_until_taken(self, now: Checked, lease: Lease, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
+        """:meth:`_write`, and what is left of it again when the server's database preferred another writer."""
+        for _ in range(WRITE_ATTEMPTS - 1):
+            try:
+                return self._write(now, lease, call)
+            except RefusedError as error:
+                if not error.is_conflict:
+                    raise
+            self._sleep(SETTLE_PAUSE)
+            now = self._read_anew(now)
+            if now.plan.is_empty:
+                assert now.state.code is not None
+                return now.state.code, ()
+            call = self._call(now) if _needs_gateway(now.plan) else None
+        return self._write(now, lease, call)
+
+    def _write(self, now: Checked, lease: Lease, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
         """Write the workflow, or only its release state, and then its schedule; gives its code, and notes."""
         notes: tuple[str, ...] = ()
-        if gateway is not None and call is not None:
+        if call is not None:
             try:
-                code = gateway.create_or_update(call)
+                code = lease.gateway().create_or_update(call)
             except UnreachableError as error:
                 code = self._outcome(now.definition, error)
                 notes = ("the connection to the gateway broke during the call, but the server carried it out",)

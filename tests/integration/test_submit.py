@@ -17,6 +17,7 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
+from dsflow.dolphinscheduler.gateway import Gateway
 from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.names import UnknownNameError, server_names
 from dsflow.dolphinscheduler.state import find
@@ -572,3 +573,57 @@ def test_a_lock_that_was_left_behind_is_taken_over(
     assert server.plan(chain(project, "a")).notes == ("another submit of this workflow is under way (somebody)",)
     assert server.submit(chain(project, "a")).written
     assert [w["name"] for w in server.rest.workflows(code)] == ["chain"]
+
+
+DATABASE_CONFLICT = (
+    "### Error updating database.  Cause: org.h2.jdbc.JdbcSQLIntegrityConstraintViolationException: Unique index or "
+    "primary key violation"
+)
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["before", "between workflow and schedule"])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "update"])
+def test_a_conflict_in_the_servers_database_is_tried_again(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch, first: bool, taken: bool
+) -> None:
+    """With many writers at once H2 gives two rows the same number now and then, and takes neither's transaction."""
+    definition = chain(project, "a", "b", schedule=SCHEDULE)
+    if not first:
+        server.submit(chain(project, "a", schedule=replace(SCHEDULE, crontab="0 0 3 * * ? *")))
+    real, calls = Gateway.create_or_update, []
+
+    def refused(self: Gateway, call: Any) -> int:
+        calls.append(call)
+        if taken or len(calls) > 1:
+            real(self, call)
+        if len(calls) < 3:
+            raise RefusedError("submit workflow 'chain'", DATABASE_CONFLICT)
+        return real(self, call)
+
+    monkeypatch.setattr(Gateway, "create_or_update", refused)
+    result = server.submit(definition)
+    assert result.written
+    assert len(calls) == (1 if taken else 2)  # what is left to do then is the schedule
+    assert server.plan(definition).is_empty
+    assert server.state(project, "chain").live_schedules
+    assert not lock_left(server, project)
+
+
+def test_a_conflict_that_stays_is_reported(server: Server, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = chain(project, "a", schedule=SCHEDULE)
+    server.submit(before)
+
+    def refused(self: Gateway, call: Any) -> int:
+        raise RefusedError("submit workflow 'chain'", DATABASE_CONFLICT)
+
+    monkeypatch.setattr(Gateway, "create_or_update", refused)
+    with pytest.raises(RefusedError, match="primary key violation") as caught:
+        server.submit(chain(project, "a", "b"))
+    assert "the workflow is online as before" in (caught.value.hint or "")
+    assert server.plan(before).is_empty
+
+
+def lock_left(server: Server, project: str) -> bool:
+    code = server.rest.project_code(project)
+    assert code is not None
+    return find(server.rest, code, lock_name("chain")).row is not None
