@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsflow.cli import exits
 from dsflow.cli.options import ProfileName
 from dsflow.config import load_profile
 
@@ -32,13 +33,14 @@ def doctor(
     ] = 180.0,
     json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
 ) -> None:
-    """Check server, gateway, tenant, worker and OpenMLDB, and name the remedy of each problem. Exit code 1: a problem.
+    """Check server, gateway, tenant, worker and OpenMLDB, and name the remedy of each problem.
 
+    Exit code 0: no problem, 1: a problem, 5: DolphinScheduler's REST API or its gateway does not answer.
     It submits a short workflow into a project of its own, runs it, and deletes both again.
     """
     import signal
 
-    from dsflow.dolphinscheduler.doctor import PROBLEM, examine, worst
+    from dsflow.dolphinscheduler.doctor import examine, worst
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -52,7 +54,15 @@ def doctor(
     else:
         counts = {state: sum(c.state == state for c in checks) for state in ("ok", "warning", "problem")}
         print(", ".join(f"{number} {state}" for state, number in counts.items()))
-    raise typer.Exit(1 if worst(checks) == PROBLEM else 0)
+    raise typer.Exit(_exit_code(checks))
+
+
+def _exit_code(checks: list[Check]) -> int:
+    from dsflow.dolphinscheduler.doctor import PROBLEM, worst
+
+    if any(check.unreachable for check in checks):
+        return exits.UNREACHABLE
+    return exits.FAILED if worst(checks) == PROBLEM else exits.OK
 
 
 def _print(check: Check) -> None:

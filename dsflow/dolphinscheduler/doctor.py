@@ -31,7 +31,7 @@ from dsflow.dolphinscheduler.environments import default_environment
 from dsflow.dolphinscheduler.gateway import Gateway
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.runs import Run, map_state
-from dsflow.errors import ConfigError, DsflowError, RunError, ServerError
+from dsflow.errors import ConfigError, DsflowError, RunError, ServerError, UnreachableError
 from dsflow.report import FINAL_STATES, SUCCESS, RunReport, TaskReport
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
@@ -53,14 +53,16 @@ class Check:
         state: ``ok``, ``warning`` or ``problem``.
         detail: what was found.
         remedy: what to do about it; '' when all is well.
+        unreachable: DolphinScheduler itself, its REST API or its gateway, does not answer.
     """
 
     name: str
     state: str
     detail: str
     remedy: str = ""
+    unreachable: bool = False
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> JsonDict:
         return asdict(self)
 
 
@@ -81,7 +83,8 @@ def problem(name: str, detail: str, remedy: str) -> Check:
 
 def of_error(name: str, error: DsflowError, remedy: str = "") -> Check:
     """An error as a problem, with its hint as the remedy."""
-    return problem(name, error.message, remedy or error.hint or "")
+    unreachable = isinstance(error, UnreachableError)
+    return Check(name, PROBLEM, error.message, remedy or error.hint or "", unreachable)
 
 
 def examine(

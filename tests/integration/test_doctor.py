@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.doctor import PROJECT
+from tests.parallel import VERSIONS
 
 from .conftest import Running
 from .transfer_commands import command, start_command
@@ -134,8 +135,9 @@ def test_a_broken_interpreter(server: Server, running: Running, tmp_path: Path) 
 
 
 def test_without_a_gateway_nothing_is_submitted(server: Server, running: Running, tmp_path: Path) -> None:
-    checks = examined(running.profile(gateway="127.0.0.1:9"), tmp_path, code=1)
+    checks = examined(running.profile(gateway="127.0.0.1:9"), tmp_path, code=5)
     assert checks["gateway"]["state"] == "problem"
+    assert checks["gateway"]["unreachable"]
     assert checks["REST API"]["state"] == "ok"
     assert "not looked at" in checks["worker"]["detail"]
 
@@ -143,8 +145,28 @@ def test_without_a_gateway_nothing_is_submitted(server: Server, running: Running
 def test_wrong_password_and_wrong_address(running: Running, tmp_path: Path) -> None:
     checks = examined(running.profile(password="no"), tmp_path, code=1)
     assert "does not let user 'admin' in" in checks["REST API"]["detail"]
-    checks = examined(running.profile(api_url="http://127.0.0.1:9/dolphinscheduler"), tmp_path, code=1)
+    checks = examined(running.profile(api_url="http://127.0.0.1:9/dolphinscheduler"), tmp_path, code=5)
     assert "no DolphinScheduler answers" in checks["REST API"]["detail"]
+    assert checks["REST API"]["unreachable"]
+    assert len(checks) == 1
+
+
+def test_a_gateway_of_another_server(
+    server: Server, running: Running, prepared: Callable[[str], Running], tmp_path: Path
+) -> None:
+    """One of the other version: REST and gateway are checked to belong together before anything is submitted."""
+    (version,) = set(VERSIONS) - {running.version}
+    other = prepared(version).profile()
+
+    checks = examined(running.profile(gateway=other.gateway), tmp_path, code=1)
+
+    assert checks["gateway"]["state"] == "problem"
+    series = ".".join(running.version.split(".")[:2])
+    detail = f"{other.gateway} is DolphinScheduler {version}, but the REST API is that of {series}"
+    assert checks["gateway"]["detail"].startswith(detail)
+    assert "must name the same server" in checks["gateway"]["remedy"]
+    assert "not looked at" in checks["worker"]["detail"]
+    assert leftovers(server) == []
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
