@@ -61,6 +61,7 @@ def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
         tasks=tasks,
         relations=tuple(Relation(pre, post) for pre, post in relations),
         fixed_params=tuple(sorted(fixed)),
+        where=workflow.where,
     )
 
 

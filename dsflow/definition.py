@@ -162,6 +162,7 @@ class Definition:
         global_params: the workflow's parameters with their defaults.
         fixed_params: parameters whose value is written into a field that DolphinScheduler does not substitute; they
             can be set when submitting, not when starting.
+        where: where the user declared it; no part of the comparison or of the rendered form.
     """
 
     project: str
@@ -178,6 +179,7 @@ class Definition:
     worker_group: str = "default"
     schedule: ScheduleDefinition | None = None
     fixed_params: tuple[str, ...] = field(default=(), compare=False)
+    where: SourceLocation | None = field(default=None, compare=False)
 
     def task(self, name: str) -> TaskDefinition:
         """The task of that name.

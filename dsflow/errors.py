@@ -7,11 +7,13 @@ DsflowError
 ├── MissingExtraError     a command needs packages of an extra that is not installed
 ├── ServerError           a DolphinScheduler or OpenMLDB server refused a request
 │   └── UnreachableError  there is no such server, or it went away
-└── RunError              a run could not be started or followed
+├── RunError              a run could not be started or followed
+└── SeveralErrors         several of these at once
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -82,3 +84,21 @@ class UnreachableError(ServerError):
 
 class RunError(DsflowError):
     """A run could not be started or followed."""
+
+
+class SeveralErrors(DsflowError):
+    """More than one thing is wrong; all of them are told.
+
+    Args:
+        message: what they are in the way of.
+        errors: each of them.
+
+    Attributes:
+        exit_code: the highest of theirs.
+    """
+
+    def __init__(self, message: str, errors: Sequence[DsflowError]) -> None:
+        lines = ["- " + str(error).replace("\n", "\n    ") for error in errors]
+        super().__init__("\n  ".join([f"{message}; {len(errors)} things are wrong:", *lines]))
+        self.errors = tuple(errors)
+        self.exit_code = max(error.exit_code for error in errors)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsflow.cli.exits import CHANGES, OK
+from dsflow.cli.exits import CHANGES, FAILED, OK
 from dsflow.cli.following import (
     SERVER_TIMEOUT,
     Detach,
@@ -71,14 +71,17 @@ def plan(
     offline: Offline = False,
     profile: ProfileName = None,
 ) -> None:
-    """Show what submit would change. Exit code 0: nothing, 2: something, 1: it can not be told, 5: no answer."""
+    """Show what submit would change.
+
+    Exit code 0: nothing, 2: something, 1: it can not be told or would be refused, 5: no answer.
+    """
     from dsflow.dolphinscheduler.client import Server
 
     definition, place = _submitted(workflow, set_, offline, profile)
     with Server(place) as server:
         found = server.plan(definition)
     _show_plan(found, json_)
-    raise typer.Exit(OK if found.is_empty else CHANGES)
+    raise typer.Exit(_exit_code(found))
 
 
 def submit(
@@ -109,7 +112,7 @@ def submit(
         if dry_run:
             found = server.plan(definition)
             _show_plan(found, False)
-            raise typer.Exit(OK if found.is_empty else CHANGES)
+            raise typer.Exit(_exit_code(found))
         try:
             result = server.submit(definition, overwrite=overwrite_drift)
         except DriftError as drift:
@@ -135,6 +138,12 @@ def _submitted(
     place = target(workflow, profile)
     definition = workflow.definition(server_values(workflow, place, parse_set(assignments)))
     return replace(definition, release_state="OFFLINE") if offline else definition, place
+
+
+def _exit_code(found: Plan) -> int:
+    if found.problems:
+        return FAILED
+    return OK if found.is_empty else CHANGES
 
 
 def _show_plan(found: Plan, as_json: bool) -> None:

@@ -201,10 +201,7 @@ class Deployer:
             if item.plan.is_empty:
                 item.outcome = "unchanged"
                 continue
-            try:
-                self._check(item, keys, names)
-            except DsflowError as error:
-                deployment.errors.append(_at(error, item.declared))
+            deployment.errors += [_at(error, item.declared) for error in self._objections(item, keys, names)]
         _check_order(deployment)
         self._check_owners(deployment)
         if prune is not None:
@@ -249,15 +246,22 @@ class Deployer:
             item.url = workflow_url(self._server.profile, state.project_code, state.code)
         return item
 
-    def _check(self, item: Item, keys: dict[Key, Item], names: Names) -> None:
-        """Everything that submitting would refuse, but for what an earlier submit of this deployment brings."""
+    def _objections(self, item: Item, keys: dict[Key, Item], names: Names) -> list[DsflowError]:
+        """Everything that speaks against submitting it, but for what an earlier submit of this deployment brings."""
         coming = {n: keys[n].definition for n in item.needs if not keys[n].plan.is_empty}
-        checked = item.checked(names)
-        if coming:
-            definition = item.definition
-            tasks = tuple(_without(t, definition.project, coming) for t in definition.tasks)
-            checked = replace(checked, definition=replace(definition, tasks=tasks))
-        self._submitter.check(checked, overwrite=self._overwrite)
+        checked, definition, tasks = item.checked(names), item.definition, []
+        found: list[DsflowError] = []
+        for task in definition.tasks:
+            try:
+                tasks.append(_without(task, definition.project, coming))
+            except DeclarationError as error:
+                found.append(error)
+                tasks.append(replace(task, task_params={}))
+        checked = replace(checked, definition=replace(definition, tasks=tuple(tasks)))
+        try:
+            return found + self._submitter.objections(checked, overwrite=self._overwrite)
+        except DsflowError as error:
+            return [*found, error]
 
     def _check_owners(self, deployment: Deployment) -> None:
         for item in deployment.items:

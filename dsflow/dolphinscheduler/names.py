@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dsflow.errors import DeclarationError, SourceLocation
@@ -17,6 +17,7 @@ Loader = Callable[[str, Scope], Mapping[str, Code]]
 
 ENVIRONMENT = "environment"
 ALERT_GROUP = "alert group"
+WORKER_GROUP = "worker group"
 TASK_GROUP = "task group"
 DATASOURCE = "datasource"
 RESOURCE = "resource"
@@ -29,7 +30,15 @@ SHOWN_NAMES = 20
 
 
 class UnknownNameError(DeclarationError):
-    """A Definition names something that the server does not have."""
+    """A Definition names something that the server does not have.
+
+    Attributes:
+        kind: of what kind that is; '' when it is none of those above.
+        name: the name.
+    """
+
+    kind: str = ""
+    name: str = ""
 
 
 class Names:
@@ -68,8 +77,7 @@ class Names:
         codes = self.known(kind, scope)
         if name in codes:
             return codes[name]
-        user = f"{inside} uses {kind} {name!r}, but" if inside else f"{kind} {name!r}:"
-        raise UnknownNameError(f"{user} the server has no such {kind}", where=where, hint=_known_hint(name, codes))
+        raise unknown_name(kind, name, codes, where=where, inside=inside)
 
     def name(self, kind: str, code: Any, *scope: Code) -> str:
         """The name of a code; ``#CODE`` when the server has nothing of that code (any more)."""
@@ -79,13 +87,51 @@ class Names:
         return f"{UNKNOWN_PREFIX}{code}"
 
 
-def _known_hint(name: str, codes: Mapping[str, Code]) -> str:
-    if not codes:
+NOWHERE = 0
+"""In place of the code of something that is not known."""
+
+
+class GatheringNames(Names):
+    """The names that another one knows; what it does not know is written down in ``unknown``, and nothing is raised."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__(names.known)
+        self.unknown: list[UnknownNameError] = []
+
+    def code(self, kind: str, name: str, *scope: Code, where: SourceLocation | None = None, inside: str = "") -> Code:
+        """The code of a name; NOWHERE for one that is not known, and for all within what is not known."""
+        if NOWHERE in scope:
+            return NOWHERE
+        try:
+            return super().code(kind, name, *scope, where=where, inside=inside)
+        except UnknownNameError as error:
+            self.unknown.append(error)
+            return NOWHERE
+
+
+def unknown_name(
+    kind: str, name: str, known: Collection[str], *, where: SourceLocation | None = None, inside: str = ""
+) -> UnknownNameError:
+    """The error for a name that the server does not have.
+
+    Args:
+        known: the names of that kind that it has.
+        inside: what uses it.
+    """
+    user = f"{inside} uses {kind} {name!r}, but" if inside else f"{kind} {name!r}:"
+    error = UnknownNameError(f"{user} the server has no such {kind}", where=where, hint=known_hint(name, known))
+    error.kind, error.name = kind, name
+    return error
+
+
+def known_hint(name: str, known: Collection[str]) -> str:
+    """The names that may have been meant, and those that there are."""
+    if not known:
         return "there is none on the server that this user may see"
-    close = difflib.get_close_matches(name, codes, n=1)
-    shown = sorted(codes)[:SHOWN_NAMES]
-    more = f", and {len(codes) - SHOWN_NAMES} more" if len(codes) > SHOWN_NAMES else ""
-    guess = f"did you mean {close[0]!r}? " if close else ""
+    close = difflib.get_close_matches(name, known, n=2)
+    shown = sorted(known)[:SHOWN_NAMES]
+    more = f", and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
+    guess = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
     return f"{guess}known: {', '.join(shown)}{more}"
 
 

@@ -98,6 +98,7 @@ class Plan:
         notes: what a user should know although nothing is done about it.
         drift: '' or, when carrying the plan out would undo what somebody else changed on the server, a sentence on it.
         since: with ``drift``: the changes of both sides, if the server's history tells.
+        problems: why submitting would be refused, as texts; such as a name that the server does not have.
     """
 
     project: str
@@ -113,6 +114,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     drift: str = ""
     since: Since | None = None
+    problems: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

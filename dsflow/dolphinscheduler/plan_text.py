@@ -40,6 +40,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         "drift": plan.drift,
         "since": _since_to_dict(plan.since) if plan.since else None,
+        "problems": list(plan.problems),
     }
 
 
@@ -73,6 +74,8 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
         lines.append(paint(_RED, f"  warning: {plan.drift}"))
     if plan.action != "unchanged":
         lines.append(f"  {summary(plan)}")
+    for problem in plan.problems:
+        lines.append(paint(_RED, "  error: " + problem.replace("\n", "\n  ")))
     return "\n".join(lines) + "\n"
 
 

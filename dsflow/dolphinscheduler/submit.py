@@ -17,8 +17,7 @@ from datetime import datetime, timezone
 
 from dsflow.config import Profile
 from dsflow.definition import Definition
-from dsflow.dolphinscheduler import codec
-from dsflow.dolphinscheduler.checks import check_before_writing
+from dsflow.dolphinscheduler.checks import refusals
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
 from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
@@ -40,7 +39,7 @@ from dsflow.dolphinscheduler.state import (
     locate,
     read,
 )
-from dsflow.errors import DsflowError, ServerError, UnreachableError
+from dsflow.errors import DsflowError, ServerError, SeveralErrors, UnreachableError
 
 SETTLE_CHECKS = 20
 SETTLE_PAUSE = 0.5  # seconds
@@ -145,9 +144,12 @@ class Submitter:
             names: learns what is asked for.
         """
         checked = self._planned(definition, place, names)
-        if checked.state.lock is None:
-            return checked.plan
-        return replace(checked.plan, notes=(*checked.plan.notes, lock_note(checked.state.lock)))
+        plan = checked.plan
+        if not plan.is_empty:
+            plan = replace(plan, problems=tuple(str(error) for error in self._refusals(checked)))
+        if checked.state.lock is not None:
+            plan = replace(plan, notes=(*plan.notes, lock_note(checked.state.lock)))
+        return plan
 
     def _planned(self, definition: Definition, place: Future[Place] | None, names: Names | None) -> Checked:
         rest, names = self._rest, names or server_names(self._rest)
@@ -181,16 +183,26 @@ class Submitter:
         return (Change("tenant", held, own),) if held != own and self._rest.series() < (3, 2) else ()
 
     def check(self, checked: Checked, *, overwrite: bool) -> None:
-        """Raise for everything that speaks against writing."""
-        definition, plan = checked.definition, checked.plan
-        if plan.drift and not overwrite:
-            raise DriftError(
-                plan.drift,
-                hint="look at the plan; submit --overwrite-drift (deploy --overwrite) replaces what is there",
-            )
-        check_before_writing(self._rest, self._profile, definition, checked.state.project_code, checked.names, plan)
-        codes = {task.name: 1 for task in definition.tasks}
-        codec.tasks_to_server(definition, codes, checked.names, self._rest.series())
+        """Raise for everything that speaks against writing: all of it at once."""
+        found = self.objections(checked, overwrite=overwrite)
+        if len(found) == 1:
+            raise found[0]
+        if found:
+            definition = checked.definition
+            name = f"{definition.project}/{definition.name}"
+            raise SeveralErrors(f"workflow {name} can not be submitted, and nothing was written", found)
+
+    def objections(self, checked: Checked, *, overwrite: bool) -> list[DsflowError]:
+        """Everything that speaks against writing."""
+        found: list[DsflowError] = []
+        if checked.plan.drift and not overwrite:
+            hint = "look at the plan; submit --overwrite-drift (deploy --overwrite) replaces what is there"
+            found.append(DriftError(checked.plan.drift, hint=hint))
+        return found + self._refusals(checked)
+
+    def _refusals(self, checked: Checked) -> list[DsflowError]:
+        project = checked.state.project_code
+        return refusals(self._rest, self._profile, checked.definition, project, checked.names, checked.plan)
 
     # ---------------------------------------------------------------- writing
 
@@ -216,6 +228,7 @@ class Submitter:
             DriftError: somebody else changed it, or made it without dsflow, and ``overwrite`` is not set.
             UnreachableError: a server does not answer; if that happened while writing, submitting again finishes it.
             UnknownNameError: the Definition names something that the server does not have; nothing was written.
+            SeveralErrors: several of these at once; nothing was written.
             RefusedError: the server refused; the workflow's state was restored.
             VerificationError: the server took the change and holds something else.
         """

@@ -109,6 +109,24 @@ def test_what_changed_is_submitted_and_what_did_not_is_not_touched(
     assert {r["owner"] for r in json.loads(dsflow("list", "--project", project, "--json").out)} == {owner}
 
 
+def test_all_that_is_wrong_is_told_before_anything_is_written(
+    dsflow: Commands, server: Server, project: str, calls: list[tuple[str, str]]
+) -> None:
+    for name in ("one", "two"):
+        file = simple(dsflow, project, name)
+        file.write_text(file.read_text().replace('"echo b"', '"echo b", worker_group="no", environment="nope"'))
+    simple(dsflow, project, "fine")
+    for dry in ((), ("--dry-run",)):
+        done = dsflow("deploy", "pipelines", "--json", "--summary", "s.md", *dry)
+        assert (done.code, written(calls), names(server, project)) == (1, [], set()), done.all
+        errors = json.loads(done.out)["errors"]
+        found = [(Path(e["where"]).name, e["message"].split(", but")[0]) for e in errors]
+        wrong = ("worker group 'no'", "environment 'nope'")
+        assert found == [(f"{w}.py:4", f"task 'b' uses {x}") for w in ("one", "two") for x in wrong]
+        assert (dsflow.folder / "s.md").read_text().count("- ❌") == len(errors)
+        assert done.err.count("error: ") == len(errors)
+
+
 def test_the_order_follows_what_workflows_need(dsflow: Commands, server: Server, project: str) -> None:
     dsflow.write(
         "pipelines/a_top.py",

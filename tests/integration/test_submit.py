@@ -22,7 +22,7 @@ from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.names import UnknownNameError, server_names
 from dsflow.dolphinscheduler.state import find
 from dsflow.dolphinscheduler.submit import Checked, Submitter
-from dsflow.errors import DeclarationError
+from dsflow.errors import DeclarationError, SeveralErrors, SourceLocation
 
 ENVIRONMENT = "dsflow tests"
 SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "Asia/Shanghai")
@@ -317,6 +317,60 @@ def test_an_unknown_name_is_refused_and_nothing_changes(
     assert server.state(project, "chain") == before
 
 
+def test_all_unknown_names_are_told_at_once(server: Server, project: str, running: Any) -> None:
+    """Each where it stands, also those inside what is not known; and the plan tells them before submitting does."""
+    declared = chain(project, "a", "b", schedule=SCHEDULE)
+    server.submit(declared)
+    before = server.state(project, "chain")
+    depended = {"projectCode": "no project", "definitionCode": "no workflow", "depTaskCode": "no task"}
+    group = {"relation": "AND", "dependItemList": [{**depended, "cycle": "day", "dateValue": "today"}]}
+    tasks = (
+        shell("a", "true", worker_group="defualt", environment="dsflow test", where=SourceLocation("x.py", 7)),
+        shell("b", "true", task_group="nothing", where=SourceLocation("x.py", 8)),
+        TaskDefinition("c", "SHELL", {"rawScript": "true", "resourceList": [{"resourceName": "/no.sh"}]}),
+        TaskDefinition("d", "SUB_PROCESS", {"processDefinitionCode": "chian"}, where=SourceLocation("x.py", 10)),
+        TaskDefinition("e", "SQL", {"datasource": "no db", "sql": "select 1"}),
+        TaskDefinition("f", "DEPENDENT", {"dependence": {"relation": "AND", "dependTaskList": [group]}}),
+    )
+    broken = replace(declared, tasks=tasks, warning_group="nobody", where=SourceLocation("x.py", 5))
+    wanted = [
+        "x.py:7: task 'a' uses worker group 'defualt', but the server has no such worker group",
+        "x.py:7: task 'a' uses environment 'dsflow test', but the server has no such environment",
+        "x.py:8: task 'b' uses task group 'nothing', but the server has no such task group",
+        "task 'c' uses resource '/no.sh', but the server has no such resource",
+        "x.py:10: task 'd' uses workflow 'chian', but the server has no such workflow",
+        "task 'e' uses datasource 'no db', but the server has no such datasource",
+        "task 'f' uses project 'no project', but the server has no such project",
+        "x.py:5: workflow 'chain' uses alert group 'nobody', but the server has no such alert group",
+        "names tenant 'nobody', which the server does not have",
+    ]
+
+    with running.connect(tenant="nobody") as other:
+        with pytest.raises(SeveralErrors, match="nothing was written; 9 things are wrong") as error:
+            other.submit(broken)
+        problems = other.plan(broken).problems
+
+    assert len(problems) == len(error.value.errors) == len(wanted)
+    for line in wanted:
+        assert sum(line in str(e) for e in error.value.errors) == 1, line
+        assert sum(line in problem for problem in problems) == 1, line
+        assert line in str(error.value)
+    assert "did you mean 'default'" in str(error.value)
+    assert "did you mean 'chain'" in str(error.value)
+    assert server.state(project, "chain") == before
+
+
+def test_a_profile_with_an_unknown_environment_is_one_mistake(server: Server, project: str, running: Any) -> None:
+    with (
+        running.connect(environment="dsflow tset") as other,
+        pytest.raises(
+            UnknownNameError, match=r"profile 'test .*' names environment 'dsflow tset', (.|\n)*dsflow tests"
+        ),
+    ):
+        other.submit(chain(project, "a", "b", "c"))
+    assert server.state(project, "chain").code is None
+
+
 def test_an_unknown_alert_group_tenant_or_project(server: Server, project: str, running: Any) -> None:
     with pytest.raises(UnknownNameError, match="alert group 'nobody'"):
         server.submit(chain(project, "a", warning_group="nobody", schedule=SCHEDULE))
@@ -387,7 +441,7 @@ def test_a_refusal_that_the_gateway_keeps_to_itself_is_noticed(
 ) -> None:
     declared = chain(project, "a")
     server.submit(declared)
-    monkeypatch.setattr(submit_module, "check_before_writing", lambda *a: None)
+    monkeypatch.setattr(submit_module, "refusals", lambda *a: [])
 
     with pytest.raises(VerificationError) as error:
         server.submit(replace(declared, description="x" * 300))

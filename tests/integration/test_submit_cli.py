@@ -89,10 +89,20 @@ def test_plan_and_its_exit_codes(run: Command, server: Server, project: str, flo
     assert changed.returncode == 2
     found = json.loads(changed.stdout)
     assert (found["action"], [t["name"] for t in found["tasks"]]) == ("update", ["a"])
-    flow("two", ", worker_group='nowhere'")
+    flow("two", ", worker_group='nowhere', environment='no such'")
     refused = run("submit")
     assert refused.returncode == 1
-    assert "worker group 'nowhere'" in refused.stderr
+    assert "2 things are wrong" in refused.stderr
+    told = ("flow.py:5: task 'b' uses worker group 'nowhere'", "flow.py:5: task 'b' uses environment 'no such'")
+    for text in told:
+        assert text in refused.stderr
+    for arguments in (("plan",), ("submit", "--dry-run")):
+        refused = run(*arguments)
+        assert (refused.returncode, refused.stderr) == (1, "")
+        assert "will be updated" in refused.stdout
+        assert all(text in refused.stdout for text in told)
+    problems = json.loads(run("plan", "--json").stdout)["problems"]
+    assert [problem.rsplit("/", 1)[1].split(", but")[0] for problem in problems] == list(told)
     flow("two", ", nonsense=1")
     assert run("plan").returncode == 1
 
