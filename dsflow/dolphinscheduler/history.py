@@ -1,6 +1,7 @@
 """What somebody else changed on the server since dsflow last submitted a workflow, from the server's own history.
 
-DolphinScheduler keeps every version of a workflow and of each task, but not of the edges. A version that the web page
+DolphinScheduler keeps every version of a workflow and of each task, but not of the edges, nor of the schedule: what
+that was stands in dsflow's record. A version that the web page
 saved holds the places of the tasks in its drawing; one that came through the gateway holds none. So the last version of
 dsflow's is known also when the page's save has dropped dsflow's record of it (see
 :mod:`dsflow.dolphinscheduler.fingerprint`).
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler import codec
-from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded
+from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
 from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.rest import RestClient
@@ -43,12 +44,16 @@ def since_submitted(
     if found is None:
         return None
     row, base = found
+    part = recorded_schedule(state.raw["processTaskRelationList"])
+    known = part is not None and state.lock is None
+    if part is not None and known:
+        base = with_schedule_part(base, part)
     return Since(
         version=int(row["version"]),
         when=_moment(row),
-        own=versioned(build_plan(declared, base)),
-        theirs=versioned(build_plan(held, base)),
-        unknown=unversioned(plan),
+        own=versioned(build_plan(declared, replace(base, release_state=declared.release_state)), schedule=known),
+        theirs=versioned(build_plan(held, base), schedule=known),
+        unknown=unversioned(plan, schedule=known),
     )
 
 

@@ -74,8 +74,8 @@ class Since:
         when: it was submitted, as the server says.
         own: from that version to what is declared.
         theirs: from that version to what the server holds.
-        unknown: what the plan does to edges, schedule and release state, of which the server keeps no history: either
-            side may have changed them.
+        unknown: what the plan does to edges and release state, of which the server keeps no history, and to a schedule
+            of which dsflow kept no record: either side may have changed them.
     """
 
     version: int
@@ -200,16 +200,34 @@ def _next_runs(schedule: ScheduleDefinition, now: datetime) -> tuple[str, ...] |
     return tuple(t.strftime("%Y-%m-%d %H:%M:%S%z") for t in times)
 
 
-def versioned(plan: Plan) -> Plan:
-    """The part of a plan that is about what the server keeps a history of: settings, parameters, tasks."""
-    kept = tuple(c for c in plan.workflow if c.field in _VERSIONED)
-    return replace(plan, workflow=kept, edges_added=(), edges_removed=(), schedule=(), next_runs=(), notes=())
+def versioned(plan: Plan, *, schedule: bool = False) -> Plan:
+    """The part of a plan that is about what the server keeps a history of: settings, parameters, tasks.
+
+    Args:
+        schedule: the schedule too, of which dsflow has kept a record.
+    """
+    fields = _VERSIONED | _ON_SCHEDULE if schedule else _VERSIONED
+    return replace(
+        plan,
+        workflow=tuple(c for c in plan.workflow if c.field in fields),
+        edges_added=(),
+        edges_removed=(),
+        schedule=plan.schedule if schedule else (),
+        next_runs=(),
+        notes=(),
+    )
 
 
-def unversioned(plan: Plan) -> Plan:
-    """The other part: edges, schedule, release state, tenant."""
-    kept = tuple(c for c in plan.workflow if c.field not in _VERSIONED)
-    return replace(plan, workflow=kept, params=(), tasks=(), notes=(), drift="")
+def unversioned(plan: Plan, *, schedule: bool = False) -> Plan:
+    """The other part: edges, schedule, release state, tenant.
+
+    Args:
+        schedule: it is in the first part.
+    """
+    fields = _VERSIONED | _ON_SCHEDULE if schedule else _VERSIONED
+    kept = tuple(c for c in plan.workflow if c.field not in fields)
+    times = () if schedule else plan.schedule
+    return replace(plan, workflow=kept, params=(), tasks=(), schedule=times, next_runs=(), notes=(), drift="")
 
 
 def _difference(

@@ -66,7 +66,7 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
     if plan.action == "create" and not details:
         lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
     elif plan.since is not None:
-        lines += _sides(paint, plan.since, details)
+        lines += _sides(paint, plan, plan.since, details)
     else:
         lines += _body(paint, plan, details)
     lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
@@ -79,7 +79,7 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
     return "\n".join(lines) + "\n"
 
 
-def _sides(paint: _Paint, since: Since, details: bool) -> list[str]:
+def _sides(paint: _Paint, plan: Plan, since: Since, details: bool) -> list[str]:
     """What the user changed apart from what somebody else did."""
     base = f"version {since.version}, submitted {since.when}"
     own = _body(paint, since.own, details) or ["  nothing"]
@@ -93,6 +93,7 @@ def _sides(paint: _Paint, since: Since, details: bool) -> list[str]:
     ):
         if body:
             lines += [f"  {paint(_BOLD, title)}", *("  " + line for line in body)]
+    lines += [f"  {text}" for text in next_runs(plan)]
     if any(t.action == "added" for t in since.own.tasks):
         text = "the server keeps no history of removed tasks: one that you added may be one that was removed there"
         lines.append(paint(_DIM, f"  note: {text}"))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler import codec
-from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded
 from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.rest import RestClient
@@ -119,18 +118,3 @@ def has_changed(rest: RestClient, before: ServerState, name: str) -> bool:
     if any(row.get(key) != process.get(key) for key in ("code", "version", "releaseState", "updateTime")):
         return True
     return rest.schedules(before.project_code, before.code) != before.schedules
-
-
-def drift(state: ServerState) -> str:
-    """'' or a sentence on how the server's workflow is not what dsflow last submitted."""
-    if state.definition is None:
-        return ""
-    submitted = recorded(state.raw["processTaskRelationList"])
-    if submitted == fingerprint(state.definition):
-        return ""
-    when = state.raw["processDefinition"].get("updateTime")
-    what = f"version {state.version} of workflow {state.definition.name!r} on the server"
-    change = f"; last changed {when}" if when else ""
-    if submitted is None:
-        return f"{what} was not submitted by dsflow, or was edited on the web page since{change}"
-    return f"{what} was changed since dsflow submitted it{change}"

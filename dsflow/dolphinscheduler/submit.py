@@ -18,7 +18,9 @@ from datetime import datetime, timezone
 from dsflow.config import Profile
 from dsflow.definition import Definition
 from dsflow.dolphinscheduler.checks import refusals
+from dsflow.dolphinscheduler.drift import content_drift, schedule_drift, schedule_edits
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
+from dsflow.dolphinscheduler.fingerprint import recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
@@ -33,7 +35,6 @@ from dsflow.dolphinscheduler.state import (
     Place,
     ServerState,
     content,
-    drift,
     find,
     has_changed,
     locate,
@@ -159,17 +160,21 @@ class Submitter:
         user.result()
         return Checked(definition, state, self.compare(definition, state), names)
 
-    def compare(self, definition: Definition, state: ServerState) -> Plan:
-        """The plan that leads from a state to a Definition, with its notes, and drift from the server's history."""
+    def compare(self, definition: Definition, state: ServerState, *, alone: bool = False) -> Plan:
+        """The plan that leads from a state to a Definition, with its notes, and drift from the server's history.
+
+        Args:
+            alone: the state was read under our lock.
+        """
         plan = self._differences(definition, state)
         if state.project_code == NO_PROJECT:
-            note = f"project {definition.project!r} is not there yet: submitting makes it"
-            plan = replace(plan, notes=(*plan.notes, note))
-        found = drift(state) if plan.changes_content else ""
-        if not found:
+            plan = replace(plan, notes=(*plan.notes, _missing(definition.project)))
+        found = content_drift(state, plan), schedule_drift(self._rest, state, plan, alone=alone)
+        sentences = "; ".join(sentence for sentence in found if sentence)
+        if not sentences:
             return plan
         since = since_submitted(self._rest, state, server_names(self._rest), definition, plan)
-        return replace(plan, drift=found, since=since)
+        return replace(plan, drift=sentences, since=since)
 
     def _differences(self, definition: Definition, state: ServerState) -> Plan:
         """That plan without drift and notes: the server's history is not read for it."""
@@ -241,7 +246,7 @@ class Submitter:
                 notes += (lock_note(state.lock),)
             return self._result(definition, state, plan, written=False, notes=notes)
         with self._gateways.lease(self._rest.soon) as lease:
-            if _needs_gateway(plan):
+            if _needs_gateway(checked):
                 lease.open_ahead()
             if ready is None and not plan.is_empty:
                 self.check(checked, overwrite=overwrite)
@@ -249,11 +254,13 @@ class Submitter:
 
     def _carry_out(self, checked: Checked, overwrite: bool, lease: Lease) -> SubmitResult:
         definition, state = checked.definition, checked.state
-        if _needs_gateway(checked.plan):
+        if _needs_gateway(checked):
             lease.gateway()  # one that can not be reached stops us before anything is written
         if state.project_code == NO_PROJECT:
             state = replace(state, project_code=self._made_project(definition.project))
-            checked = replace(checked, state=state)
+            made = tuple(n for n in checked.plan.notes if n != _missing(definition.project))
+            made = (*made, f"project {definition.project!r} was not there: it was made")
+            checked = replace(checked, state=state, plan=replace(checked.plan, notes=made))
         grace = GRACE + GRACE_PER_TASK * len(definition.tasks)
         project, name = state.project_code, definition.name
         with submit_lock(self._rest, project, name, grace=grace, sleep=self._sleep, spares=self._spares) as lock:
@@ -281,11 +288,11 @@ class Submitter:
             return self._result(definition, state, plan, written=False, notes=notes)
         if checked.plan.is_empty or lock.waited or lock.taken_over or plan != checked.plan:
             self.check(now, overwrite=overwrite)
-        if _needs_gateway(plan):
+        if _needs_gateway(now):
             call = call or self._call(now)
             notes += tuple(lease.gateway().notes())
         try:
-            code, more = self._write_until_taken(now, lease, call)
+            code, more = self._write_until_taken(now, lease, call, lock)
         except BaseException as error:  # also when the user interrupts: nothing may be left offline
             lock.keep = not self._after_failure(definition, state, error)
             raise
@@ -298,12 +305,12 @@ class Submitter:
     def _under_lock(self, checked: Checked, lock: Lock) -> tuple[Checked, WorkflowCall | None]:
         """What holds now, and the call if it is known already: that is made while the answers are under way."""
         if lock.waited or lock.taken_over or not checked.recent:
-            return self._read_anew(checked), None
+            return self._read_anew(checked, lock), None
         disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
-        call = self._call(checked) if _needs_gateway(checked.plan) else None
-        return (self._read_anew(checked), None) if disturbed.result() else (checked, call)
+        call = self._call(checked) if _needs_gateway(checked) else None
+        return (self._read_anew(checked, lock), None) if disturbed.result() else (checked, call)
 
-    def _write_until_taken(self, now: Checked, lease: Lease, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
+    def _write_until_taken(self, now: Checked, lease: Lease, call: WorkflowCall | None, lock: Lock) -> tuple[int, tuple[str, ...]]:
         """:meth:`_write`, and what is left of it again when the server's database preferred another writer."""
         for _ in range(WRITE_ATTEMPTS - 1):
             try:
@@ -312,11 +319,11 @@ class Submitter:
                 if not error.is_conflict:
                     raise
             self._sleep(SETTLE_PAUSE)
-            now = self._read_anew(now)
+            now = self._read_anew(now, lock)
             if now.plan.is_empty:
                 assert now.state.code is not None
                 return now.state.code, ()
-            call = self._call(now) if _needs_gateway(now.plan) else None
+            call = self._call(now) if _needs_gateway(now) else None
         return self._write(now, lease, call)
 
     def _write(self, now: Checked, lease: Lease, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
@@ -336,13 +343,15 @@ class Submitter:
         self._apply_schedule(now, code)
         return code, notes
 
-    def _read_anew(self, checked: Checked) -> Checked:
+    def _read_anew(self, checked: Checked, lock: Lock) -> Checked:
         """What holds under the lock."""
         definition = checked.definition
         names = server_names(self._rest) if checked.recent else checked.names
         place = find(self._rest, checked.state.project_code, definition.name)
+        if not lock.taken_over:
+            place = replace(place, lock=None)  # it is ours
         state = read(self._rest, place, definition.project, names)
-        return replace(checked, state=state, plan=self.compare(definition, state), names=names)
+        return replace(checked, state=state, plan=self.compare(definition, state, alone=True), names=names)
 
     def _call(self, now: Checked) -> WorkflowCall:
         codes = held_codes(now.definition, now.state, now.plan)
@@ -406,7 +415,6 @@ class Submitter:
                     self._rest.release(before.project_code, before.code, "ONLINE")
                 bring_online(self._rest, before.project_code, before.code, before.live_schedules)
             _add_hint(error, "the workflow is online as before")
-            return True
         except ServerError as second:
             if before.code is not None and before.online:
                 lost = "and its schedule " if before.live_schedules else ""
@@ -416,6 +424,16 @@ class Submitter:
                     "submitting again finishes it",
                 )
             return False
+        return self._has_no_new_record(definition, before)
+
+    def _has_no_new_record(self, definition: Definition, before: ServerState) -> bool:
+        """A new record beside the old schedule would look as if somebody had edited that one."""
+        try:
+            after = replace(self.read(definition.project, definition.name), lock=None)
+        except ServerError:
+            return False
+        then, now = (recorded_schedule(state.raw.get("processTaskRelationList", [])) for state in (before, after))
+        return then == now or not schedule_edits(after, datetime.now(timezone.utc))
 
     def _result(
         self, definition: Definition, state: ServerState, plan: Plan, *, written: bool, notes: tuple[str, ...]
@@ -432,9 +450,21 @@ class Submitter:
         )
 
 
-def _needs_gateway(plan: Plan) -> bool:
-    """Whether the workflow itself is to be written, and not only its release state or its schedule."""
-    return plan.changes_content or any(c.field == "tenant" for c in plan.workflow)
+def _missing(project: str) -> str:
+    return f"project {project!r} is not there yet: submitting makes it"
+
+
+def _needs_gateway(checked: Checked) -> bool:
+    """Whether the workflow itself is to be written, and not only its release state or its schedule.
+
+    A schedule that is declared anew is written down in dsflow's record, which is a part of the workflow.
+    """
+    plan, state = checked.plan, checked.state
+    if plan.changes_content or any(c.field == "tenant" for c in plan.workflow):
+        return True
+    if not plan.changes_schedule:
+        return False
+    return recorded_schedule(state.raw["processTaskRelationList"]) != schedule_part(checked.definition)
 
 
 def _history(lock: Lock, state: ServerState) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
-from dsflow.dolphinscheduler.fingerprint import record
+from dsflow.dolphinscheduler.fingerprint import record, without_schedule
 from dsflow.dolphinscheduler.names import Code, Names, Scope, UnknownNameError
 from dsflow.dolphinscheduler.repair import find_dangling, made_up_code, references, rewrite, with_params
 from dsflow.dolphinscheduler.rest import RestClient
@@ -61,7 +61,7 @@ def export(definition: Definition, names: Names | None = None, series: codec.Ser
     if len({*codes.values(), project, workflow}) != len(codes) + 2:
         raise TransferError(f"two tasks of workflow {definition.name!r} would get the same code", hint="rename one")
     tasks = codec.tasks_to_server(definition, codes, recorder, series)
-    relations = codec.relations_to_server(definition, codes, record(definition))
+    relations = codec.relations_to_server(definition, codes, record(definition, schedule=False))
     entry: JsonDict = {
         "processDefinition": {
             "code": workflow,
@@ -389,6 +389,8 @@ def _prepare(
     _translate(copied, names, target.project, coming, arrived)
     if KEY in copied and target.environment:
         _give_environment(copied, target.environment, int(names.code(kinds.ENVIRONMENT, target.environment)))
+    for relation in copied["processTaskRelationList"]:  # the schedule arrives offline, which nobody has edited
+        relation["conditionParams"] = without_schedule(relation.get("conditionParams"))
     schedule = copied.get("schedule")
     if schedule:
         schedule.pop("id", None)  # 3.1 would store it under this id, which another schedule has

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
-from dsflow.definition import Definition, JsonDict, Property, Relation, TaskDefinition
+from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.errors import DriftError
+from dsflow.dolphinscheduler.fingerprint import record
+from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.plan import Plan, Since
+from dsflow.dolphinscheduler.versions import rollback
 from tests.integration.commands import Commands
 
 A_SECOND = 1.1  # the server's history counts in whole ones
@@ -141,6 +145,149 @@ def test_one_task_that_was_edited_by_itself(server: Server, project: str) -> Non
     assert texts(since(plan).own) == {"timeout: 10 -> 30"}
     assert texts(since(plan).unknown) == {"releaseState: 'OFFLINE' -> 'ONLINE'"}
     assert texts(since(plan).theirs) == {"task 'a': rawScript: 'echo a' -> 'echo by hand'"}
+
+
+SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "Asia/Shanghai")
+
+
+def edit_schedule(server: Server, project: str, *, live: bool = True, **changes: Any) -> None:
+    """As the web page does it."""
+    state = server.state(project, "flow")
+    row, where = state.schedules[0], state.project_code
+    times = {k: changes.pop(k, row[k]) for k in ("startTime", "endTime", "crontab", "timezoneId")}
+    fields = ("warningType", "warningGroupId", "failureStrategy", "workerGroup", "processInstancePriority")
+    form = {k: changes.pop(k, row[k]) for k in fields} | {"environmentCode": -1, "schedule": json.dumps(times)}
+    assert not changes
+    if row["releaseState"] == "ONLINE":
+        server.rest.release_schedule(where, int(row["id"]), online=False)
+    if "tenantCode" in row:
+        form["tenantCode"] = row["tenantCode"]
+    server.rest.update_schedule(where, int(row["id"]), form)
+    if live:
+        server.rest.release_schedule(where, int(row["id"]), online=True)
+
+
+def held_schedule(server: Server, project: str) -> tuple[ScheduleDefinition | None, str, bool]:
+    state = server.state(project, "flow")
+    assert state.definition is not None
+    return state.definition.schedule, state.definition.warning_type, state.online
+
+
+@pytest.mark.parametrize(
+    ("edit", "theirs"),
+    [
+        ({"crontab": "0 0 5 * * ? *"}, {"schedule crontab: '0 0 2 * * ? *' -> '0 0 5 * * ? *'"}),
+        ({"timezoneId": "Europe/Berlin"}, {"schedule timezoneId: 'Asia/Shanghai' -> 'Europe/Berlin'"}),
+        (
+            {"startTime": "2031-01-01 00:00:00", "endTime": "2032-01-01 00:00:00"},
+            {
+                "schedule startTime: '2030-01-01 00:00:00' -> '2031-01-01 00:00:00'",
+                "schedule endTime: '2040-01-01 00:00:00' -> '2032-01-01 00:00:00'",
+            },
+        ),
+        ({"warningType": "ALL"}, {"warningType: 'FAILURE' -> 'ALL'"}),
+        ({"live": False}, {"schedule online: True -> False"}),
+    ],
+)
+def test_an_edited_schedule_is_drift(server: Server, project: str, edit: dict[str, Any], theirs: set[str]) -> None:
+    ours = declared(project, schedule=SCHEDULE, warning_type="FAILURE")
+    server.submit(ours)
+    edit_schedule(server, project, **edit)
+    edited = held_schedule(server, project)
+
+    # of what is declared now, one field is our own change, in the schedule and in the workflow
+    changed = replace(ours, timeout=30, schedule=replace(SCHEDULE, failure_strategy="END"))
+    plan = server.plan(changed)
+
+    assert "the schedule of workflow 'flow' was changed on the server since dsflow submitted it" in plan.drift
+    assert texts(since(plan).theirs) == theirs
+    assert texts(since(plan).own) == {"timeout: 10 -> 30", "schedule failureStrategy: 'CONTINUE' -> 'END'"}
+    assert since(plan).unknown.differences() == []
+    for wanted in (ours, changed):
+        with pytest.raises(DriftError, match="--overwrite-drift"):
+            server.submit(wanted)
+    assert held_schedule(server, project) == edited
+    assert server.submit(ours, overwrite=True).version == 1  # the record still holds
+    assert held_schedule(server, project) == (SCHEDULE, "FAILURE", True)
+    assert server.plan(ours).is_empty
+    server.submit(changed)
+
+
+def test_an_edited_schedule_that_is_left_alone_is_no_drift(server: Server, project: str) -> None:
+    """When it is not declared, or declared as it was edited."""
+    server.submit(declared(project, schedule=SCHEDULE))
+    edit_schedule(server, project, crontab="0 0 5 * * ? *")
+    edited = replace(SCHEDULE, crontab="0 0 5 * * ? *")
+    assert server.plan(declared(project, schedule=edited)).is_empty
+    server.submit(declared(project, timeout=11, schedule=edited))
+    edit_schedule(server, project, crontab="0 0 6 * * ? *")
+    server.submit(declared(project, timeout=12))
+    assert held_schedule(server, project)[0] == replace(SCHEDULE, crontab="0 0 6 * * ? *")
+    # of a schedule that was not declared the record says nothing
+    server.submit(declared(project, timeout=12, schedule=SCHEDULE))
+
+
+def test_a_deleted_schedule_is_drift(server: Server, project: str) -> None:
+    server.submit(declared(project, schedule=SCHEDULE))
+    state = server.state(project, "flow")
+    schedule = int(state.schedules[0]["id"])
+    server.rest.release_schedule(state.project_code, schedule, online=False)
+    server.rest.delete_schedule(state.project_code, schedule)
+    with pytest.raises(DriftError, match="schedule of workflow 'flow' was deleted"):
+        server.submit(declared(project, schedule=SCHEDULE))
+    server.submit(declared(project, schedule=SCHEDULE), overwrite=True)
+    assert held_schedule(server, project)[0] == SCHEDULE
+
+
+def test_what_takes_a_schedule_offline_besides_people_is_no_drift(server: Server, project: str) -> None:
+    ours = declared(project, schedule=SCHEDULE)
+    server.submit(ours)
+    state = server.state(project, "flow")
+    assert state.code is not None
+    # dsflow itself, which needs no new version for it
+    assert server.submit(replace(ours, release_state="OFFLINE")).version == 1
+    assert server.submit(ours).version == 1
+    # somebody who sets the workflow offline
+    server.rest.release(state.project_code, state.code, "OFFLINE")
+    assert server.plan(ours).drift == ""
+    server.submit(ours)
+    # a submit that was cut short
+    schedule = int(state.schedules[0]["id"])
+    server.rest.release_schedule(state.project_code, schedule, online=False)
+    lock = server.rest.create_empty_workflow(state.project_code, lock_name("flow"), "of somebody who is gone")
+    plan = server.plan(ours)
+    assert (plan.drift, texts(plan)) == ("", {"schedule online: False -> True"})
+    server.rest.delete_workflow(state.project_code, lock)
+    assert "online True -> False" in server.plan(ours).drift
+    server.submit(ours, overwrite=True)
+    assert held_schedule(server, project) == (SCHEDULE, "NONE", True)
+
+
+def test_a_schedule_that_changes_with_each_submit(server: Server, project: str) -> None:
+    """dsflow's own changes are never drift: of the schedule alone, together with the content, after a rollback."""
+    for hour in (1, 2, 3):
+        server.submit(declared(project, schedule=replace(SCHEDULE, crontab=f"0 0 {hour} * * ? *")))
+    server.submit(declared(project, timeout=11, schedule=replace(SCHEDULE, crontab="0 0 4 * * ? *")))
+    assert rollback(server, project, "flow").after == 3
+    assert server.plan(declared(project, schedule=replace(SCHEDULE, crontab="0 0 4 * * ? *"))).is_empty
+    server.submit(declared(project, schedule=replace(SCHEDULE, crontab="0 0 5 * * ? *")))
+    assert server.state(project, "flow").version == 5
+
+
+def test_a_record_without_a_schedule_stays_valid(server: Server, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an earlier dsflow wrote it."""
+    ours = declared(project, schedule=SCHEDULE)
+    monkeypatch.setattr("dsflow.dolphinscheduler.payload.record", lambda d: record(d, schedule=False))
+    server.submit(ours)
+    monkeypatch.undo()
+    assert server.plan(ours).is_empty
+    edit_schedule(server, project, crontab="0 0 5 * * ? *")
+    plan = server.plan(ours)
+    assert (plan.drift, texts(plan)) == ("", {"schedule crontab: '0 0 5 * * ? *' -> '0 0 2 * * ? *'"})
+    assert server.plan(declared(project, timeout=11, schedule=SCHEDULE)).drift == ""
+    server.submit(ours)
+    edit_schedule(server, project, crontab="0 0 5 * * ? *")
+    assert "crontab '0 0 2 * * ? *' -> '0 0 5 * * ? *'" in server.plan(ours).drift
 
 
 def test_what_the_user_reads(

@@ -262,15 +262,17 @@ def test_an_undeclared_schedule_stays_live(server: Server, project: str) -> None
 
 
 def test_a_schedule_is_made_changed_and_taken_offline(server: Server, project: str) -> None:
+    """The workflow gets a new version each time, for dsflow's record of the schedule; its tasks get none."""
     declared = chain(project, "a")
     version = server.submit(replace(declared, schedule=SCHEDULE)).version
     for schedule in (replace(SCHEDULE, crontab="0 30 3 * * ? *"), replace(SCHEDULE, online=False), SCHEDULE):
         wanted = replace(declared, schedule=schedule, warning_type="ALL")
         assert not server.plan(wanted).changes_content
-        result = server.submit(wanted)
+        result, version = server.submit(wanted), version + 1
         held = server.read(project, "chain")
         assert held is not None
         assert (held.schedule, held.warning_type, result.version) == (schedule, "ALL", version)
+        assert task_versions(server, wanted) == {"a": 1}
     assert len(server.state(project, "chain").schedules) == 1
 
 
@@ -384,7 +386,10 @@ def test_a_missing_project_is_planned_and_made(server: Server, project: str) -> 
     plan = server.plan(declared)
     assert any("submitting makes it" in note for note in plan.notes)
     assert server.rest.project_code(declared.project) is None
-    assert server.submit(declared).written
+    done = server.submit(declared)
+    assert done.written
+    told = [note for note in done.notes if declared.project in note]
+    assert told == [f"project {declared.project!r} was not there: it was made"]
     assert server.plan(declared).is_empty
 
 
