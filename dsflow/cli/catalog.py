@@ -28,7 +28,7 @@ def parse_workflow(text: str) -> tuple[str, str, Path | None]:
         ConfigError: it is neither PROJECT/NAME nor a pipeline file.
     """
     file = Path(text.rpartition(":")[0] or text) if not Path(text).is_file() else Path(text)
-    if file.suffix == ".py" and file.is_file():
+    if file.suffix in (".py", ".yaml", ".yml") and file.is_file():
         workflow = load_workflow(text)
         return workflow.project, workflow.name, file
     project, slash, name = text.partition("/")

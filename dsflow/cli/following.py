@@ -18,7 +18,7 @@ import typer
 from dsflow.cli import exits
 from dsflow.context import declared_workflows
 from dsflow.errors import RunError, UnreachableError
-from dsflow.report import FAILURE, TIMEOUT, RunReport, TaskReport
+from dsflow.report import FAILURE, FINAL_STATES, TIMEOUT, RunReport, TaskReport
 from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -131,10 +131,11 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
     try:
         with terminate_like_interrupt(), display:
             for look in watch.looks():
-                progress.see(look)
+                progress.see(look, ended=False)
                 if tail is not None:
                     for task, line in tail.last(look) if look.ended else tail.news(look):
                         display.note(f"{task} │ {line}")
+                progress.see(look)
                 code = exits.of_state(look.state)
     except KeyboardInterrupt:
         if not following.stop_on_interrupt:
@@ -155,6 +156,7 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
     outcome = patience(following).ask(lambda: operations.server.report(run, definition))
     if code == exits.TIMED_OUT:
         outcome.state = TIMEOUT
+        outcome.seconds = outcome.seconds or following.timeout or 0.0  # of a run that goes on the server says nothing
     finish(display, outcome, following.report)
     if outcome.state == FAILURE:
         print(go_on(workflow, run.instance, outcome, following.profile))
@@ -162,13 +164,17 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
 
 
 def finish(display: RunDisplay, outcome: RunReport, report: Path | None) -> None:
-    """Write the report, if one is wanted, and print the summary; it quotes what a failed task itself wrote."""
-    from dsflow.dolphinscheduler.watch import own_output
-
+    """Write the report, if one is wanted, and print the summary."""
     if report is not None:
         outcome.write(report)
-    tasks = [replace(task, log=own_output(task.log)) for task in outcome.tasks]
-    print(display.summary(replace(outcome, tasks=tasks)))
+    print(display.summary(readable(outcome)))
+
+
+def readable(outcome: RunReport) -> RunReport:
+    """The report with logs in which stands what the tasks themselves wrote, to be quoted."""
+    from dsflow.dolphinscheduler.watch import own_output
+
+    return replace(outcome, tasks=[replace(task, log=own_output(task.log)) for task in outcome.tasks])
 
 
 def _stop(operations: Operations, run: Run) -> None:
@@ -212,10 +218,16 @@ class Progress:
         self._reports = {task.name: TaskReport(task.name, task.task_type) for task in definition.tasks}
         self._since: dict[str, float] = {}
 
-    def see(self, look: Look) -> None:
-        """Show what changed since the last look."""
+    def see(self, look: Look, *, ended: bool = True) -> None:
+        """Show what changed since the last look.
+
+        Args:
+            ended: also which tasks have ended; what they wrote is to be shown before.
+        """
         now = time.monotonic()
         for name, state in look.states().items():
+            if state in FINAL_STATES and not ended:
+                continue
             row = look.tasks[name]
             report = self._reports.setdefault(name, TaskReport(name, str(row.get("taskType") or "")))
             attempts = int(row.get("retryTimes") or 0) + 1

@@ -29,6 +29,7 @@ from dsflow.cli.following import (
     check_report,
     follow,
     patience,
+    readable,
     request_timeout,
     terminate_like_interrupt,
 )
@@ -111,7 +112,7 @@ def status(
         print(json.dumps(outcome.to_dict(), indent=2, ensure_ascii=False))
     else:
         print(f"run {found.instance}: {found.url}")
-        print(run_summary(there.definition, outcome))
+        print(run_summary(there.definition, readable(outcome)))
     raise typer.Exit(exits.of_state(outcome.state) if outcome.state in FINAL_STATES else exits.TIMED_OUT)
 
 

@@ -239,7 +239,7 @@ def run_summary(definition: Definition, report: RunReport) -> str:
     order = {n: i for i, n in enumerate(reading_order(names, without_cycles(names, edges_of(definition))[0]))}
     lines = []
     for task in sorted(report.tasks, key=lambda task: order.get(task.name, len(order))):
-        ran = task.state not in (SKIPPED, WAITING) and (task.seconds or task.attempts)
+        ran = task.state not in (SKIPPED, WAITING) and (task.seconds or (task.attempts and task.state in FINAL_STATES))
         parts = [
             f"{look(task.state).symbol} {pad(task.state, states)}",
             pad(one_line(task.name), width),
@@ -259,7 +259,8 @@ def run_summary(definition: Definition, report: RunReport) -> str:
     if report.prediction is not None:
         lines += ["", *_prediction(report.prediction)]
     where = f" ({report.where})" if report.where != "local" else ""
-    lines += ["", f"{look(report.state).symbol} {report.workflow}: {report.state} in {duration(report.seconds)}{where}"]
+    took = f" in {duration(report.seconds)}" if report.seconds or report.state in FINAL_STATES else ""
+    lines += ["", f"{look(report.state).symbol} {report.workflow}: {report.state}{took}{where}"]
     return "\n".join(lines) + "\n"
 
 

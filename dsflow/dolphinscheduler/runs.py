@@ -128,7 +128,10 @@ class Runs:
         if state.code is None or state.definition is None:
             raise RunError(f"project {project!r} has no workflow {name!r} on the server", hint="submit it first")
         if not state.online:
-            raise RunError(f"workflow {name!r} is offline on the server", hint="submit it with release_state ONLINE")
+            raise RunError(
+                f"workflow {name!r} is offline on the server, and DolphinScheduler runs none that is",
+                hint="submit it (without --offline, and not declared with online=False), or set it online there",
+            )
         declared = definition or state.definition
         check_params(declared, state, params)
         before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}

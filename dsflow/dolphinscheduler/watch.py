@@ -189,6 +189,8 @@ LATE_PAUSE = 0.4
 
 _LOG_LINE = re.compile(r"^\[([A-Z]+)\]\s+\d{4}-\d\d-\d\d \S+\s.*?-\s(.*)$|^\[LOG-PATH\]:")
 _OUTPUT = re.compile(r"^\s*->\s?(.*)$")
+# in the logs of SWITCH, CONDITIONS, DEPENDENT and SUB_PROCESS, which write nothing themselves
+_DECISION = re.compile(r"condition|branch|depend|sub ?(process|workflow)", re.IGNORECASE)
 
 
 class OwnOutput:
@@ -219,13 +221,21 @@ class OwnOutput:
 
 
 def own_output(log: str) -> str:
-    """What a task itself wrote, of a whole log; the whole log when it wrote nothing.
+    """What a task itself wrote, of a whole log.
 
-    Not for a log in which two attempts ran into each other: each begins anew.
+    Of a task that wrote nothing: what the server says of conditions and branches, or else the whole log. Not for a log
+    in which two attempts ran into each other: each begins anew.
     """
     lines = log.replace("\r\n", "\n").splitlines()
-    own = list(OwnOutput().lines(lines))
-    return "".join(f"{line}\n" for line in own or lines)
+    own = list(OwnOutput().lines(lines)) or list(_decisions(lines)) or lines
+    return "".join(f"{line}\n" for line in own)
+
+
+def _decisions(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        head = _LOG_LINE.match(line)
+        if head is not None and _DECISION.search(head.group(2) or ""):
+            yield head.group(2)
 
 
 class LogTail:

@@ -97,6 +97,9 @@ def test_names_of_workflows(tmp_path: Path) -> None:
     file.write_text("from dsflow import *\nwith Workflow('w', project='p') as wf:\n    Shell('a', 'x')\n")
     assert parse_workflow(str(file)) == ("p", "w", file)
     assert parse_workflow(f"{file}:w") == ("p", "w", file)
+    yaml = tmp_path / "w.yaml"
+    yaml.write_text("workflow: w\nproject: p\ntasks:\n  a: {type: Shell, script: x}\n")
+    assert parse_workflow(str(yaml)) == ("p", "w", yaml)
     for wrong in ("w", "/w", "p/", ""):
         with pytest.raises(ConfigError, match="not of the form PROJECT/NAME"):
             parse_workflow(wrong)

@@ -242,6 +242,17 @@ def test_what_a_failure_says(train, fields, said):
     assert said in summary(train, **fields)
 
 
+def test_of_what_goes_on_no_duration_is_made_up():
+    tasks = [
+        TaskReport("load", "OPENMLDB", SUCCESS, 0.0, attempts=1),
+        TaskReport("train", "PYTHON", RUNNING, attempts=1),
+    ]
+    text = run_summary(DEFINITION, RunReport("fraud/clicks", RUNNING, tasks, 0.0, where="http://ds/1"))
+    assert "✓ SUCCESS  load       0.0s\n" in text
+    assert "▶ RUNNING  train\n" in text
+    assert text.endswith("▶ fraud/clicks: RUNNING (http://ds/1)\n")
+
+
 def test_a_task_the_definition_does_not_have_is_shown_all_the_same():
     report = RunReport("p/w", FAILURE, [TaskReport("old", "SHELL", FAILURE, 1, log="gone")], 1)
     assert "✗ old (SHELL) failed; its log:\n  │ gone\n" in run_summary(DEFINITION, report)

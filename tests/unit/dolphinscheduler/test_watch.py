@@ -34,6 +34,22 @@ LOG_32 = """[INFO] 2026-11-24 03:51:19.110 +0000 - \r
 """
 
 
+SWITCH_31 = """[LOG-PATH]: /x.log, [HOST]:  Host{address='h:1', ip='h', port=1}
+[INFO] 2026-11-26 22:21:15.862 +0000 - switch task starting
+[INFO] 2026-11-26 22:21:15.863 +0000 - original condition sentence：${share} >= 0.5
+[INFO] 2026-11-26 22:21:15.865 +0000 - condition result : false
+[INFO] 2026-11-26 22:21:15.867 +0000 - switch task finished
+"""
+SWITCH_32 = """[LOG-PATH]: /x.log, [HOST]:  h:1
+[INFO] 2026-11-26 22:23:31.000 +0000 - Begin to initialize task
+[INFO] 2026-11-26 22:23:31.001 +0000 - End initialize task {
+  "taskParams" : "{\\"switchResult\\":{\\"dependTaskList\\":[{\\"condition\\":\\"1\\"}]}}",
+}
+[INFO] 2026-11-26 22:23:31.002 +0000 - Begin to execute 0 condition: ${share} >= 0.5
+[INFO] 2026-11-26 22:23:31.003 +0000 - The condition is not satisfied, move to the default branch: [ask for more]
+"""
+
+
 class Clock:
     """Time that passes when somebody sleeps."""
 
@@ -136,6 +152,9 @@ def test_a_time_limit() -> None:
                   "[ERROR] 2026-11-24 03:49:51.000 +0000 - it broke", "java.lang.Exception"]),
         (LOG_32, ["in b", "  indented"]),
         ("no worker wrote this\n", ["no worker wrote this"]),
+        (SWITCH_31, ["original condition sentence：${share} >= 0.5", "condition result : false"]),
+        (SWITCH_32, ["Begin to execute 0 condition: ${share} >= 0.5",
+                     "The condition is not satisfied, move to the default branch: [ask for more]"]),
         ("", []),
     ],
 )  # fmt: skip
