@@ -57,9 +57,9 @@ def render(
     if format == "json":
         sys.stdout.write(definition.to_json())
     elif format == "yaml":
-        import yaml
+        from dsflow.source.yaml_form import rendered_yaml
 
-        yaml.safe_dump(definition.to_dict(), sys.stdout, sort_keys=False, allow_unicode=True)
+        sys.stdout.write(rendered_yaml(definition))
     else:
         raise typer.BadParameter(f"{format!r} is neither json nor yaml")
 

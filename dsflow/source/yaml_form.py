@@ -91,6 +91,11 @@ def yaml_source(definitions: Sequence[Definition]) -> str:
     return text
 
 
+def rendered_yaml(definition: Definition) -> str:
+    """The Definition itself as YAML, every field of it; :func:`load_yaml` reads that too."""
+    return _dump(definition.to_dict())
+
+
 def _document(declaration: WorkflowDeclaration) -> dict[str, Any]:
     from dsflow.source.python import chains
 
@@ -300,8 +305,23 @@ class _Document:
 
     # -- the workflow ------------------------------------------------------------------------------------------------
 
+    def rendered(self) -> WorkflowDeclaration:
+        """Of what ``dsflow render`` prints."""
+        try:
+            definition = Definition.from_dict(self.plain(self.node))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self.fail(
+                self.node, f"this looks like a rendered workflow, but can not be read as one ({error!r})",
+                hint="a workflow that is declared in YAML has the keys workflow, project, tasks",
+            )  # fmt: skip
+        declaration = declare(definition)
+        declaration.where = self.at(self.node)
+        return declaration
+
     def read(self) -> WorkflowDeclaration:
         top = self.mapping(self.node, "a workflow")
+        if "workflow" not in top and {"name", "relations"} <= set(top):
+            return self.rendered()
         own = set(signature(Workflow.__init__).parameters) - {"self", "name"}
         for name, (key, _) in top.items():
             self.known(key, name, own | _OWN_WORKFLOW_FIELDS, "a workflow")

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import yaml
+
 WORKFLOW = """\
 workflow: nightly
 project: demo
@@ -47,3 +50,32 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
     assert f"{file}:10" in done.stderr
     assert "rejct" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "pipeline", ["pipelines/talkingdata.py", "examples/quickstart.py", "examples/nightly.py:nightly"]
+)
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_what_render_prints_is_a_workflow_too(pipeline: str, form: str, tmp_path: Path) -> None:
+    rendered = dsflow("render", pipeline, "--format", form)
+    assert rendered.returncode == 0, rendered.stderr
+    file = tmp_path / "again.yaml"
+    file.write_text(rendered.stdout, encoding="utf-8")
+    again = dsflow("render", str(file))
+    assert again.returncode == 0, again.stderr
+    wanted, got = (yaml.safe_load(text) for text in (rendered.stdout, again.stdout))
+    got["fixedParams"] = wanted["fixedParams"]  # their values stand in the text already
+    assert got == wanted
+
+
+def test_a_script_is_rendered_as_one_reads_it() -> None:
+    lines = dsflow("render", "examples/quickstart.py", "--format", "yaml").stdout.splitlines()
+    assert any(line.endswith("rawScript: |") for line in lines)
+    assert any(line.strip() == "import this" for line in lines)
+
+
+def test_a_rendered_workflow_that_is_broken(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text("name: w\nproject: p\ntasks: [{name: a}]\nrelations: []\n")
+    done = dsflow("plan", str(file))
+    assert (done.returncode, "looks like a rendered workflow" in done.stderr) == (1, True), done.stderr
