@@ -310,7 +310,9 @@ class Submitter:
         call = self._call(checked) if _needs_gateway(checked) else None
         return (self._read_anew(checked, lock), None) if disturbed.result() else (checked, call)
 
-    def _write_until_taken(self, now: Checked, lease: Lease, call: WorkflowCall | None, lock: Lock) -> tuple[int, tuple[str, ...]]:
+    def _write_until_taken(
+        self, now: Checked, lease: Lease, call: WorkflowCall | None, lock: Lock
+    ) -> tuple[int, tuple[str, ...]]:
         """:meth:`_write`, and what is left of it again when the server's database preferred another writer."""
         for _ in range(WRITE_ATTEMPTS - 1):
             try:
