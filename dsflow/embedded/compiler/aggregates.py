@@ -26,8 +26,8 @@ from dsflow.embedded.compiler.values import (
     RowType,
     Type,
     Value,
+    default_of,
     null_of,
-    sql_type,
     string_sql,
 )
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -47,17 +47,6 @@ class Aggregate:
 
 
 Builder = Callable[[str, list[Value]], Aggregate]
-
-
-def default_of(type_: Type) -> str:
-    """The value that stands for NULL where OpenMLDB does not look at the null flag."""
-    if type_ is STRING:
-        return "''"
-    if type_ is BOOL:
-        return "false"
-    if type_ is DATE:
-        return "DATE '0001-01-01'"
-    return f"CAST(0 AS {sql_type(type_)})"
 
 
 def _need(name: str, values: list[Value], count: int) -> None:

@@ -9,9 +9,10 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler import functions, operators
 from dsflow.embedded.compiler.aggregates import Aggregate, aggregate, is_aggregate
-from dsflow.embedded.compiler.functions.arrays import LIST_FUNCTIONS
+from dsflow.embedded.compiler.functions.arrays import LIST_FUNCTIONS, array
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS, cast, type_of_words
 from dsflow.embedded.compiler.functions.conditional import choose
+from dsflow.embedded.compiler.functions.maps import cast_map, element
 from dsflow.embedded.compiler.functions.sparkcast import spark_cast
 from dsflow.embedded.compiler.functions.strings import like, rlike
 from dsflow.embedded.compiler.scope import Field, column_value, resolve
@@ -24,6 +25,7 @@ from dsflow.embedded.compiler.values import (
     NULL,
     ROW,
     STRING,
+    MapType,
     Type,
     Value,
     literal_value,
@@ -221,6 +223,8 @@ class Expressions:
         return self._cast_to(self._value(node.this), type_of_words(node.args["to"].name))
 
     def _cast_to(self, value: Value, target: Type) -> Value:
+        if isinstance(target, MapType):
+            return cast_map(value, target)
         return spark_cast(value, target) if self.spark_casts else cast(value, target)
 
     def _case(self, node: exp.Case) -> Value:
@@ -230,6 +234,8 @@ class Expressions:
             when = self._value(branch.this)
             if subject is not None:
                 when = operators.compare("=", subject, when)
+            elif when.type is not BOOL:
+                raise SqlError(f"the condition of CASE WHEN must be bool, not {when.type}")
             branches.append((operators.truth(when), self._value(branch.args["true"])))
         default = node.args.get("default")
         result = self._value(default) if default else Value("NULL", NULL, constant=True)
@@ -237,6 +243,15 @@ class Expressions:
             chosen = choose(when_sql, then, result)
             result = Value(f"({chosen.sql})", chosen.type, constant=chosen.constant)
         return result
+
+    # ---- arrays and maps
+
+    def _array(self, node: exp.Array) -> Value:
+        words = node.meta.get("element")
+        return array([self._value(e) for e in node.expressions], type_of_words(words) if words else None)
+
+    def _element(self, node: exp.Bracket) -> Value:
+        return element(self._value(node.this), self._value(node.expressions[0]))
 
     # ---- functions
 
@@ -335,8 +350,6 @@ def _construct(node: exp.Expr) -> str:
         exp.BitwiseLeftShift: "<<",
         exp.BitwiseRightShift: ">>",
         exp.Tuple: "a tuple",
-        exp.Array: "an array literal",
-        exp.Bracket: "the element of an array",
         exp.Distinct: "DISTINCT",
     }
     return known.get(type(node), type(node).__name__)
@@ -371,6 +384,8 @@ _HANDLERS: dict[type[exp.Expr], Callable[[Expressions, Any], Value]] = {
     exp.RegexpLike: Expressions._rlike,
     exp.Cast: Expressions._cast,
     exp.Case: Expressions._case,
+    exp.Array: Expressions._array,
+    exp.Bracket: Expressions._element,
     nodes.Over: Expressions._over,
     exp.Anonymous: Expressions._call,
 }

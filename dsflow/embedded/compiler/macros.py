@@ -27,8 +27,9 @@ MACROS: dict[str, str] = {**_WRAP}
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Create all macros and functions in a connection; they are temporary, a database file does not keep them."""
     from dsflow.embedded.compiler.functions import MACROS as FUNCTION_MACROS
-    from dsflow.embedded.compiler.functions import categories, hashing
+    from dsflow.embedded.compiler.functions import categories, hashing, jsons
 
     hashing.register(connection)
+    jsons.register(connection)
     for signature, body in {**MACROS, **FUNCTION_MACROS, **categories.MACROS}.items():
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {signature} AS {body}")

@@ -39,7 +39,7 @@ class ListType:
 
 @dataclass(frozen=True)
 class MapType:
-    """A map; DuckDB's MAP. ``map()`` has the key and value type NULL."""
+    """A map: a struct of the lists of its keys ``k`` and values ``v``. ``map()`` has the key and value type NULL."""
 
     key: Type
     value: Type
@@ -113,13 +113,24 @@ def sql_type(type_: Type) -> str:
     if isinstance(type_, ArrayType | ListType):
         return f"{sql_type(type_.element)}[]"
     if isinstance(type_, MapType):
-        return f"MAP({sql_type(type_.key)}, {sql_type(type_.value)})"
+        return f"STRUCT(k {sql_type(type_.key)}[], v {sql_type(type_.value)}[])"
     return "INTEGER"
 
 
 def null_of(type_: Type) -> str:
     """A NULL of a type."""
     return f"CAST(NULL AS {sql_type(type_)})"
+
+
+def default_of(type_: Type) -> str:
+    """The value that stands for NULL where OpenMLDB does not look at the null flag."""
+    if type_ is STRING:
+        return "''"
+    if type_ is BOOL:
+        return "false"
+    if type_ is DATE:
+        return "DATE '0001-01-01'"
+    return f"CAST(0 AS {sql_type(type_)})"
 
 
 def quote(name: str) -> str:

@@ -11,6 +11,8 @@ from dsflow.embedded.compiler.functions import (
     conditional,
     datetime,
     features,
+    jsons,
+    maps,
     maths,
     sparkcast,
     strings,
@@ -19,13 +21,13 @@ from dsflow.embedded.compiler.functions.registry import Function, Overload
 from dsflow.embedded.compiler.values import Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
-# Functions of OpenMLDB that the embedded engine does not have
-_MISSING_NAMES = """array_combine array_contains array_join get_json_object json_array_length list_except_by_key
-    list_except_by_value make_tuple map map_keys map_values map_contains_key split_array transform unhex now
-    current_timestamp current_time json_extract index isin"""
-_MISSING = frozenset(_MISSING_NAMES.split())
+# Functions of OpenMLDB that the embedded engine does not have, with the reason
+_MISSING = {
+    "make_tuple": "no expression takes a tuple",
+    "unhex": "OpenMLDB 0.9.2 does not set whether its result is NULL, which is then not certain",
+}
 
-_FAMILIES = (arrays, cast, conditional, datetime, features, maths, strings)
+_FAMILIES = (arrays, cast, conditional, datetime, features, jsons, maps, maths, strings)
 
 FUNCTIONS: dict[str, list[Overload]] = {
     name: overloads for family in _FAMILIES for name, overloads in family.FUNCTIONS.items()
@@ -43,7 +45,7 @@ def call(name: str, arguments: list[Value]) -> Value | None:
     """
     overloads = FUNCTIONS.get(name.lower())
     if overloads is None and name.lower() in _MISSING:
-        raise UnsupportedError(f"function {name}")
+        raise UnsupportedError(f"the function {name}", _MISSING[name.lower()])
     if overloads is None:
         return None
     for wildcards in (False, True):

@@ -20,6 +20,7 @@ from dsflow.embedded.compiler.values import (
     SMALLINT,
     STRING,
     TIMESTAMP,
+    MapType,
     NullType,
     Type,
     Value,
@@ -117,7 +118,12 @@ MACROS = {
         "CASE WHEN year(d) >= 1900 THEN CAST(date_diff('day', DATE '1970-01-01', d) AS BIGINT) * 86400000"
         f" - {_UTC8} END"
     ),
-    "oml_timestamp_to_date(ts)": "CAST(oml_local(ts) AS DATE)",
+    # OpenMLDB's dates have the years 1900 to 9999; of others it makes a date that is none
+    "oml_date(d)": (
+        "CASE WHEN year(d) BETWEEN 1900 AND 9999 THEN CAST(d AS DATE)"
+        " WHEN d IS NOT NULL THEN error('the date ' || CAST(d AS VARCHAR) || ' is outside the years 1900 to 9999') END"
+    ),
+    "oml_timestamp_to_date(ts)": "oml_date(CAST(oml_local(ts) AS DATE))",
     "oml_number_to_timestamp(x)": "CASE WHEN x >= 0 THEN x END",
     "oml_double_to_text(x)": (
         "CASE WHEN isnan(x) THEN 'nan' WHEN isinf(x) THEN (CASE WHEN x > 0 THEN 'inf' ELSE '-inf' END)"
@@ -129,7 +135,7 @@ MACROS = {
 
 # DuckDB's macros do not see macros that are created after them
 _ORDER = ["oml_local(ts)", "oml_strip(s)", "oml_to_float(x)", "oml_text_to_bigint(s)", "oml_text_to_double(s)"]
-_ORDER += ["oml_digits_to_date(digits)", "oml_text_to_date(s)", "oml_date_to_timestamp(d)"]
+_ORDER += ["oml_digits_to_date(digits)", "oml_text_to_date(s)", "oml_date_to_timestamp(d)", "oml_date(d)"]
 MACROS = {**{name: MACROS[name] for name in _ORDER}, **MACROS}
 
 
@@ -138,10 +144,15 @@ def type_of_words(words: str) -> Type:
 
     Raises:
         SqlError: there is no such type.
-        UnsupportedError: it is an array or map type.
+        UnsupportedError: it is an array type.
     """
     name = words.lower().split("(")[0]
-    if name.startswith(("array<", "map<")):
+    if name.startswith("map<"):
+        key, comma, value = name[4:-1].partition(",")
+        if not comma or "<" in name[4:]:
+            raise UnsupportedError(f"CAST to {words}")
+        return MapType(type_of_words(key.strip()), type_of_words(value.strip()))
+    if name.startswith("array<"):
         raise UnsupportedError(f"CAST to {words}")
     if name not in TYPE_WORDS:
         raise SqlError(f"{words} is not a type of OpenMLDB")
@@ -248,8 +259,4 @@ def _function(target: Type) -> list[Overload]:
     return found
 
 
-FUNCTIONS = {
-    word: _function(TYPE_WORDS[word])
-    for word in TYPE_WORDS
-    if word not in ("varchar", "boolean", "integer", "i16", "i32", "i64")
-}
+FUNCTIONS = {word: _function(TYPE_WORDS[word]) for word in TYPE_WORDS if word != "boolean"}

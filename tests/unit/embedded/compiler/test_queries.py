@@ -110,8 +110,8 @@ def test_types_that_do_not_fit(database: Database, expression: str) -> None:
         ("SELECT id FROM l WHERE id IN (SELECT id FROM l)", "IN with a subquery"),
         ("SELECT k IS NULL FROM l", "IS"),
         ("SELECT k || 'x' FROM l", "||"),
-        ("SELECT [1, 2] FROM l", "an array literal"),
-        ("SELECT map(1, 2) FROM l", "function map"),
+        ("SELECT [1, 2] FROM l", "a result of the type array<int>"),
+        ("SELECT map(1, 2) FROM l", "a result of the type map<int, int>"),
         ("SELECT id FROM l CONFIG (execute_mode = 'online')", "CONFIG"),
     ],
 )
