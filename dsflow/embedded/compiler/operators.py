@@ -114,6 +114,9 @@ def _arithmetic_sql(operator: str, left: Value, right: Value, type_: Type) -> st
     if operator == "/":
         return f"(CAST({left.sql} AS DOUBLE) / nullif(CAST({right.sql} AS DOUBLE), 0))"
     if type_ is TIMESTAMP:
+        if operator == "-" and right.type in (SMALLINT, INT) and not (right.is_literal and right.literal >= 0):
+            # what is taken away is negated first, in its own type, where the smallest number stays negative
+            right, operator = negate(right), "+"
         return wrap(f"CAST({left.sql} AS HUGEINT) {operator} CAST({right.sql} AS HUGEINT)", BIGINT)
     if type_ is BOOL:
         return _bool_arithmetic(operator, left, right)
@@ -137,7 +140,7 @@ def _bool_arithmetic(operator: str, left: Value, right: Value) -> str:
     if operator in ("+", "-"):
         return f"({a} <> {b})"
     if operator == "*":
-        return f"({a} AND {b})"
+        return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {a} AND {b} END"
     if operator == "DIV":
         return f"CASE WHEN {b} THEN {a} END"
     return f"CASE WHEN {b} AND {a} IS NOT NULL THEN false END"
@@ -182,7 +185,7 @@ def _times(left: Value, right: Value) -> Type:
 
 
 def _divide(left: Value, right: Value) -> Type:
-    if not all(o.is_null or o.type in NUMBERS for o in (left, right)):
+    if not all(o.is_null or o.type in NUMBERS for o in (left, right)) or (left.is_null and right.is_null):
         raise _refuse("/", left, right)
     return DOUBLE
 
@@ -262,15 +265,21 @@ def compare(operator: str, left: Value, right: Value) -> Value:
         return Value("CAST(NULL AS BOOLEAN)", BOOL, constant=constant)
     a, b, type_ = operands_for_comparison(left, right)
     if type_ in FLOATS:
-        if left.is_literal or right.is_literal:
-            column = b if left.is_literal else a
-            nan = f"isnan({column})"
-        else:
-            nan = f"(isnan({a}) OR isnan({b}))"
-        if operator == "<>":
-            return Value(f"({a} <> {b} OR {nan})", BOOL, constant=constant)
-        return Value(f"({a} {operator} {b} AND NOT {nan})", BOOL, constant=constant)
+        return Value(_compare_floats(operator, a, b, left, right), BOOL, constant=constant)
     return Value(f"({a} {operator} {b})", BOOL, constant=constant)
+
+
+def _compare_floats(operator: str, a: str, b: str, left: Value, right: Value) -> str:
+    unequal = operator == "<>"
+    if left.is_literal or right.is_literal:
+        nan = f"isnan({b if left.is_literal else a})"
+        return f"({a} <> {b} OR {nan})" if unequal else f"({a} {operator} {b} AND NOT {nan})"
+    # of a NaN and a NULL the comparison is NULL
+    if unequal:
+        found = f"nullif({a} IS NOT NULL AND {b} IS NOT NULL, false)"
+    else:
+        found = f"nullif({a} IS NULL OR {b} IS NULL, true)"
+    return f"CASE WHEN isnan({a}) OR isnan({b}) THEN {found} ELSE {a} {operator} {b} END"
 
 
 def operands_for_comparison(left: Value, right: Value) -> tuple[str, str, Type]:
@@ -303,7 +312,9 @@ def truth(value: Value) -> str:
 
 
 def logical(operator: str, left: Value, right: Value) -> Value:
-    """AND, OR, XOR, of any base types."""
+    """AND, OR, XOR, of any base types but a bare NULL."""
+    if left.is_null or right.is_null:
+        raise _refuse(operator, left, right)
     constant = left.constant and right.constant
     a, b = truth(left), truth(right)
     if operator == "XOR":
@@ -313,6 +324,8 @@ def logical(operator: str, left: Value, right: Value) -> Value:
 
 def negation(value: Value) -> Value:
     """NOT."""
+    if value.is_null:
+        raise _refuse("NOT", value)
     return Value(f"(NOT {truth(value)})", BOOL, constant=value.constant)
 
 

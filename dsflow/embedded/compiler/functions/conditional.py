@@ -5,6 +5,7 @@ from __future__ import annotations
 from dsflow.embedded.compiler.functions.cast import cast
 from dsflow.embedded.compiler.functions.registry import Overload, named
 from dsflow.embedded.compiler.values import BOOL, Value
+from dsflow.embedded.errors import SqlError
 
 
 def _is_null(values: list[Value]) -> Value:
@@ -15,6 +16,8 @@ def choose(condition: str, then: Value, otherwise: Value) -> Value:
     """One of two values, in the type that fits both."""
     from dsflow.embedded.compiler.operators import compatible_type
 
+    if then.is_null and otherwise.is_null:
+        raise SqlError("a choice between NULL and NULL has no type", hint="give one a type, as in CAST(NULL AS int)")
     type_ = compatible_type(then.type, otherwise.type)
     a, b = cast(then, type_).sql, cast(otherwise, type_).sql
     return Value(f"CASE WHEN {condition} THEN {a} ELSE {b} END", type_, constant=then.constant and otherwise.constant)

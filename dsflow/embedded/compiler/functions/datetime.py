@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from dsflow.embedded.compiler.functions.registry import Overload, named
-from dsflow.embedded.compiler.values import BIGINT, DATE, INT, INTEGERS, STRING, TIMESTAMP, Type, Value
+from dsflow.embedded.compiler.values import BIGINT, DATE, INT, INTEGERS, STRING, TIMESTAMP, Type, Value, string_sql
 from dsflow.embedded.errors import UnsupportedError
 
+# C's format codes, as DuckDB writes them
+_CODES = {code: f"%{code}" for code in "YmdHMSyjp%IBbAawuUWVG"}
+_CODES |= {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y", "h": "%b", "n": "\n", "t": "\t"}
 
-def _part(template: str, *, dates: bool = True) -> list[Overload]:
+
+def _part(template: str) -> list[Overload]:
     moment = f"CAST({template.format('oml_local({0})')} AS INTEGER)"
-    found = [Overload((BIGINT,), INT, moment), Overload((TIMESTAMP,), INT, moment)]
-    if dates:
-        found.append(Overload((DATE,), INT, f"CAST({template.format('{0}')} AS INTEGER)"))
-    return found
+    day = f"CAST({template.format('{0}')} AS INTEGER)"
+    return [Overload((BIGINT,), INT, moment), Overload((TIMESTAMP,), INT, moment), Overload((DATE,), INT, day)]
+
+
+def _remainder(moment: str, unit: int, size: int) -> list[Overload]:
+    """Hour, minute, second: the remainder has the sign of the moment, also before 1970, as in OpenMLDB."""
+    part = f"CAST({moment} % {unit} // {size} AS INTEGER)"
+    return [Overload((BIGINT,), INT, part), Overload((TIMESTAMP,), INT, part)]
+
+
+def _week(moment: str) -> str:
+    return f"CASE WHEN year({moment}) NOT BETWEEN 1400 AND 9999 THEN 0 ELSE week({moment}) END"
 
 
 def _not_before_1970(template: str, returns: Type) -> list[Overload]:
@@ -26,16 +40,19 @@ def _not_before_1970(template: str, returns: Type) -> list[Overload]:
 
 
 def _date_format(values: list[Value]) -> Value:
-    pattern = values[1]
-    if not pattern.is_literal:
+    if not values[1].is_literal:
         raise UnsupportedError("date_format with a format that is not a literal")
-    text = str(pattern.literal)
-    codes = {text[i + 1] for i, c in enumerate(text[:-1]) if c == "%"}
-    unknown = codes - set("YmdHMSyjp%IBbAa")
-    if unknown or (text.endswith("%") and not text.endswith("%%")):
+    text = str(values[1].literal)
+    constant = values[0].constant
+    if not text:
+        return Value(f"CASE WHEN {values[0].sql} IS NOT NULL THEN '' END", STRING, constant=constant)
+    codes = re.findall("%(.?)", text, re.DOTALL)
+    # OpenMLDB writes into 80 bytes and gives nothing certain when they are too few; a code gives 10 at most
+    if set(codes) - set(_CODES) or len(re.sub("%.", "", text, flags=re.DOTALL).encode()) + 10 * len(codes) >= 80:
         raise UnsupportedError(f"date_format with the format {text!r}")
+    pattern = string_sql(re.sub("%(.)", lambda code: _CODES[code[1]], text))
     moment = f"oml_local({values[0].sql})" if values[0].type is TIMESTAMP else values[0].sql
-    return Value(f"strftime({moment}, {pattern.sql})", STRING, constant=values[0].constant)
+    return Value(f"strftime({moment}, {pattern})", STRING, constant=constant)
 
 
 _TEXT_DAY = {
@@ -60,7 +77,7 @@ def _unix_timestamp(values: list[Value]) -> Value:
 
 
 def _add_months(values: list[Value]) -> Value:
-    sql = f"CAST(oml_add_months({values[0].sql}, {values[1].sql}) AS DATE)"
+    sql = f"oml_date(oml_add_months({values[0].sql}, {values[1].sql}))"
     return Value(sql, DATE, constant=all(v.constant for v in values))
 
 
@@ -82,12 +99,12 @@ FUNCTIONS = {
     "month": _part("month({})"),
     **named(("dayofmonth", "day"), _part("day({})")),
     "dayofweek": _part("(dayofweek({}) + 1)"),
-    **named(("weekofyear", "week"), _part("week({})")),
+    **named(("weekofyear", "week"), _part(_week("{0}"))),
     "dayofyear": _not_before_1970("CAST(dayofyear({}) AS INTEGER)", INT),
-    "last_day": _not_before_1970("last_day({})", DATE),
-    "hour": _part("hour({})", dates=False),
-    "minute": _part("minute({})", dates=False),
-    "second": _part("second({})", dates=False),
+    "last_day": _not_before_1970("oml_date(last_day({}))", DATE),
+    "hour": _remainder("({0} + 28800000)", 86_400_000, 3_600_000),
+    "minute": _remainder("{0}", 3_600_000, 60_000),
+    "second": _remainder("{0}", 60_000, 1000),
     "date_format": [Overload((t, STRING), None, _date_format) for t in (TIMESTAMP, DATE)],
     "datediff": [Overload((a, b), None, _date_diff) for a in (DATE, STRING) for b in (DATE, STRING)],
     "unix_timestamp": [Overload((t,), None, _unix_timestamp) for t in (DATE, STRING)],

@@ -24,7 +24,7 @@ from dsflow.embedded.compiler.values import (
     Value,
     literal_value,
 )
-from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.embedded.errors import SqlError
 
 _FLOAT_MAX = "3.4028234663852886e38"
 
@@ -53,7 +53,8 @@ MACROS = {
     ),
     # half away from zero, as C's round
     "oml_round(x)": "CASE WHEN isinf(x) OR isnan(x) THEN x ELSE round(x) END",
-    "oml_llround(x)": "CAST(round(x) AS BIGINT)",
+    # what does not fit in 64 bits becomes the smallest number
+    "oml_llround(x)": "oml_finite_to_bigint(oml_round(CAST(x AS DOUBLE)))",
 }
 
 
@@ -106,26 +107,33 @@ def _round(values: list[Value]) -> Value:
         raise SqlError(f"round does not take {value.type}")
     if len(values) > 2:
         raise SqlError("round takes one or two arguments")
-    places = values[1] if len(values) == 2 else Value("0", INT, literal=0, is_literal=True, constant=True)
-    if not places.is_literal or not isinstance(places.literal, int):
-        raise UnsupportedError("round to a number of places that is not a literal")
-    digits = places.literal
-    constant = value.constant
+    places = values[1] if len(values) == 2 else literal_value(0, INT)
+    if places.type not in NUMBERS:
+        raise SqlError(f"round does not take {places.type} as its number of places")
+    known = int(places.literal) if places.is_literal and places.type in INTEGERS else None
+    digits = str(known) if known is not None else cast(places, INT).sql
+    constant = value.constant and places.constant
+    number = f"CAST({value.sql} AS DOUBLE)"
     if value.type in INTEGERS:
-        if digits >= 0:
+        if known is not None and known >= 0:
             return Value(value.sql, value.type, constant=constant)
-        factor = 10**-digits
-        sql = f"CAST(round(CAST({value.sql} AS DOUBLE) / {factor}) * {factor} AS BIGINT)"
-        return Value(sql if value.type is BIGINT else f"oml_wrap_{value.type}({sql})", value.type, constant=constant)
+        factor = f"pow(10::DOUBLE, -CAST({digits} AS DOUBLE))"
+        rounded = cast(Value(f"(oml_round({number} / {factor}) * {factor})", DOUBLE), value.type).sql
+        sql = rounded if known is not None else f"CASE WHEN {digits} >= 0 THEN {value.sql} ELSE {rounded} END"
+        return Value(sql if known is not None else _unless_null(places, sql), value.type, constant=constant)
     scale = f"pow(10::DOUBLE, {digits})"
-    sql = f"(oml_round(CAST({value.sql} AS DOUBLE) * {scale}) / {scale})"
-    return Value(sql if value.type is DOUBLE else f"oml_to_float({sql})", value.type, constant=constant)
+    return cast(Value(f"(oml_round({number} * {scale}) / {scale})", DOUBLE, constant=constant), value.type)
+
+
+def _unless_null(value: Value, sql: str) -> str:
+    return f"CASE WHEN {value.sql} IS NOT NULL THEN {sql} END"
 
 
 def _whole(function: str) -> list[Overload]:
-    """ceil and floor: bigint of integers, else double."""
+    """ceil and floor: bigint of integers, else double. A bigint goes through double and back."""
     return [
-        *each(INTEGERS, 1, BIGINT, "CAST({0} AS BIGINT)"),
+        *each((SMALLINT, INT), 1, BIGINT, "CAST({0} AS BIGINT)"),
+        Overload((BIGINT,), BIGINT, "oml_finite_to_bigint(CAST({0} AS DOUBLE))"),
         *each((DOUBLE, FLOAT, BOOL), 1, DOUBLE, f"{function}(CAST({{0}} AS DOUBLE))"),
     ]
 
@@ -181,7 +189,7 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "sqrt": _doubles("oml_sqrt"),
     "truncate": [
         *each((SMALLINT, INT), 1, INT, "CAST({0} AS INTEGER)"),
-        Overload((BIGINT,), BIGINT, "{0}"),
+        Overload((BIGINT,), BIGINT, "oml_finite_to_bigint(CAST({0} AS DOUBLE))"),
         *each((FLOAT, DOUBLE, BOOL), 1, DOUBLE, "trunc(CAST({0} AS DOUBLE))"),
     ],
     "earth_distance": [Overload((None,) * 4, None, _distance)],

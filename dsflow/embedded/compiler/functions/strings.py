@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 from dsflow.embedded.compiler.functions.cast import to_string
@@ -48,11 +49,12 @@ MACROS = {
         " WHEN (length(p) - length(rtrim(p, e))) % 2 = 1 THEN false"
         " ELSE s LIKE p ESCAPE e END"
     ),
-    "oml_rlike(s, p)": (
+    "oml_rlike(s, p, flags)": (
         "CASE WHEN s IS NULL OR p IS NULL THEN NULL"
         " WHEN regexp_matches(p, '\\\\[a-zA-Z0-9]|\\(\\?|[*+?}]\\?') THEN"
         " error('RLIKE with the pattern ' || p || ' is not supported: only POSIX syntax is')"
-        " ELSE regexp_full_match(s, p) END"
+        # a pattern that is no regular expression matches nothing, not even itself
+        " ELSE TRY(regexp_full_match(s, flags || p)) END"
     ),
     # the place of a text in another one, from a place on; places count bytes
     "oml_locate_in(part, rest, start)": (
@@ -95,13 +97,14 @@ def like(name: Value, pattern: Value, escape: Value | None, *, any_case: bool) -
     return Value(f"oml_like({name.sql}, {pattern.sql}, {sign})", BOOL, constant=constant)
 
 
-def rlike(name: Value, pattern: Value) -> Value:
-    """RLIKE: the whole text must match."""
+def rlike(name: Value, pattern: Value, flags: str = "") -> Value:
+    """RLIKE: the whole text must match. ``flags`` are RE2's."""
     for operand in (name, pattern):
         if operand.type is not STRING:
             raise SqlError(f"RLIKE does not take {operand.type}")
     constant = name.constant and pattern.constant
-    return Value(f"oml_rlike({name.sql}, {pattern.sql})", BOOL, constant=constant)
+    before = f"'(?{flags})'" if flags else "''"
+    return Value(f"oml_rlike({name.sql}, {pattern.sql}, {before})", BOOL, constant=constant)
 
 
 def _like(values: list[Value]) -> Value:
@@ -113,15 +116,21 @@ def _ilike(values: list[Value]) -> Value:
 
 
 def _regexp_like(values: list[Value]) -> Value:
-    if len(values) > 2:
-        raise UnsupportedError("regexp_like with flags")
-    return rlike(values[0], values[1])
+    if len(values) == 2:
+        return rlike(values[0], values[1])
+    if not values[2].is_literal:
+        raise UnsupportedError("regexp_like with flags that are not a literal")
+    flags = str(values[2].literal)
+    found = "i" if re.sub("[^ci]", "", flags).endswith("i") else ""
+    return rlike(values[0], values[1], found + "".join(flag for flag in "ms" if flag in flags))
 
 
 def concat(values: list[Value], separator: str | None = None) -> Value:
     """The texts one after the other; NULL if one of them is."""
     if not values:
         raise SqlError("concat takes at least one argument")
+    if any(v.is_null for v in values):
+        raise SqlError("concat does not take a bare NULL", hint="give it a type, as in CAST(NULL AS string)")
     texts = [to_string(v).sql for v in values]
     constant = all(v.constant for v in values)
     glue = " || " if separator is None else f" || {separator} || "
@@ -132,8 +141,7 @@ def _concat_ws(values: list[Value]) -> Value:
     joined = concat(values[1:], to_string(values[0]).sql)
     if values[0].is_literal:
         return joined
-    refusal = "error('concat_ws with a separator that is NULL is not supported')"
-    sql = f"CASE WHEN {values[0].sql} IS NULL THEN {refusal} ELSE {joined.sql} END"
+    sql = f"CASE WHEN {values[0].sql} IS NOT NULL THEN {joined.sql} END"
     return Value(sql, STRING, constant=joined.constant and values[0].constant)
 
 
