@@ -23,6 +23,7 @@ from dsflow.embedded.compiler.values import (
     SMALLINT,
     STRING,
     TIMESTAMP,
+    ListType,
     RowType,
     Type,
     Value,
@@ -86,9 +87,16 @@ def _count(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     if isinstance(values[0].type, RowType):
         return Aggregate(("count(*)",), "coalesce({0}, 0)", BIGINT)
+    if isinstance(values[0].type, ListType):
+        return _of_list("CAST(len({0}) AS BIGINT)", values[0], BIGINT)
     if not isinstance(values[0].type, ColumnType):
         raise SqlError(f"{name} does not take {values[0].type}")
     return Aggregate((f"count({values[0].sql})",), "coalesce({0}, 0)", BIGINT)
+
+
+def _of_list(template: str, value: Value, type_: Type) -> Aggregate:
+    """An aggregate over the elements of a list, which needs no row of the frame."""
+    return Aggregate((), template.format(value.sql).replace("{", "{{").replace("}", "}}"), type_)
 
 
 def _avg(name: str, values: list[Value]) -> Aggregate:
@@ -98,11 +106,18 @@ def _avg(name: str, values: list[Value]) -> Aggregate:
 
 
 def _extreme_operand(function: str, value: Value) -> str:
-    """NaN and what lies beyond the largest number never replace the first value, which is that number."""
+    """What lies beyond the largest number never replaces the first value, which is that number; in max nor does NaN.
+
+    In min, OpenMLDB's machine code forgets what came before a NaN: the answer then depends on the order of the rows.
+    """
+    if value.type is TIMESTAMP and function == "max":
+        # the first value is 0
+        return f"greatest({value.sql}, CASE WHEN {value.sql} IS NOT NULL THEN 0 END)"
     if value.type not in _LARGEST:
         return value.sql
     largest = _LARGEST[value.type]
     if function == "min":
+        value = ordered(function, value)
         return f"CASE WHEN {value.sql} < {largest} THEN {value.sql} WHEN {value.sql} IS NOT NULL THEN {largest} END"
     return (
         f"CASE WHEN isnan({value.sql}) THEN -{largest} WHEN {value.sql} > -{largest} THEN {value.sql}"
@@ -113,6 +128,8 @@ def _extreme_operand(function: str, value: Value) -> str:
 def _extreme(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = values[0]
+    if isinstance(value.type, ListType):
+        return _of_list(f"list_{name}({{0}})", value, value.type.element)
     if value.type not in (*_ADDABLE, TIMESTAMP, DATE, STRING):
         raise SqlError(f"{name} does not take {value.type}")
     return Aggregate((f"{name}({_extreme_operand(name, value)})",), "{0}", value.type)
@@ -121,6 +138,8 @@ def _extreme(name: str, values: list[Value]) -> Aggregate:
 def _distinct_count(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = values[0]
+    if isinstance(value.type, ListType):
+        return _of_list("CAST(len(list_distinct({0})) AS BIGINT)", value, BIGINT)
     if not isinstance(value.type, ColumnType):
         raise SqlError(f"{name} does not take {value.type}")
     values_sql = f"coalesce({value.sql}, {default_of(value.type)})"

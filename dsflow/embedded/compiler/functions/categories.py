@@ -31,12 +31,18 @@ from dsflow.openmldb.types import ColumnType
 
 _KEYS: tuple[Type, ...] = (*INTEGERS, DATE, TIMESTAMP, STRING)
 _NUMBERS: tuple[Type, ...] = (*INTEGERS, *FLOATS)
+_LISTED: tuple[Type, ...] = (*_NUMBERS, DATE, TIMESTAMP, STRING)
 
 MACROS = {
     "oml_entries(l)": (
         "CASE WHEN len(array_to_string(l, ',')) + 1 > 4096"
         " THEN error('a result of more than 4096 bytes is not supported')"
         " ELSE coalesce(array_to_string(l, ','), '') END"
+    ),
+    # 0 and -0 are one key, printed as the newest of them
+    "oml_one_zero(l)": (
+        "list_transform([list_filter(l, lambda y: y = 0)[-1]], lambda z:"
+        " list_transform(l, lambda x: CASE WHEN x = 0 THEN z ELSE x END))[1]"
     ),
     "oml_ordered(x)": "CASE WHEN isnan(x) THEN error('the order of NaN is not supported') ELSE x END",
     # newest first: sum of weights and of weighted values, the weight shrinking by 1 - alpha
@@ -181,7 +187,8 @@ def _key_list(name: str, value: Value, allowed: tuple[Type, ...]) -> tuple[tuple
         raise SqlError(f"{name} does not take {value.type}")
     value = ordered(name, value)
     part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
-    return (part,), "list_transform([{0}], lambda l: {body})[1]", value.type
+    keys = "oml_one_zero({0})" if value.type in FLOATS else "{0}"
+    return (part,), f"list_transform([{keys}], lambda l: {{body}})[1]", value.type
 
 
 def _over_keys(
@@ -197,18 +204,19 @@ _COUNTED = "list_transform(list_distinct(l), lambda y: {'n': -len(list_filter(l,
 def _topn_frequency(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 2)
     count = min(_bound(name, values[1], (INT,)), 1024)
+    if not isinstance(values[0].type, ListType) and values[0].type not in _LISTED:
+        raise SqlError(f"{name} does not take {values[0].type}")
     if count < 0:
         raise UnsupportedError(f"{name} with a negative number")
     if count == 0:
         return Aggregate((), "''", STRING)
     padding = ", ".join(["'NULL'"] * count)
-    allowed = (*_NUMBERS, DATE, TIMESTAMP, STRING)
 
     def body(type_: Type) -> str:
         texts = f"list_transform(list_sort({_COUNTED}), lambda z: {text_of('z.k', type_)})"
         return f"array_to_string(list_concat({texts}, [{padding}])[1:{count}], ',')"
 
-    parts, sql = _over_keys(name, values[0], allowed, body)
+    parts, sql = _over_keys(name, values[0], _LISTED, body)
     missing = f"array_to_string([{padding}], ',')"
     if not parts:
         # a frame whose lists are all empty gives the empty text
@@ -219,9 +227,8 @@ def _topn_frequency(name: str, values: list[Value]) -> Aggregate:
 
 def _top1_ratio(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
-    allowed = (*_NUMBERS, DATE, TIMESTAMP, STRING)
     counts = "list_max(list_transform(list_distinct(l), lambda y: len(list_filter(l, lambda e: e = y))))"
-    parts, sql = _over_keys(name, values[0], allowed, lambda _: f"CAST({counts} AS DOUBLE) / len(l)")
+    parts, sql = _over_keys(name, values[0], _LISTED, lambda _: f"CAST({counts} AS DOUBLE) / len(l)")
     return Aggregate(parts, _escaped(f"coalesce({sql}, 0::DOUBLE)"), DOUBLE)
 
 
@@ -240,14 +247,15 @@ def _top(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 2)
     value = values[0]
     bound = _bound(name, values[1], (INT, BIGINT))
-    if value.type not in (*_NUMBERS, DATE, TIMESTAMP, STRING):
+    if value.type not in _LISTED:
         raise SqlError(f"{name} does not take {value.type}")
     if bound <= 0:
         raise UnsupportedError(f"{name} with a number that is not positive")
     value = ordered(name, value)
     part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
     texts = f"list_transform(list_reverse_sort(l)[1:{bound}], lambda z: {text_of('z', value.type)})"
-    sql = f"coalesce(list_transform([{{0}}], lambda l: array_to_string({texts}, ','))[1], '')"
+    listed = "oml_one_zero({0})" if value.type in FLOATS else "{0}"
+    sql = f"coalesce(list_transform([{listed}], lambda l: array_to_string({texts}, ','))[1], '')"
     return Aggregate((part,), _escaped(sql), STRING)
 
 

@@ -7,9 +7,10 @@ that is certain (the bracket that closes it is missing, say: NULL) and raise an 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from dsflow.embedded.compiler.functions.registry import Overload
@@ -138,13 +139,27 @@ def _member(text: str, place: int, step: str) -> tuple[int, int] | None:
     return next(((start, end) for i, (_, start, end) in enumerate(_members(text, place)) if i == index), None)
 
 
+def _strict(function: Callable[..., int | str | None]) -> Callable[..., int | str | None]:
+    @functools.wraps(function)
+    def call(*texts: str | None) -> int | str | None:
+        return None if None in texts else function(*texts)
+
+    return call
+
+
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the functions ``oml_json_*``; a database keeps them for all its connections."""
+    from duckdb.func import SPECIAL
+
     held = "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'oml_json_object'"
     if connection.execute(held).fetchall()[0][0]:
         return
-    connection.create_function("oml_json_object", json_object, ["VARCHAR", "VARCHAR"], "VARCHAR")
-    connection.create_function("oml_json_array_length", array_length, ["VARCHAR"], "INTEGER")
+    # DuckDB lets a function answer NULL only when it takes NULL itself
+    for name, function, count, returns in (
+        ("oml_json_object", json_object, 2, "VARCHAR"),
+        ("oml_json_array_length", array_length, 1, "INTEGER"),
+    ):
+        connection.create_function(name, _strict(function), ["VARCHAR"] * count, returns, null_handling=SPECIAL)
 
 
 FUNCTIONS: dict[str, list[Overload]] = {

@@ -285,6 +285,17 @@ AGGREGATES = [
     ("top_n_key_max_cate_where(v, v > 0, c, 1)", "y:30"),
     ("top_n_value_sum_cate_where(v, v > 10, c, 1)", "y:30"),
     ("`join`(window_split(c, ','), '+')", "y+y+x+x"),
+    # over the elements of a list
+    ("count(window_split(c, ','))", 4),
+    ("distinct_count(window_split(c, ','))", 2),
+    ("min(window_split(c, ','))", "x"),
+    ("max(split(c, ','))", "y"),
+    ("count(split('a,b', ','))", 2),
+    ("`join`(list_except_by_key(window_split(c, ','), 'x'), '+')", "y+y"),
+    ("topn_frequency(list_except_by_key(window_split(c, ','), 'x'), 2)", "y,NULL"),
+    ("count_where(v, isin(v, [10, 20]))", 2),
+    ("sum(map('a', v)['a'])", 60),
+    ("array_join(split_array(max(c), ','), '-')", "y"),
 ]
 
 

@@ -104,12 +104,13 @@ def test_every_place_is_found(tree: Any, indent: int | None) -> None:
 
 def test_in_a_query(database: Database) -> None:
     """In batch and in request mode; NULL gives NULL."""
-    columns, row = "id int, s string, p string", (1, '{"a": [1, 2]}', None)
+    columns, row = "id int, s string, p string, q string", (1, '{"a": [1, 2]}', None, "5")
     query = (
         "SELECT get_json_object(s, '/a') AS x, json_array_length(get_json_object(s, '/a')) AS n,"
-        " get_json_object(s, p) AS y, json_array_length(p) AS z FROM t"
+        " get_json_object(s, p) AS y, json_array_length(p) AS z,"
+        " get_json_object(s, '/x') AS v, json_array_length(q) AS w FROM t"
     )
     database.create("t", columns, [row])
-    assert database.batch(query) == [("[1, 2]", 2, None, None)]
+    assert database.batch(query) == [("[1, 2]", 2, None, None, None, None)]
     database.create("t", columns)
-    assert database.request(query, [row]) == [("[1, 2]", 2, None, None)]
+    assert database.request(query, [row]) == [("[1, 2]", 2, None, None, None, None)]

@@ -202,16 +202,16 @@ def test_a_window_without_order_follows_the_arrival(database: Database) -> None:
 
 
 def test_nan_among_the_values_of_a_frame(database: Database) -> None:
-    """NaN never replaces a value in min and max, but min_where and max_where begin with the newest value."""
+    """NaN never replaces a value in max, but min_where and max_where begin with the newest value."""
     rows = [(1, "a", 1, 2.0), (2, "a", 2, math.nan), (3, "a", 3, 5.0), (4, "a", 4, math.nan)]
-    what = "min(v) OVER w AS a, max(v) OVER w AS b, min_where(v, id > 0) OVER w AS c, distinct_count(v) OVER w AS d"
+    what = "max(v) OVER w AS b, min_where(v, id > 0) OVER w AS c, distinct_count(v) OVER w AS d"
     database.create("t", "id int, k string, ts timestamp, v double", rows)
     found = database.batch(select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", what))
-    assert [row[1:3] for row in found] == [(2.0, 2.0), (2.0, 2.0), (2.0, 5.0), (2.0, 5.0)]
-    assert [row[4] for row in found] == [1, 2, 3, 4]
-    assert (found[0][3], found[2][3]) == (2.0, 2.0)
-    assert math.isnan(found[1][3])
-    assert math.isnan(found[3][3])
+    assert [row[1] for row in found] == [2.0, 2.0, 5.0, 5.0]
+    assert [row[3] for row in found] == [1, 2, 3, 4]
+    assert (found[0][2], found[2][2]) == (2.0, 2.0)
+    assert math.isnan(found[1][2])
+    assert math.isnan(found[3][2])
 
 
 def test_no_frame_has_rows_from_before_1970(database: Database) -> None:
@@ -277,9 +277,27 @@ def test_a_median_adds_in_the_type_of_its_values(database: Database) -> None:
         database.batch(query)
 
 
+def test_of_zeros_with_a_sign_the_newest_is_printed(database: Database) -> None:
+    rows = [(1, "a", 1, 0.0), (2, "a", 2, -0.0), (3, "a", 3, 1.5), (4, "a", 4, 0.0)]
+    database.create("t", "id int, k string, ts timestamp, v double", rows)
+    what = "top(v, 9) OVER w AS a, topn_frequency(v, 1) OVER w AS b"
+    assert database.batch(select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", what)) == [
+        (1, "0.000000", "0.000000"),
+        (2, "-0.000000,-0.000000", "-0.000000"),
+        (3, "1.500000,-0.000000,-0.000000", "-0.000000"),
+        (4, "1.500000,0.000000,0.000000,0.000000", "0.000000"),
+    ]
+
+
+def test_the_largest_timestamp_is_not_before_1970(database: Database) -> None:
+    database.create("t", "id int, k string, ts timestamp, v timestamp", [(1, "a", 1, None), (2, "a", 2, -5)])
+    found = database.batch(select("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", "max(v) OVER w AS m"))
+    assert found == [(1, None), (2, 0)]
+
+
 @pytest.mark.parametrize(
     "call",
-    ["median(v)", "drawdown(v)", "entropy(v)", "top1_ratio(v)", "topn_frequency(v, 2)", "top(v, 2)", "max_cate(v, k)",
+    ["min(v)", "median(v)", "drawdown(v)", "entropy(v)", "top1_ratio(v)", "topn_frequency(v, 2)", "top(v, 2)", "max_cate(v, k)",
      "top_n_value_sum_cate_where(v, true, k, 2)"],
 )  # fmt: skip
 def test_an_order_of_nan_is_refused(database: Database, call: str) -> None:
