@@ -79,8 +79,8 @@ class RequestCatalog:
             ts: the column that orders the rows; None for the order of arrival.
             rows: how many rows back the lookup reads; None for all, or when it does not count rows.
             range_ms: how many milliseconds back it reads; None for all, or when it does not measure time.
-            unit: ``ROWS``, ``ROWS_RANGE``, ``BOTH`` (ROWS_RANGE with MAXSIZE) or ``JOIN``; guessed from the other two
-                when not given.
+            unit: ``ROWS``, ``ROWS_RANGE``, ``BOTH`` (ROWS_RANGE with MAXSIZE), ``JOIN`` (LAST JOIN) or ``LEFT JOIN``;
+                guessed from the other two when not given.
         """
         found = self._state.table(db, table)
         self.needs.append(IndexNeed(found.db, found.name, tuple(keys), ts, _needed_ttl(unit, rows, range_ms)))
@@ -101,6 +101,8 @@ def _needed_ttl(unit: str | None, rows: int | None, range_ms: int | None) -> Ttl
         unit = "BOTH" if rows is not None and range_ms is not None else "ROWS" if rows is not None else "ROWS_RANGE"
     if unit == "JOIN":
         return Ttl("latest", latest=1)
+    if unit == "LEFT JOIN":
+        return Ttl()
     return ttl_of_frame(rows, range_ms, has_rows=unit in ("ROWS", "BOTH"), has_range=unit in ("ROWS_RANGE", "BOTH"))
 
 

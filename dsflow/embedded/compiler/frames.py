@@ -15,14 +15,14 @@ from sqlglot import exp
 from dsflow.embedded.compiler.aggregates import Aggregate
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN
 from dsflow.embedded.compiler.values import BIGINT, FLOATS, INT, SMALLINT, TIMESTAMP, Value
 from dsflow.embedded.compiler.windows import Window, window_of
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
-# the order of arrival takes the low bits of a composed key, a flag "not NULL" the one above
-_ROW_BITS = 1 << 41
-_NOT_NULL = 1 << 40
+# in a composed key the highest bit below the time's is a flag "not NULL"
+_NOT_NULL = ROW_BITS >> 1
 
 
 def column_of(node: exp.Expr, fields: tuple[Field, ...], clause: str) -> Value:
@@ -87,12 +87,12 @@ class NativeFrame(Frame):
         if window.by_time and (window.start is not None or window.end > 0):
             # one key of time and arrival, so that peers have an order and none of them is a peer of another
             arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
-            key = f"CAST(coalesce({time}, 0) AS HUGEINT) * {_ROW_BITS} + {arrival}"
-            back = start if window.start is None else f"CAST({start} AS HUGEINT) * {_ROW_BITS} + {arrival}"
+            key = f"CAST(coalesce({time}, 0) AS HUGEINT) * {ROW_BITS} + {arrival}"
+            back = start if window.start is None else f"CAST({start} AS HUGEINT) * {ROW_BITS} + {arrival}"
             end = "CURRENT ROW"
             if window.end > 0:
                 # up to the last row of that time
-                end = f"CAST({window.end} AS HUGEINT) * {_ROW_BITS} + {arrival} - {_ROW_BITS - 1} PRECEDING"
+                end = f"CAST({window.end} AS HUGEINT) * {ROW_BITS} + {arrival} - {ROW_BITS - 1} PRECEDING"
             return f"ORDER BY {key} RANGE BETWEEN {back} PRECEDING AND {end}"
         end = f"{window.end} PRECEDING" if window.end else "CURRENT ROW"
         return f"ORDER BY {time} NULLS FIRST, {row} ROWS BETWEEN {start} PRECEDING AND {end}"
@@ -110,7 +110,8 @@ class JoinedFrame(Frame):
     """A frame whose rows are joined to each row of the relation.
 
     ``online``: the frame of a stored row as the online engine builds it. It knows no arrival of the row itself: all
-    rows up to its time are candidates, and what is left out as "current" is the newest of them.
+    rows up to its time are candidates, and what is left out as "current" is the newest of them. ``live`` are the rows
+    of the table that an index has not dropped, where that counts.
     """
 
     alias: str
@@ -118,6 +119,7 @@ class JoinedFrame(Frame):
     window: Window
     unions: list[Relation]
     online: bool = False
+    live: str | None = None
     row_fields: tuple[Field, ...] = ()
     aggregates: list[str] = field(default_factory=list)
 
@@ -181,6 +183,9 @@ class JoinedFrame(Frame):
             f"{relation.row} AS seq",
             f"{relation.alias}.rid AS rid" if main == 1 else "NULL AS rid",
         ]
+        if self.live:
+            live = f"{relation.row} IN (SELECT {ROW_COLUMN} FROM {self.live})"
+            columns.append(f"{live if main == 1 else 'true'} AS live")
         return f"SELECT {', '.join(columns)} FROM {relation.from_sql}"
 
     def _as_main(self, relation: Relation) -> tuple[Field, ...]:
@@ -198,6 +203,8 @@ class JoinedFrame(Frame):
             found.append("r.ts < b.ts" if self.online else "(r.ts < b.ts OR r.ord = b.ord)")
         if window.instance_not_in_window:
             found.append("(r.main < 1 OR r.ord = b.ord)")
+        elif self.live:
+            found.append("r.live")
         return found
 
     def _places(self) -> list[str]:
@@ -219,13 +226,14 @@ class JoinedFrame(Frame):
 class BatchWindows:
     """The windows of one SELECT in batch mode: `Aggregates` for its expressions.
 
-    ``union_relation`` compiles a table of a window's UNION.
+    ``union_relation`` compiles a table of a window's UNION; ``live`` is what `JoinedFrame` has of that name.
     """
 
     relation: Relation
     named: dict[str, nodes.WindowDefinition]
     names: Names
-    union_relation: Callable[[exp.Expr], Relation]
+    union_relation: Callable[[Window, exp.Expr], Relation]
+    live: Callable[[Window], str | None] = lambda window: None
     native: dict[str, NativeFrame] = field(default_factory=dict)
     joined: dict[str, JoinedFrame] = field(default_factory=dict)
     online: bool = False
@@ -260,10 +268,11 @@ class BatchWindows:
     def _joined(self, window: Window) -> Frame:
         key = window.key()
         if key not in self.joined:
-            unions = [self.union_relation(node) for node in window.union]
+            unions = [self.union_relation(window, node) for node in window.union]
             for node, other in zip(window.union, unions, strict=True):
                 check_union(self.relation.fields, other.fields, node)
-            self.joined[key] = JoinedFrame(self.names("w"), self.relation, window, unions, self.online)
+            live = None if window.instance_not_in_window else self.live(window)
+            self.joined[key] = JoinedFrame(self.names("w"), self.relation, window, unions, self.online, live)
         return self.joined[key]
 
 

@@ -8,7 +8,8 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
-from dsflow.embedded.compiler.scope import Names, Relation
+from dsflow.embedded.compiler.scope import Names, Relation, named
+from dsflow.embedded.compiler.types import ROW_COLUMN
 from dsflow.embedded.compiler.values import INTEGERS, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -19,8 +20,11 @@ class JoinCondition:
     """The condition of ON in parts.
 
     Attributes:
-        left_keys, right_keys: the two sides of ``left = right``, one of each for every such part.
+        left_keys, right_keys: the two sides of ``left = right``, one of each for every such part; the left one may be a
+            constant.
+        right_columns: for each of them the SQL of the right side's column, "" when it is computed.
         others: the parts that are no such equality, as DuckDB SQL.
+        right_only: the others use the right side's columns only.
     """
 
     left_keys: tuple[str, ...]
@@ -49,34 +53,30 @@ def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: 
             va, vb = expressions.compile(a), expressions.compile(b)
             if not comparable(va, vb):
                 raise SqlError(f"= does not take {va.type} and {vb.type}", **nodes.position(part))
-            sides = _side(a, left, right), _side(b, left, right)
+            sides = tuple(_side(node, left, right, expressions) for node in (a, b))
             sql_a, sql_b, _ = operands_for_comparison(va, vb)
-            if sides == ("left", "right"):
+            if sides in (("left", "right"), (None, "right")):
                 left_keys.append(sql_a)
                 right_keys.append(sql_b)
-                right_columns.append(_column_name(b))
+                right_columns.append(vb.sql if isinstance(b, exp.Column) else "")
                 continue
-            if sides == ("right", "left"):
+            if sides in (("right", "left"), ("right", None)):
                 left_keys.append(sql_b)
                 right_keys.append(sql_a)
-                right_columns.append(_column_name(a))
+                right_columns.append(va.sql if isinstance(a, exp.Column) else "")
                 continue
         others.append(truth(expressions.compile(part)))
-        right_only = right_only and _side(part, left, right) in ("right", None)
+        right_only = right_only and _side(part, left, right, expressions) in ("right", None)
     return JoinCondition(tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(others), right_only)
 
 
-def _column_name(node: exp.Expr) -> str:
-    return node.name if isinstance(node, exp.Column) else ""
-
-
-def _side(node: exp.Expr, left: Relation, right: Relation) -> str | None:
+def _side(node: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> str | None:
     """Which side's columns an expression uses; None for neither, "both" for both."""
     found = set()
     for column in node.find_all(exp.Column):
-        table = column.text("table")
+        names = column.name, column.text("table") or None, column.text("db") or None
         for name, relation in (("left", left), ("right", right)):
-            if any(f.name == column.name and (not table or f.table == table) for f in relation.fields):
+            if named(relation.fields, *names, expressions.db):
                 found.add(name)
     if len(found) == 2:
         return "both"
@@ -91,16 +91,14 @@ def last_join(
     names: Names,
     *,
     null_keys: bool,
-    time: str | None = None,
 ) -> Relation:
     """For each row of the left side the last matching row of the right side, by ORDER BY or else by arrival.
 
     Args:
         null_keys: whether NULL keys match each other.
-        time: the column that orders the right side when there is no ORDER BY; None is the order of arrival.
     """
     condition = split_condition(join.args["on"], left, right, expressions)
-    newest = newest_first(join, right, time)
+    newest = newest_first(join, right)
     operator = "IS NOT DISTINCT FROM" if null_keys else "="
     keys = [f"{a} {operator} {b}" for a, b in zip(condition.left_keys, condition.right_keys, strict=True)]
     if condition.left_keys and condition.right_only:
@@ -108,17 +106,17 @@ def last_join(
     return _join_lateral(left, right, [*keys, *condition.others], newest, names)
 
 
-def check_order(join: nodes.LastJoin) -> None:
+def check_order(join: nodes.LastJoin, right: Relation) -> None:
     """Without ORDER BY the last row is the one stored last, which the rows of a UNION do not tell.
 
     Raises:
         UnsupportedError: LAST JOIN of a UNION has no ORDER BY.
     """
-    if join.args.get("order") is None and join.this.find(exp.Union):
+    if join.args.get("order") is None and right.stacked:
         raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
 
 
-def newest_first(join: nodes.LastJoin, right: Relation, time: str | None) -> str:
+def newest_first(join: nodes.LastJoin, right: Relation) -> str:
     """ORDER BY that puts the last row first."""
     order = join.args.get("order")
     parts: list[str] = []
@@ -128,8 +126,6 @@ def newest_first(join: nodes.LastJoin, right: Relation, time: str | None) -> str
         ordered = order.expressions[0]
         value = order_value(ordered, right)
         parts.append(f"{value.sql} {'ASC NULLS LAST' if ordered.args.get('desc') else 'DESC NULLS LAST'}")
-    elif time is not None:
-        parts.append(f"{time} DESC NULLS LAST")
     parts.append(f"{right.row} DESC")
     return ", ".join(parts)
 
@@ -173,10 +169,36 @@ def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expr
     return _joined(left, f"LEFT JOIN {right.from_sql} ON {condition}", right, right.alias, keep=True)
 
 
+def left_join_newest_last(
+    left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: Names
+) -> Relation:
+    """LEFT JOIN where NULL keys match and the rows have an order: the left side's, then the right side's."""
+    condition = split_condition(join.args["on"], left, right, expressions)
+    keys = zip(condition.left_keys, condition.right_keys, strict=True)
+    on = [*(f"{a} IS NOT DISTINCT FROM {b}" for a, b in keys), *condition.others]
+    alias = names("t")
+    fields = (*left.fields, *(replace(f, origins=()) for f in right.fields))
+    columns = "".join(f"{f.sql} AS c{i}, " for i, f in enumerate(fields))
+    number = f"row_number() OVER (ORDER BY {left.row}, {right.row}) AS {ROW_COLUMN}"
+    sql = f"(SELECT {columns}{number} FROM {left.from_sql} LEFT JOIN {right.from_sql} ON {' AND '.join(on)})"
+    fields = tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(fields))
+    row = f"{alias}.{ROW_COLUMN}"
+    return Relation(sql, alias, fields, row, scans=left.scans, stacked=left.stacked, many=True)
+
+
 def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: bool = False) -> Relation:
-    added = [replace(f, sql=f.sql if keep else f"{alias}.c{i}", origin=None) for i, f in enumerate(right.fields)]
+    added = [replace(f, sql=f.sql if keep else f"{alias}.c{i}", origins=()) for i, f in enumerate(right.fields)]
     return JoinedRelation(
-        left.sql, left.alias, (*left.fields, *added), left.row, left.one_row, left.scan, f"{tail_of(left)} {join}"
+        left.sql,
+        left.alias,
+        (*left.fields, *added),
+        left.row,
+        left.one_row,
+        left.scans,
+        left.stacked,
+        left.windowed,
+        left.many,
+        tail=f"{tail_of(left)} {join}",
     )
 
 

@@ -1,21 +1,25 @@
-"""From which stored table the rows of a window come, and through which index of it they are read.
+"""From which stored tables the rows of a window or of a join come, and through which index of them they are read.
 
-The source of a window may be a table, a table with joins, or plain columns of those, under any names. OpenMLDB follows
-the window's columns down to the left-most table and reads that one through an index, whose TTL then counts (its
-``group_and_sort_optimized.cc``, ``KeysOptimized``). Columns that lead elsewhere it refuses (its ``transform.cc``,
-``OptimizeRequestJoinAsWindowProducer`` and ``ValidateWindowIndexOptimization``).
+The source of a window and the right side of a join may be a table, a table with joins, or plain columns of those, under
+any names; the right side of a join also a UNION of such. OpenMLDB follows the columns down to the left-most table and
+reads that one through an index, whose TTL then counts (its ``group_and_sort_optimized.cc``, ``KeysOptimized``). Columns
+that lead elsewhere it refuses (its ``transform.cc``, ``OptimizeRequestJoinAsWindowProducer`` and
+``ValidateIndexOptimization``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
 from dsflow.embedded.compiler.frames import column_of, partition_columns
+from dsflow.embedded.compiler.joins import JoinCondition, order_value
 from dsflow.embedded.compiler.scope import Field, Relation
-from dsflow.embedded.compiler.types import IndexKey
+from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, IndexKey
+from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -33,12 +37,12 @@ def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) ->
         SqlError: a column of PARTITION BY or ORDER BY is not one of that table's.
         UnsupportedError: the source is a UNION, has a LIMIT, GROUP BY or a window of its own.
     """
-    if source.scan is None:
+    if len(source.scans) != 1 or source.windowed:
         raise UnsupportedError(
             "a window in request mode over a query with UNION, LIMIT, GROUP BY or a window",
             **nodes.position(window.partition[0]),
         )
-    origins = {f.sql: f.origin for f in fields}
+    origins = {f.sql: f.origin(0) for f in fields}
 
     def origin(node: exp.Expr, sql: str) -> str:
         found = origins.get(sql)
@@ -55,15 +59,69 @@ def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) ->
     keys = tuple(origin(node, value.sql) for node, value in zip(window.partition, values, strict=True))
     order = window.order
     ts = origin(order, column_of(order, fields, "ORDER BY").sql) if order is not None else None
-    return IndexKey(source.scan.schema, keys, ts)
+    return IndexKey(source.scans[0].schema, keys, ts)
 
 
-def with_rows(relation: Relation, rows: str) -> Relation:
-    """The same relation over other rows of its left-most table, a FROM clause's text."""
-    scan = relation.scan
-    assert scan is not None
-    if relation.alias == scan.alias:
-        return replace(relation, sql=rows)
-    # it stands there once: no other table of the statement has that alias
-    table = rf"{re.escape(scan.schema.relation)} AS {scan.alias}\b"
-    return replace(relation, sql=re.sub(table, lambda _: f"{rows} AS {scan.alias}", relation.sql, count=1))
+def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> tuple[IndexKey, ...]:
+    """For each table below the right side of a join, the index by which the join finds its rows.
+
+    Raises:
+        SqlError: the condition compares no column of the table with ``=``, or ORDER BY is by another column.
+    """
+    order = join.args.get("order")
+    ordered = order_value(order.expressions[0], right).sql if order is not None else None
+    columns = {f.sql: f for f in right.fields}
+    found = []
+    for place, scan in enumerate(right.scans):
+        keys = tuple(key for c in condition.right_columns if c and (key := columns[c].origin(place)))
+        if not keys:
+            raise SqlError(
+                "in request mode a join finds its rows by an index, and ON compares no column of the right side's "
+                f"left-most table with =: {join.args['on'].sql(dialect='openmldb')}",
+                hint="compare a column of the table itself, neither computed nor from a join inside",
+                **nodes.position(join),
+            )
+        ts = columns[ordered].origin(place) if ordered is not None else None
+        if ordered is not None and ts is None:
+            raise SqlError(
+                "in request mode LAST JOIN is ordered by an index, and ORDER BY names no column of the right side's "
+                "left-most table",
+                **nodes.position(join),
+            )
+        found.append(IndexKey(scan.schema, keys, ts))
+    return tuple(found)
+
+
+def index_time(index: IndexKey, *, exact: bool = False) -> str | None:
+    """The time column of the stored index that a lookup reads through: the one with most of its keys.
+
+    Args:
+        index: what the lookup goes by.
+        exact: only an index with all of its keys will do.
+    """
+    keys = set(index.keys)
+    usable = [known for known in index.table.indexes if set(known[0]) == keys or (not exact and set(known[0]) < keys)]
+    return max(usable, key=lambda known: len(set(known[0])), default=((), None))[1]
+
+
+def with_rows(relation: Relation, rows: Sequence[str]) -> Relation:
+    """The same relation over other rows of its tables, a FROM clause's text for each."""
+    if relation.windowed:
+        (only,) = rows
+        columns = f"{relation.alias}.* REPLACE (kept.{ROW_COLUMN} AS {ROW_COLUMN})"
+        same = f"kept.{ROW_COLUMN} % {ROW_BITS} = {relation.row}"
+        return replace(relation, sql=f"(SELECT {columns} FROM {relation.from_sql} JOIN {only} AS kept ON {same})")
+    sql = relation.sql
+    for scan, text in zip(relation.scans, rows, strict=True):
+        if relation.alias == scan.alias:
+            return replace(relation, sql=text)
+        # it stands there once: no other table of the statement has that alias
+        table = rf"{re.escape(scan.schema.relation)} AS {scan.alias}\b"
+        sql = re.sub(table, lambda _, new=f"{text} AS {scan.alias}": new, sql, count=1)  # type: ignore[misc]
+    return replace(relation, sql=sql)
+
+
+def by_time(rows: str, ts: str) -> str:
+    """Rows whose place is by a time first, and for equal times by arrival; see `ROW_BITS`."""
+    row = f"CAST(coalesce({quote(ts)}, 0) AS HUGEINT) * {ROW_BITS} + {ROW_COLUMN}"
+    return f"(SELECT * REPLACE ({row} AS {ROW_COLUMN}) FROM {rows})"

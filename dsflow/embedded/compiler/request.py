@@ -16,6 +16,7 @@ from sqlglot import exp
 from dsflow.embedded.compiler.aggregates import Aggregate
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import (
+    BatchWindows,
     check_union,
     lag_window,
     order_column,
@@ -25,12 +26,12 @@ from dsflow.embedded.compiler.frames import (
 from dsflow.embedded.compiler.joins import (
     JoinCondition,
     JoinedRelation,
-    check_order,
     last_join,
+    left_join_newest_last,
     split_condition,
     tail_of,
 )
-from dsflow.embedded.compiler.lineage import window_index, with_rows
+from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, window_index, with_rows
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import (
@@ -95,6 +96,12 @@ def is_constant(sql: str) -> bool:
     return re.search(r"\b[a-z]+\d+\.", sql) is None
 
 
+def as_main(main: Relation, source: Relation) -> tuple[Field, ...]:
+    """The columns of a window's source under the names of those that it goes by."""
+    pairs = zip(main.fields, source.fields, strict=True)
+    return tuple(replace(f, sql=other.sql, origins=other.origins) for f, other in pairs)
+
+
 class StoredCompiler(SelectCompiler):
     """Compiles over stored rows; what LAST JOIN takes from a table comes through an index of that table."""
 
@@ -104,45 +111,113 @@ class StoredCompiler(SelectCompiler):
         super().__init__(context, ctes)
         self.state = state or RequestState(Lookups(context.names))
 
-    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
+    def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
         return StoredCompiler(self.context, ctes, self.state)
 
     def join(self, left: Relation, join: exp.Join) -> Relation:
-        if not isinstance(join, nodes.LastJoin):
+        last = isinstance(join, nodes.LastJoin)
+        if not last and join.args.get("side") != "LEFT":
             return super().join(left, join)
-        check_order(join)
         right = self.source(join.this)
         expressions = self.expressions((*left.fields, *right.fields))
-        time = None
-        if right.scan is not None and right.stored:
+        if not join.args.get("on"):
+            raise SqlError("a join needs ON", **nodes.position(join))
+        if not right.one_row:
             condition = split_condition(join.args["on"], left, right, expressions)
-            time = self._index_time(right, right.scan.schema, set(condition.right_columns))
-            right = self._looked_up(right, right.scan.schema, join, condition)
-        return last_join(left, right, join, expressions, self.context.names, null_keys=True, time=time)
+            right = self._looked_up(right, join, condition)
+        return self._joined(left, right, join, expressions)
 
-    def _index_time(self, right: Relation, schema: TableSchema, columns: set[str]) -> str | None:
-        """The time column of the index that a join's keys use: the one with the most keys."""
-        usable = [(keys, ts) for keys, ts in schema.indexes if set(keys) <= columns]
-        if not usable:
-            return None
-        ts = max(usable, key=lambda index: len(index[0]))[1]
-        return f"{right.alias}.{quote(ts)}" if ts is not None else None
+    def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
+        if isinstance(join, nodes.LastJoin):
+            return last_join(left, right, join, expressions, self.context.names, null_keys=True)
+        return left_join_newest_last(left, right, join, expressions, self.context.names)
 
-    def _looked_up(
-        self, right: Relation, schema: TableSchema, join: nodes.LastJoin, condition: JoinCondition
-    ) -> Relation:
-        sides = list(zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True))
-        order = join.args.get("order")
-        ts = order.expressions[0].this.name if order is not None else None
-        names = tuple(column for _, key, column in sides if key.startswith(f"{right.alias}."))
-        if not names:
-            return right
-        rows = self.through_index(IndexKey(schema, names, ts), 1, None, "JOIN")
-        for value, key, _ in sides:
-            if key.startswith(f"{right.alias}.") and is_constant(value):
-                rows = self.state.lookups.rows(rows, key.removeprefix(f"{right.alias}."), value)
-                break
+    def _looked_up(self, right: Relation, join: exp.Join, condition: JoinCondition) -> Relation:
+        """The right side of a join over the rows that an index has for it."""
+        if not right.scans:
+            raise UnsupportedError(
+                "a join in request mode with a query that has LIMIT or GROUP BY, or a window inside another query",
+                **nodes.position(join),
+            )
+        ordered = join.args.get("order") is not None
+        rows = []
+        for place, index in enumerate(join_indexes(join, condition, right)):
+            found = self.through_index(index, 1, None, "JOIN" if isinstance(join, nodes.LastJoin) else "LEFT JOIN")
+            found = self._of_key(found, place, right, condition)
+            time = index_time(index, exact=right.stacked) if not ordered else None
+            if not ordered and right.stacked and (time is None or right.many):
+                raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
+            rows.append(by_time(found, time) if time is not None else found)
         return with_rows(right, rows)
+
+    def _of_key(self, rows: str, place: int, right: Relation, condition: JoinCondition) -> str:
+        """Rows of a table where a column is what a join's condition says, if that is the same for all left rows."""
+        for value, key, column in zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True):
+            # a cast column is not found by an index
+            if key == column and is_constant(value):
+                origin = next(f.origin(place) for f in right.fields if f.sql == column)
+                if origin is not None:
+                    return self.state.lookups.rows(rows, quote(origin), value)
+        return rows
+
+    # ---- windows over the rows of a table that a join looks up
+
+    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        if any(item.node.find(nodes.Over) for item in items):
+            self.check_window_source(node, joins=0)
+            if node.args.get("where"):
+                raise SqlError("in request mode a window has no WHERE below it", **nodes.position(node))
+        return super()._projected(node, relation, items)
+
+    def check_window_source(self, node: exp.Select, joins: int) -> None:
+        """In request mode OpenMLDB has windows over a table and plain columns of it, with no WHERE below.
+
+        Args:
+            node: the SELECT with the window.
+            joins: how many joins there may be: one over the request row, none inside the right side of a join.
+
+        Raises:
+            SqlError: the window is over something else.
+        """
+        source = node.args["from_"].this
+        if len(node.args.get("joins") or []) > joins:
+            place = "over one join at most" if joins else "over no join inside the right side of another"
+            raise SqlError(f"in request mode a window is {place}", **nodes.position(source))
+        compiler, inner = self, source.this
+        if isinstance(source, exp.Table):
+            named = None if source.db else self.ctes.get(source.name)
+            if named is None:
+                return
+            compiler, inner = self.child(named.ctes), named.node
+        plain = isinstance(inner, exp.Select) and not any(
+            inner.args.get(key) for key in ("where", "group", "having", "limit", "windows", "with_")
+        )
+        if node.args.get("joins") or not plain:
+            raise SqlError("a window in request mode needs a table on its left", **nodes.position(source))
+        for item in inner.expressions:
+            value = item.this if isinstance(item, exp.Alias) else item
+            if not (isinstance(value, exp.Star) or is_simple(value)):
+                raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
+        compiler.check_window_source(inner, joins)
+
+    def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
+        def union(window: Window, node: exp.Expr) -> Relation:
+            source = self.source(node)
+            check_union(relation.fields, source.fields, node)
+            return with_rows(source, [self.window_rows(window, source, as_main(relation, source))[1]])
+
+        def live(window: Window) -> str | None:
+            index, rows = self.window_rows(window, relation, relation.fields)
+            return None if rows == index.table.relation else rows
+
+        return BatchWindows(relation, named, self.context.names, union, online=True, live=live)
+
+    def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexKey, str]:
+        """The index through which a window reads a source, and the rows that its TTL has left there."""
+        index = window_index(window, source, fields)
+        count = window.maxsize or (None if window.by_time else window.start)
+        unit = "ROWS" if not window.by_time else "BOTH" if window.maxsize else "ROWS_RANGE"
+        return index, self.through_index(index, count, window.start if window.by_time else None, unit)
 
     def through_index(self, index: IndexKey, rows: int | None, range_ms: int | None, unit: str) -> str:
         """The rows of a stored table that an index has not dropped by its TTL, as text for a FROM clause."""
@@ -155,10 +230,32 @@ class StoredCompiler(SelectCompiler):
 
 
 class RequestCompiler(StoredCompiler):
-    """Compiles queries over the request row."""
+    """Compiles queries over the request row.
 
-    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
-        return RequestCompiler(self.context, ctes, self.state)
+    LEFT JOIN makes a row of the request row and each match. With ``matches`` these are the rows of the relation, as the
+    frames of windows have them; without, its row is the one of the newest match, of which the other columns are.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        ctes: dict[str, Subquery] | None = None,
+        state: RequestState | None = None,
+        *,
+        matches: bool = False,
+    ) -> None:
+        super().__init__(context, ctes, state)
+        self.matches = matches
+
+    def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
+        return RequestCompiler(self.context, ctes, self.state, matches=self.matches)
+
+    def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
+        if isinstance(join, nodes.LastJoin) or not left.one_row or self.matches:
+            return super()._joined(left, right, join, expressions)
+        last = nodes.LastJoin(this=join.this.copy(), on=join.args["on"].copy())
+        found = last_join(left, right, last, expressions, self.context.names, null_keys=True)
+        return replace(found, many=True)
 
     # ---- FROM
 
@@ -201,7 +298,7 @@ class RequestCompiler(StoredCompiler):
         if node.args.get("where"):
             raise UnsupportedError("WHERE on the request row", **nodes.position(node))
         if any(item.node.find(nodes.Over) for item in items):
-            self.check_window_source(node)
+            self.check_window_source(node, joins=1)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
             single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
@@ -214,31 +311,11 @@ class RequestCompiler(StoredCompiler):
             fields.append(Field(item.name, value.type, value.sql))
         joins = "".join(f" CROSS JOIN LATERAL {frame.sql}" for frame in aggregates.frames.values())
         tail = tail_of(relation) + joins
-        return JoinedRelation(relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, tail=tail)
-
-    def check_window_source(self, node: exp.Select) -> None:
-        """In request mode OpenMLDB has windows over a table, a table with joins, and columns of those.
-
-        Raises:
-            SqlError: the window is over something else.
-        """
-        source = node.args["from_"].this
-        compiler, inner = self, source.this
-        if isinstance(source, exp.Table):
-            named = None if source.db else self.ctes.get(source.name)
-            if named is None:
-                return
-            compiler, inner = RequestCompiler(self.context, named.ctes, self.state), named.node
-        plain = isinstance(inner, exp.Select) and not any(
-            inner.args.get(key) for key in ("where", "group", "having", "limit", "windows", "with_")
+        # an aggregate is one row, however many there are below it
+        many = relation.many and not aggregates.frames
+        return JoinedRelation(
+            relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, many=many, tail=tail
         )
-        if node.args.get("joins") or not plain:
-            raise SqlError("a window in request mode needs a table on its left", **nodes.position(source))
-        for item in inner.expressions:
-            value = item.this if isinstance(item, exp.Alias) else item
-            if not (isinstance(value, exp.Star) or is_simple(value)):
-                raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
-        compiler.check_window_source(inner)
 
     def stored_from(self, node: exp.Select) -> Relation:
         """FROM of a SELECT over the stored rows instead of the request row."""
@@ -253,6 +330,7 @@ class RequestFrame(Frame):
     request: Relation
     window: Window
     sources: list[tuple[Relation, int]]
+    matches: Relation | None = None
     aggregates: list[str] = field(default_factory=list)
 
     @property
@@ -284,10 +362,13 @@ class RequestFrame(Frame):
         places = self._places()
         parts = [self._stored(source, rank, now, placed=bool(places)) for source, rank in self.sources]
         if window.end == 0 or not window.by_time:
-            values = [f"{f.sql} AS f{i}" for i, f in self._used(request.fields)]
+            current = self.matches or request
+            values = [f"{f.sql} AS f{i}" for i, f in self._used(current.fields)]
             # the newest of its time, whether that is known or not
-            values += self._order([f"{now} AS ts", "1 AS known", "2 AS main", "0 AS seq"], placed=bool(places))
-            parts.append(f"SELECT {', '.join([*values, 'true AS here'])}")
+            seq = self.matches.row if self.matches else "0"
+            values += self._order([f"{now} AS ts", "1 AS known", "2 AS main", f"{seq} AS seq"], placed=bool(places))
+            rows = f" FROM {self.matches.from_sql}" if self.matches else ""
+            parts.append(f"SELECT {', '.join([*values, 'true AS here'])}{rows}")
         if not parts:
             width = "".join(f"NULL AS f{i}, " for i, _ in self._used(request.fields))
             return f"(SELECT {width}0 AS ts, 0 AS known, 0 AS main, 0 AS seq, false AS here WHERE false)"
@@ -333,7 +414,8 @@ class RequestFrame(Frame):
         if window.maxsize:
             found.append(f"place <= {window.maxsize + window.drops_current_row}")
         if window.drops_current_row:
-            found.append("NOT here")
+            # of the rows that LEFT JOIN makes of the request row, OpenMLDB drops one
+            found.append("place > 1" if self.matches else "NOT here")
         return found
 
 
@@ -364,9 +446,18 @@ class RequestWindows:
         key = found.key()
         if key not in self.frames:
             self.frames[key] = RequestFrame(
-                self.compiler.context.names("w"), self.relation, found, self._sources(found)
+                self.compiler.context.names("w"), self.relation, found, self._sources(found), self._matches(found)
             )
         return self.frames[key]
+
+    def _matches(self, window: Window) -> Relation | None:
+        """The rows that a LEFT JOIN makes of the request row."""
+        if not self.relation.many:
+            return None
+        if window.maxsize:
+            raise UnsupportedError("MAXSIZE of a window over LEFT JOIN in request mode", **nodes.position(self.node))
+        compiler = RequestCompiler(self.compiler.context, self.compiler.ctes, self.compiler.state, matches=True)
+        return compiler.from_clause(self.node)
 
     def _sources(self, window: Window) -> list[tuple[Relation, int]]:
         partition_columns(window, self.relation.fields)
@@ -387,16 +478,11 @@ class RequestWindows:
     def _by_key(self, source: Relation, window: Window) -> Relation:
         """A source over the stored rows of the request row's key, those that an index's TTL has left."""
         request = self.relation.fields
-        pairs = zip(request, source.fields, strict=True)
-        as_main = tuple(replace(f, sql=other.sql, origin=other.origin) for f, other in pairs)
-        index = window_index(window, source, as_main)
-        count = window.maxsize or (None if window.by_time else window.start)
-        unit = "ROWS" if not window.by_time else "BOTH" if window.maxsize else "ROWS_RANGE"
-        rows = self.compiler.through_index(index, count, window.start if window.by_time else None, unit)
+        index, rows = self.compiler.window_rows(window, source, as_main(self.relation, source))
         value = partition_columns(window, request)[0].sql
         if is_constant(value):
             rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), value)
-        return with_rows(source, rows)
+        return with_rows(source, [rows])
 
 
 def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> CompiledRequest:
@@ -409,7 +495,7 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     request = compiler.state.table
     if request is None:
         raise SqlError("a deployment's query needs a table")
-    if not relation.one_row:
+    if not relation.one_row or relation.many:
         raise SqlError("the query gives a table, not one row for a request")
     lookups = compiler.state.lookups
     columns = output_columns(relation)

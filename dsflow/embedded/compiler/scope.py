@@ -23,8 +23,8 @@ class Field:
         sql: how DuckDB SQL names it where the expression stands.
         table: the name or alias of the table that it belongs to; None for a subquery without an alias.
         db: that table's database; None when it is an alias.
-        origin: the column of the relation's ``scan`` that it is, whatever it is called now; None when it is another
-            table's, or computed.
+        origins: for each of the relation's ``scans`` the column of that table that it is, whatever it is called now;
+            None when it is computed there. Empty when it is another table's.
     """
 
     name: str
@@ -32,7 +32,11 @@ class Field:
     sql: str
     table: str | None = None
     db: str | None = None
-    origin: str | None = None
+    origins: tuple[str | None, ...] = ()
+
+    def origin(self, place: int) -> str | None:
+        """The column of the table of ``scans[place]`` that it is, if any."""
+        return self.origins[place] if place < len(self.origins) else None
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,11 @@ class Relation:
         fields: its columns; their ``sql`` names them through the alias.
         row: SQL for a row's place in the order of arrival.
         one_row: it is the request row, or made of it; its fields are expressions over parameters and joins.
-        scan: the left-most stored table, whose rows become this relation's one by one; None when there is none, or
-            GROUP BY, UNION, LIMIT or a window stands between.
+        scans: the left-most stored table, from whose rows this relation's are made, or those of both sides of UNION;
+            empty when there is none, or GROUP BY or LIMIT stands between.
+        stacked: a UNION stands between.
+        windowed: a window stands between: rows that are left out of a table must stay in the frames of the others.
+        many: a LEFT JOIN can make several rows of one row of the table.
     """
 
     sql: str
@@ -62,12 +69,15 @@ class Relation:
     fields: tuple[Field, ...]
     row: str
     one_row: bool = False
-    scan: Scan | None = None
+    scans: tuple[Scan, ...] = ()
+    stacked: bool = False
+    windowed: bool = False
+    many: bool = False
 
     @property
     def stored(self) -> bool:
         """Whether it is a stored table and nothing else."""
-        return self.scan is not None and self.alias == self.scan.alias
+        return [scan.alias for scan in self.scans] == [self.alias]
 
     @property
     def from_sql(self) -> str:
@@ -100,6 +110,20 @@ def same(left: str | None, right: str | None) -> bool:
     return left == right
 
 
+def named(
+    fields: tuple[Field, ...], name: str, table: str | None, db: str | None, current_db: str | None
+) -> list[Field]:
+    """The fields that a name can mean; a table without a database is one of the current database."""
+    found = [
+        f
+        for f in fields
+        if same(f.name, name) and (table is None or same(f.table, table)) and (db is None or same(f.db, db))
+    ]
+    if table is not None and db is None and current_db is not None:
+        found = [f for f in found if f.db is None or f.db == current_db]
+    return found
+
+
 def resolve(
     fields: tuple[Field, ...],
     name: str,
@@ -108,18 +132,12 @@ def resolve(
     current_db: str | None,
     where: Position,
 ) -> Field:
-    """The field that a name means; a table without a database is one of the current database.
+    """The field that a name means.
 
     Raises:
         SqlError: there is none, or more than one.
     """
-    found = [
-        f
-        for f in fields
-        if same(f.name, name) and (table is None or same(f.table, table)) and (db is None or same(f.db, db))
-    ]
-    if table is not None and db is None and current_db is not None:
-        found = [f for f in found if f.db is None or f.db == current_db]
+    found = named(fields, name, table, db, current_db)
     full = ".".join(part for part in (db, table, name) if part)
     if not found:
         known = ", ".join(sorted({f.name for f in fields})) or "none"

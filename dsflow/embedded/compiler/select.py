@@ -14,7 +14,7 @@ from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.embedded.compiler.joins import check_order, last_join, left_join
 from dsflow.embedded.compiler.naming import column_name
 from dsflow.embedded.compiler.scope import Field, Names, Relation, Scan
-from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, Column, TableSchema
+from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, Catalog, Column, TableSchema
 from dsflow.embedded.compiler.values import BOOL, Value, null_of, quote
 from dsflow.embedded.compiler.windows import named_windows
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -116,7 +116,7 @@ class SelectCompiler:
             raise UnsupportedError("LIMIT that is not a literal", **nodes.position(node))
         alias = self.context.names("t")
         sql = f"(SELECT * FROM {relation.from_sql} LIMIT {count.this})"
-        return replace(relation.renamed(alias), sql=sql, scan=None)
+        return replace(relation.renamed(alias), sql=sql, scans=())
 
     def _union(self, node: exp.Union) -> Relation:
         left, right = self.query(node.this), self.query(node.args["expression"])
@@ -131,13 +131,19 @@ class SelectCompiler:
 
         stacked = f"{side(left, 0)} UNION ALL {side(right, 1)}"
         listed = ", ".join(columns)
-        row = f"row_number() OVER (ORDER BY side, {ROW_COLUMN}) AS {ROW_COLUMN}"
+        # a composed row begins with the time by which an index orders it
+        time = f"{ROW_COLUMN} // {ROW_BITS}"
+        row = f"{time} * {ROW_BITS} + row_number() OVER (ORDER BY {time}, side, {ROW_COLUMN}) AS {ROW_COLUMN}"
         if node.args.get("distinct"):
             first = f"min(side) AS side, min({ROW_COLUMN}) AS {ROW_COLUMN}"
             stacked = f"SELECT {listed}, {first} FROM ({stacked}) GROUP BY ALL"
         sql = f"(SELECT {listed}, {row} FROM ({stacked}))"
-        fields = tuple(Field(f.name, f.type, f"{alias}.{c}") for f, c in zip(left.fields, columns, strict=True))
-        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}")
+        fields = tuple(
+            Field(f.name, f.type, f"{alias}.{c}", origins=(*_origins(f, left), *_origins(other, right)))
+            for f, other, c in zip(left.fields, right.fields, columns, strict=True)
+        )
+        scans = (*left.scans, *right.scans) if left.scans and right.scans else ()
+        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}", scans=scans, stacked=True)
 
     # ---- FROM
 
@@ -172,10 +178,10 @@ class SelectCompiler:
         alias = self.context.names("t")
         called = node.alias or schema.name
         fields = tuple(
-            Field(c.name, c.type, f"{alias}.{quote(c.name)}", called, None if node.alias else schema.db, c.name)
+            Field(c.name, c.type, f"{alias}.{quote(c.name)}", called, None if node.alias else schema.db, (c.name,))
             for c in schema.columns
         )
-        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scan=Scan(schema, alias))
+        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scans=(Scan(schema, alias),))
 
     def from_clause(self, select: exp.Select) -> Relation:
         """FROM with its joins."""
@@ -193,7 +199,7 @@ class SelectCompiler:
         right = self.source(join.this)
         expressions = self.expressions((*left.fields, *right.fields))
         if isinstance(join, nodes.LastJoin):
-            check_order(join)
+            check_order(join, right)
             return last_join(left, right, join, expressions, self.context.names, null_keys=self.context.online)
         if join.args.get("side") == "LEFT":
             return left_join(left, right, join, expressions, self.context.names)
@@ -233,7 +239,7 @@ class SelectCompiler:
             prefix, relation = self._numbered(relation, where)
             where = ""
             items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now
-        aggregates = BatchWindows(relation, named, self.context.names, self.source, online=self.context.online)
+        aggregates = self.windows(relation, named)
         spark = not windows and all(is_simple(item.node) for item in items)
         expressions = Expressions(
             relation.fields, self.context.parameters, aggregates, spark_casts=spark, db=self.context.db
@@ -248,7 +254,12 @@ class SelectCompiler:
             where += f"{' AND' if where else ' WHERE'} ({time} >= 0 OR {time} IS NULL)"
         definitions = ", ".join(frame.definition for frame in aggregates.native.values())
         window = f" WINDOW {definitions}" if definitions else ""
-        return self._output(items, values, relation, f"{joins}{where}{window}", prefix)
+        found = self._output(items, values, relation, f"{joins}{where}{window}", prefix)
+        return replace(found, windowed=True) if windows else found
+
+    def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
+        """The windows of a SELECT over a relation."""
+        return BatchWindows(relation, named, self.context.names, lambda window, node: self.source(node))
 
     def _numbered(self, relation: Relation, where: str) -> tuple[str, Relation]:
         """The rows with a number each, computed once: they are read as rows and again as the rows of frames."""
@@ -257,7 +268,7 @@ class SelectCompiler:
         numbers = f"{relation.row} AS {ROW_COLUMN}, row_number() OVER (ORDER BY {relation.row}) AS rid"
         prefix = f"WITH {name} AS MATERIALIZED (SELECT {columns}{numbers} FROM {relation.from_sql}{where}) "
         fields = tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(relation.fields))
-        return prefix, Relation(name, alias, fields, f"{alias}.{ROW_COLUMN}")
+        return prefix, Relation(name, alias, fields, f"{alias}.{ROW_COLUMN}", scans=relation.scans)
 
     def _grouped(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
         if node.args.get("windows") or any(i.node.find(nodes.Over) for i in items):
@@ -301,16 +312,24 @@ class SelectCompiler:
         row: str | None = None,
     ) -> Relation:
         alias = self.context.names("t")
-        origins = {f.sql: f.origin for f in relation.fields}
+        origins = {f.sql: f.origins for f in relation.fields}
         fields, outputs = [], []
         for i, (item, value) in enumerate(zip(items, values, strict=True)):
             value = typed(value)
-            fields.append(Field(item.name, value.type, f"{alias}.c{i}", origin=origins.get(value.sql)))
+            fields.append(Field(item.name, value.type, f"{alias}.c{i}", origins=origins.get(value.sql, ())))
             outputs.append(f"{value.sql} AS c{i}")
         outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
         sql = f"({prefix}SELECT {', '.join(outputs)} FROM {relation.from_sql}{tail})"
-        scan = relation.scan if row is None else None
-        return Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}", scan=scan)
+        found = Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}")
+        if row is not None:
+            return found
+        return replace(
+            found,
+            # a window's rows are found by its own SELECT only
+            scans=() if relation.windowed else relation.scans,
+            stacked=relation.stacked,
+            many=relation.many,
+        )
 
 
 @dataclass(frozen=True)
@@ -319,6 +338,10 @@ class Subquery:
 
     node: exp.Expr
     ctes: dict[str, Subquery]
+
+
+def _origins(field: Field, relation: Relation) -> tuple[str | None, ...]:
+    return tuple(field.origin(place) for place in range(len(relation.scans)))
 
 
 def _without(node: exp.Expr, key: str) -> exp.Expr:

@@ -10,6 +10,9 @@ from dsflow.openmldb.types import ColumnType
 ROW_COLUMN = "__row"
 """The last column of every stored relation: BIGINT, the order of insertion. Ties in time follow it."""
 
+ROW_BITS = 1 << 41
+"""The order of arrival is below this, so that it can be the low bits of a key whose high bits are a time."""
+
 _DUCKDB_TYPES = {
     ColumnType.BOOL: "BOOLEAN",
     ColumnType.SMALLINT: "SMALLINT",

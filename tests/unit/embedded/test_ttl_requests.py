@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsflow.embedded.engine import Engine
-from dsflow.embedded.errors import SqlError
+from dsflow.embedded.errors import SqlError, UnsupportedError
 
 QUERY = (
     "SELECT k, count(v) OVER w AS n FROM t"
@@ -66,6 +66,7 @@ def test_a_table_keeps_the_newest_rows_of_a_key(engine: Engine) -> None:
 
 COLUMNS = "k string, v int, ts timestamp, seen timestamp"
 NO_CHANGE = 'OPTIONS(SKIP_INDEX_CHECK="true")'
+FOR_EVER = 'OPTIONS(RANGE_BIAS="inf", ROWS_BIAS="inf")'
 FRAME = "ROWS BETWEEN 5 PRECEDING AND CURRENT ROW"
 SHAPES = {
     "subquery": ("FROM (SELECT k, v, ts FROM t) AS s", "k", "ts"),
@@ -191,3 +192,251 @@ def test_what_a_join_looks_up_has_a_ttl_in_the_rows_of_a_window_too(engine: Engi
     query = f"SELECT count(rv) OVER w AS n FROM t LAST JOIN r ORDER BY rts ON t.k = r.rk WINDOW w AS ({window})"
     engine.execute(f"DEPLOY d {NO_CHANGE} {query}", "db")
     assert engine.request("db", "d", [("a", 3, now, now)]) == [(0,)]
+
+
+# ---- the right side of a join
+
+RIGHT = "rk string, rg int, rv int, rts timestamp"
+WINDOWED = "SELECT rk, rts, rv, count(rv) OVER w AS n FROM r WINDOW w AS (PARTITION BY rk ORDER BY rts {})"
+
+
+def right_rows(engine: Engine, moment: int, *indexes: str) -> None:
+    """Table r with three rows of key a, the newest of which has another second key."""
+    engine.execute("CREATE TABLE t (k string, g int, ts timestamp)", "db")
+    engine.execute("CREATE TABLE p (k string, pv int, pts timestamp)", "db")
+    engine.execute(f"CREATE TABLE r ({', '.join([RIGHT, *indexes])})", "db")
+    rows = ", ".join(f"('a', {7 if n == 3 else 8}, {n}, {moment + n})" for n in (1, 2, 3))
+    engine.execute(f"INSERT INTO r VALUES {rows}", "db")
+
+
+def asked(engine: Engine, query: str, options: str = NO_CHANGE, *, name: str = "d") -> tuple[object, ...]:
+    engine.execute(f"DEPLOY {name} {options} {query}", "db")
+    [found] = engine.request("db", name, [("a", 8, 5)])
+    return found
+
+
+JOINED = {
+    "a table": "r AS x ORDER BY x.rts ON t.k = x.rk",
+    "a table, no order": "r AS x ON t.k = x.rk",
+    "a subquery": "(SELECT * FROM r) AS x ORDER BY x.rts ON t.k = x.rk",
+    "renamed columns": "(SELECT rts AS b, rv, rk AS a FROM r) AS x ORDER BY x.b ON t.k = x.a",
+    "no time among the columns": "(SELECT rk, rv FROM r) AS x ON t.k = x.rk",
+    "WHERE": "(SELECT * FROM r WHERE rv > 0) AS x ORDER BY x.rts ON t.k = x.rk",
+    "LAST JOIN": "(SELECT rk, rv, rts FROM r LAST JOIN p ON r.rk = p.k) AS x ORDER BY x.rts ON t.k = x.rk",
+    "LEFT JOIN": "(SELECT rk, rv, rts FROM r LEFT JOIN p ON r.rk = p.k) AS x ORDER BY x.rts ON t.k = x.rk",
+    "WITH": "x ORDER BY x.rts ON t.k = x.rk",
+    "UNION": "(SELECT * FROM r UNION ALL SELECT * FROM r) AS x ORDER BY x.rts ON t.k = x.rk",
+}
+
+
+@pytest.mark.parametrize("shape", JOINED)
+def test_a_join_does_not_see_what_its_index_has_dropped(engine: Engine, shape: str) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts, TTL=60m)")
+    before = "WITH x AS (SELECT rk, rv, rts FROM r) " if shape == "WITH" else ""
+    assert asked(engine, f"{before}SELECT x.rv FROM t LAST JOIN {JOINED[shape]}") == (None,)
+
+
+@pytest.mark.parametrize("shape", JOINED)
+def test_a_join_sees_what_its_index_has_left(engine: Engine, shape: str) -> None:
+    right_rows(engine, int(time.time() * 1000) - 1000, "INDEX(KEY=rk, TS=rts, TTL=60m)")
+    before = "WITH x AS (SELECT rk, rv, rts FROM r) " if shape == "WITH" else ""
+    assert asked(engine, f"{before}SELECT x.rv FROM t LAST JOIN {JOINED[shape]}") == (3,)
+
+
+@pytest.mark.parametrize("right", ["r", "(SELECT * FROM r)", "(SELECT * FROM r WHERE rv > 0)"])
+def test_rows_are_dropped_before_other_conditions_are_looked_at(engine: Engine, right: str) -> None:
+    # the index keeps one row of the key, and that one does not fit
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts, TTL=1, TTL_TYPE=latest)")
+    query = f"SELECT x.rv FROM t LAST JOIN {right} AS x ORDER BY x.rts ON t.k = x.rk AND x.rg > t.g - 1"
+    assert asked(engine, query) == (None,)
+
+
+@pytest.mark.parametrize("key", ["t.g = x.rg", "x.rg = 8"])
+def test_a_join_by_two_keys_has_an_index_of_both(engine: Engine, key: str) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts, TTL=1, TTL_TYPE=latest)")
+    assert asked(engine, f"SELECT x.rv FROM t LAST JOIN r AS x ORDER BY x.rts ON t.k = x.rk AND {key}") == (2,)
+    assert ttls(engine, "r")[("rg", "rk"), "rts"] == "1"
+
+
+def test_keys_of_two_types_go_by_the_index_too(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (k bigint)", "db")
+    engine.execute("CREATE TABLE r (rk int, rv int, rts timestamp, INDEX(KEY=rk, TS=rts, TTL=60m))", "db")
+    engine.execute(f"INSERT INTO r VALUES (1, 5, {LONG_AGO})", "db")
+    engine.execute(f"DEPLOY d {NO_CHANGE} SELECT rv FROM t LAST JOIN r ORDER BY rts ON t.k = r.rk", "db")
+    assert engine.request("db", "d", [(1,)]) == [(None,)]
+
+
+def test_the_last_row_is_the_newest_by_the_index_whatever_the_query_names(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (k string, g int, ts timestamp)", "db")
+    engine.execute("CREATE TABLE r (rk string, rv int, rts timestamp, INDEX(KEY=rk, TS=rts))", "db")
+    engine.execute("INSERT INTO r VALUES ('a', 1, 1000), ('a', 2, 3000), ('a', 3, 2000)", "db")
+    assert asked(engine, "SELECT x.rv FROM t LAST JOIN (SELECT rk, rv FROM r) AS x ON t.k = x.rk") == (2,)
+
+
+def test_the_last_row_of_a_union_is_the_newest_by_the_indexes_of_its_tables(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (k string, g int, ts timestamp)", "db")
+    for name, moment in (("r", 3000), ("s", 1000), ("u", 2000)):
+        engine.execute(f"CREATE TABLE {name} (k string, v string, ts timestamp, INDEX(KEY=k, TS=ts))", "db")
+        engine.execute(f"INSERT INTO {name} VALUES ('a', '{name}', {moment}), ('a', 'old', 5)", "db")
+    nested = "SELECT k, v FROM s UNION ALL (SELECT k, v FROM r UNION ALL SELECT k, v FROM u)"
+    assert asked(engine, f"SELECT x.v FROM t LAST JOIN ({nested}) AS x ON t.k = x.k") == ("r",)
+    engine.execute("INSERT INTO u VALUES ('a', 'newer', 3000)", "db")
+    assert engine.request("db", "d", [("a", 8, 5)]) == [("newer",)]
+
+
+def test_a_union_of_tables_without_a_common_time_has_no_last_row(engine: Engine) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rg, TS=rts)")
+    union = "SELECT rk, rv FROM r UNION ALL SELECT rk, rv FROM r"
+    with pytest.raises(UnsupportedError, match="LAST JOIN of a UNION without ORDER BY"):
+        engine.execute(f"DEPLOY d SELECT x.rv FROM t LAST JOIN ({union}) AS x ON t.k = x.rk", "db")
+
+
+def test_left_join_does_not_see_what_its_index_has_dropped(engine: Engine) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts, TTL=60m)")
+    engine.execute("INSERT INTO p VALUES ('a', 9, 1)", "db")
+    inner = "SELECT p.k, p.pv, r.rv FROM p LEFT JOIN r ON p.k = r.rk"
+    assert asked(engine, f"SELECT x.pv, x.rv FROM t LAST JOIN ({inner}) AS x ON t.k = x.k") == (9, None)
+    engine.execute(f"INSERT INTO r VALUES ('a', 1, 4, {int(time.time() * 1000)})", "db")
+    assert engine.request("db", "d", [("a", 8, 5)]) == [(9, 4)]
+
+
+def test_left_join_gives_its_newest_match_to_last_join(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (k string, g int, ts timestamp)", "db")
+    engine.execute("CREATE TABLE p (k string, pts timestamp, INDEX(KEY=k, TS=pts))", "db")
+    engine.execute("CREATE TABLE r (rk string, rv int, rts timestamp, INDEX(KEY=rk, TS=rts))", "db")
+    engine.execute("INSERT INTO p VALUES ('a', 1000)", "db")
+    engine.execute("INSERT INTO r VALUES ('a', 1, 1000), ('a', 2, 3000), ('a', 3, 2000)", "db")
+    inner = "SELECT p.k, r.rv FROM p LEFT JOIN r ON p.k = r.rk"
+    assert asked(engine, f"SELECT x.rv FROM t LAST JOIN ({inner}) AS x ON t.k = x.k") == (2,)
+
+
+def test_a_deployment_keeps_all_rows_for_left_join(engine: Engine) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rg)")
+    inner = "SELECT p.k, r.rv FROM p LEFT JOIN r ON p.k = r.rk"
+    asked(engine, f"SELECT x.rv FROM t LAST JOIN ({inner}) AS x ON t.k = x.k", "")
+    assert ttls(engine, "r")[("rk",), None] == "0min"
+    assert ttls(engine, "p")[("k",), None] == "0min"  # the first column's, which a table has when it names none
+
+
+@pytest.mark.parametrize(
+    ("frame", "seen"),
+    [
+        (FRAME, 1),
+        ("ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", 1),
+        (f"{FRAME} EXCLUDE CURRENT_ROW", 0),
+    ],
+)
+def test_the_rows_of_a_window_on_the_right_come_through_an_index(engine: Engine, frame: str, seen: int) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts, TTL=1, TTL_TYPE=latest)")
+    query = f"SELECT x.rv, x.n FROM t LAST JOIN ({WINDOWED.format(frame)}) AS x ORDER BY x.rts ON t.k = x.rk"
+    assert asked(engine, query) == (3, seen)
+    engine.execute(f"DEPLOY longer {query}", "db")
+    assert engine.request("db", "longer", [("a", 8, 5)]) == [(3, seen + 2)]
+
+
+def test_the_window_and_the_join_have_each_their_index(engine: Engine) -> None:
+    by_key, by_second = "INDEX(KEY=rk, TS=rts, TTL=2, TTL_TYPE=latest)", "INDEX(KEY=rg, TS=rts, TTL=60m)"
+    right_rows(engine, LONG_AGO, by_key, by_second)
+    window = "PARTITION BY rk ORDER BY rts ROWS BETWEEN 5 PRECEDING AND CURRENT ROW"
+    right = f"SELECT rk, rg, rts, rv, count(rv) OVER w AS n FROM r WINDOW w AS ({window})"
+    # the only row of the second key is expired for the join
+    query = f"SELECT x.rv, x.n FROM t LAST JOIN ({right}) AS x ORDER BY x.rts ON t.g = x.rg"
+    assert asked(engine, query) == (None, None)
+    now = int(time.time() * 1000)
+    engine.execute(f"INSERT INTO r VALUES ('a', 8, 4, {now})", "db")
+    # it is there now, and of its window's rows the index of the window keeps two
+    assert engine.request("db", "d", [("a", 8, 5)]) == [(4, 2)]
+
+
+def test_the_last_row_of_a_query_with_a_window_is_the_newest_by_the_index(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (k string, g int, ts timestamp)", "db")
+    engine.execute("CREATE TABLE r (rk string, rg int, rv int, rts timestamp, INDEX(KEY=rk, TS=rts))", "db")
+    engine.execute("INSERT INTO r VALUES ('a', 0, 1, 1000), ('a', 0, 2, 3000), ('a', 0, 3, 2000)", "db")
+    assert asked(engine, f"SELECT x.rv, x.n FROM t LAST JOIN ({WINDOWED.format(FRAME)}) AS x ON t.k = x.rk") == (2, 3)
+
+
+def test_a_union_of_a_window_on_the_right_comes_through_an_index(engine: Engine) -> None:
+    now = int(time.time() * 1000)
+    right_rows(engine, now - 1000)
+    engine.execute(f"CREATE TABLE s ({RIGHT}, INDEX(KEY=rk, TS=rts, TTL=1, TTL_TYPE=latest))", "db")
+    engine.execute(f"INSERT INTO s VALUES ('a', 1, 1, {now - 3000}), ('a', 1, 2, {now - 2000})", "db")
+    right = WINDOWED.format(FRAME).replace("(PARTITION", "(UNION s PARTITION")
+    query = f"SELECT x.n FROM t LAST JOIN ({right}) AS x ORDER BY x.rts ON t.k = x.rk"
+    assert asked(engine, query) == (4,)
+    assert asked(engine, query, "", name="longer") == (5,)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        f"({WINDOWED.format(FRAME).replace('FROM r', 'FROM r LAST JOIN p ON r.rk = p.k')})",
+        f"({WINDOWED.format(FRAME).replace('FROM r', 'FROM r WHERE rv > 0')})",
+        f"({WINDOWED.format(FRAME).replace('FROM r', 'FROM (SELECT * FROM r WHERE rv > 0)')})",
+        f"(SELECT rk, rts FROM ({WINDOWED.format(FRAME)}))",
+        "(SELECT * FROM r LIMIT 2)",
+        "(SELECT rk, max(rts) AS rts FROM r GROUP BY rk)",
+    ],
+)
+def test_what_no_index_finds_is_refused(engine: Engine, right: str) -> None:
+    right_rows(engine, LONG_AGO)
+    with pytest.raises(SqlError, match="request mode"):
+        engine.execute(f"DEPLOY d SELECT t.k, x.rk FROM t LAST JOIN {right} AS x ORDER BY x.rts ON t.k = x.rk", "db")
+
+
+@pytest.mark.parametrize(
+    ("join", "message"),
+    [
+        ("r ON t.g > r.rg", "no column of the right side"),
+        ("r ON t.g = r.rg + 1", "no column of the right side"),
+        ("(SELECT r.rv, p.k FROM r LAST JOIN p ON r.rk = p.k) AS x ON t.k = x.k", "no column of the right side"),
+        ("(SELECT rk, pts FROM r LAST JOIN p ON r.rk = p.k) AS x ORDER BY x.pts ON t.k = x.rk", "ORDER BY names no"),
+    ],
+)
+def test_a_join_by_other_columns_is_refused(engine: Engine, join: str, message: str) -> None:
+    right_rows(engine, LONG_AGO)
+    with pytest.raises(SqlError, match=message):
+        engine.execute(f"DEPLOY d SELECT t.k FROM t LAST JOIN {join}", "db")
+
+
+# ---- a window over LEFT JOIN: the request row and the stored ones stand there once for each match
+
+
+def left_joined(engine: Engine) -> None:
+    engine.execute("CREATE TABLE t (k string, v int, ts timestamp)", "db")
+    engine.execute("CREATE TABLE u (uk string, uv int, uts timestamp, INDEX(KEY=uk, TS=uts))", "db")
+    engine.execute("INSERT INTO t VALUES ('a', 1, 1), ('a', 2, 2)", "db")
+    engine.execute("INSERT INTO u VALUES ('a', 10, 1), ('a', 30, 3), ('a', 20, 2)", "db")
+
+
+@pytest.mark.parametrize(
+    ("frame", "wanted"),
+    [
+        ("ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", (30, 9, 30, 10, 18)),
+        ("ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", (30, 4, 30, 30, 11)),
+        ("ROWS BETWEEN 4 PRECEDING AND CURRENT ROW EXCLUDE CURRENT_ROW", (30, 4, 30, 20, 10)),
+        ("ROWS_RANGE BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT_ROW", (30, 5, 30, 10, 12)),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_window_over_left_join(engine: Engine, frame: str, wanted: tuple[int, ...], inside: bool) -> None:
+    left_joined(engine)
+    source, key, order = "t LEFT JOIN u ON t.k = u.uk", "t.k", "t.ts"
+    if inside:
+        source, key, order = f"(SELECT t.k, t.v, t.ts, u.uv FROM {source})", "k", "ts"
+    items = "uv, count(v) OVER w, lag(uv, 0) OVER w, first_value(uv) OVER w, sum(v) OVER w"
+    window = f"PARTITION BY {key} ORDER BY {order} {frame}"
+    engine.execute(f"DEPLOY d {FOR_EVER} SELECT {items} FROM {source} WINDOW w AS ({window})", "db")
+    assert engine.request("db", "d", [("a", 3, 3)]) == [wanted]
+
+
+def test_left_join_of_the_request_row_alone_is_no_row(engine: Engine) -> None:
+    left_joined(engine)
+    with pytest.raises(SqlError, match="a table, not one row"):
+        engine.execute("DEPLOY d SELECT t.k, uv FROM t LEFT JOIN u ON t.k = u.uk", "db")
+
+
+def test_maxsize_over_left_join_is_refused(engine: Engine) -> None:
+    left_joined(engine)
+    window = "PARTITION BY t.k ORDER BY t.ts ROWS_RANGE BETWEEN 5s PRECEDING AND CURRENT ROW MAXSIZE 2"
+    with pytest.raises(UnsupportedError, match="MAXSIZE"):
+        engine.execute(f"DEPLOY d SELECT sum(uv) OVER w FROM t LEFT JOIN u ON t.k = u.uk WINDOW w AS ({window})", "db")
