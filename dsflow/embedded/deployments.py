@@ -333,7 +333,8 @@ class Plans:
             try:
                 found = connection.execute(statement, list(row)).fetchall()
             except duckdb.Error as error:
-                raise SqlError(f"{plan.procedure.name}: {str(error).strip().splitlines()[0]}") from error
+                text = str(error).strip().splitlines()[0].removeprefix("Invalid Input Error: ")
+                raise SqlError(f"{plan.procedure.name}: {text}") from error
             if len(found) != 1:
                 raise SqlError(f"{plan.procedure.name}: the query gave {len(found)} rows for one request row")
             results.append(found[0])

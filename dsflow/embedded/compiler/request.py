@@ -89,6 +89,21 @@ class RequestState:
 
     lookups: Lookups
     table: TableSchema | None = None
+    times: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """A condition that refuses a request row without a time for its windows.
+
+        OpenMLDB takes such a row for one of a window without ORDER BY (``runner.cc``, ``RequestUnionRunner``: a time of
+        -1), whose frames hold all stored rows, those of later times as well.
+        """
+        refusals = [
+            f"WHEN coalesce({time}, -1) < 0 THEN error('a request row whose {name}, the ORDER BY of a window, '"
+            f" || CASE WHEN {time} IS NULL THEN 'is NULL' ELSE 'is before 1970' END || ' is not supported')"
+            for time, name in self.times.items()
+        ]
+        return f" WHERE CASE {' '.join(refusals)} ELSE true END" if refusals else ""
 
 
 def is_constant(sql: str) -> bool:
@@ -461,7 +476,9 @@ class RequestWindows:
 
     def _sources(self, window: Window) -> list[tuple[Relation, int]]:
         partition_columns(window, self.relation.fields)
-        order_column(window, self.relation.fields)
+        time = order_column(window, self.relation.fields).sql
+        if window.order is not None and is_constant(time):
+            self.compiler.state.times[time] = window.order.name
         found: list[tuple[Relation, int]] = []
         if not window.instance_not_in_window:
             if self.stored is None:
@@ -498,5 +515,5 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     if not relation.one_row or relation.many:
         raise SqlError("the query gives a table, not one row for a request")
     lookups = compiler.state.lookups
-    columns = output_columns(relation)
-    return CompiledRequest(lookups.sql + final_sql(relation), columns, request, tuple(lookups.keys.values()))
+    sql = lookups.sql + final_sql(relation) + compiler.state.where
+    return CompiledRequest(sql, output_columns(relation), request, tuple(lookups.keys.values()))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from dsflow.embedded.client import Session
 from dsflow.embedded.engine import Engine
 from dsflow.embedded.errors import SqlError
+from dsflow.embedded.server import EmbeddedServer
 
 
 @pytest.fixture
@@ -44,3 +47,19 @@ def test_a_load_without_a_time_fails(engine: Engine, tmp_path: Path) -> None:
 def test_a_table_without_a_time_index_takes_all(engine: Engine) -> None:
     engine.execute("INSERT INTO plain VALUES ('a', 1, NULL), ('a', 2, -1)", "db")
     assert len(engine.execute("SELECT * FROM plain", "db").rows) == 2
+
+
+@pytest.mark.parametrize(("time", "why"), [(None, "is NULL"), (-1, "is before 1970")])
+def test_a_request_without_a_time_is_refused_over_http(tmp_path: Path, time: int | None, why: str) -> None:
+    with EmbeddedServer(tmp_path / "server") as server:
+        session = Session(server.url)
+        session.execute("CREATE DATABASE db")
+        session.execute("USE db")
+        session.execute("CREATE TABLE t (k string, v int, ts timestamp)")
+        window = "PARTITION BY k ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW"
+        session.execute(f"DEPLOY d SELECT sum(v) OVER w AS s FROM t WINDOW w AS ({window})")
+        url = f"{server.url}/dbs/db/deployments/d"
+        answer = httpx.post(url, json={"input": [["a", 1, 5], ["a", 2, time]]}).json()
+        assert answer["code"] == -1
+        assert f"d: a request row whose ts, the ORDER BY of a window, {why} is not supported" in answer["msg"]
+        assert httpx.post(url, json={"input": [["a", 1, 5]]}).json()["code"] == 0

@@ -314,13 +314,21 @@ def test_the_spread_of_an_infinity_alone(database: Database) -> None:
     assert (first[3], second) == (None, (2, 0.0, 0.0, None))
 
 
-def test_a_request_without_a_time_is_the_newest_of_the_rows_of_1970(database: Database) -> None:
-    database.create("t", COLUMNS)
-    rows = [(1, "a", 0, 7), (2, "a", None, 8)]
-    for what in ("lag(v, 1) OVER w AS x", "first_value(v) OVER w AS x"):
-        frame = "ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW MAXSIZE 2"
-        assert database.request(select(frame, what), rows)[1] == (2, 7)
-        database.create("t", COLUMNS)
+@pytest.mark.parametrize(("time", "why"), [(None, "is NULL"), (-1, "is before 1970")])
+@pytest.mark.parametrize("kind", ["timestamp", "bigint", "int"])
+def test_a_request_without_a_time_is_refused(database: Database, time: int | None, why: str, kind: str) -> None:
+    """OpenMLDB answers, but from all stored rows, as if the window had no ORDER BY."""
+    for frame in ("ROWS_RANGE BETWEEN 3s PRECEDING AND CURRENT ROW", "ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING"):
+        for what in ("count(v) OVER w AS x", "id"):
+            database.create("t", COLUMNS.replace("timestamp", kind))
+            query = f"SELECT * FROM ({select(frame, what)})"
+            if what == "id":
+                assert database.request(query, [(1, "a", time, 7)])[0][0] == 1
+                continue
+            with pytest.raises(duckdb.Error, match=f"a request row whose ts, the ORDER BY of a window, {why} is not"):
+                database.request(query, [(1, "a", time, 7)])
+            database.create("t", COLUMNS.replace("timestamp", kind))
+            assert database.request(query, [(1, "a", 0, 7)])
 
 
 @pytest.mark.parametrize("start", ["9s", "UNBOUNDED"])
