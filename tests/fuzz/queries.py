@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from .reference import aggregates as agg
 from .reference import scalars
 from .reference.scalars import Expression
-from .reference.windows import Frame, LastJoin, Row, Window, last_joined, of_stored, offline, online
+from .reference.windows import Frame, LastJoin, Row, Window, last_joined, latest, matches, of_stored, offline, online
 
 MAIN = {
     "id": "int", "k": "string", "g": "int", "ts": "timestamp", "sq": "bigint", "b": "bool", "h": "smallint", "i": "int",
@@ -53,22 +53,35 @@ class Cell:
 
 @dataclass(frozen=True)
 class Right:
-    """What stands on the right of LAST JOIN: the table ``r``, or a query of it with a window."""
+    """What stands on the right of a join: the table ``r``, or a query of it: of all rows, of some (``where``), with a
+    window, or a LEFT JOIN of the table ``u`` (``matched``: its column ``ra`` is one of ``u``)."""
 
     sql: str = "r"
     columns: Mapping[str, str] = field(default_factory=lambda: RIGHT)
     window: Window | None = None
     value: Callable[[Frame], Any] | None = None
+    where: Callable[[Row], bool | None] = lambda row: True
+    matched: str | None = None
 
     def offline(self, rows: Sequence[Row]) -> list[Row]:
         if self.window is None:
-            return list(rows)
+            return [row for row in rows if self.where(row)]
         return [self._with(rows[place], frame) for place, frame in offline(self.window, rows, {})]
 
-    def online(self, rows: Sequence[Row]) -> list[Row]:
-        if self.window is None:
-            return list(rows)
-        return [self._with(row, frame) for row, frame in zip(rows, of_stored(self.window, rows), strict=True)]
+    def online(self, rows: Sequence[Row], left: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+        """The rows as they are stored; ``left`` are those that the TTL of the window's index has left, and ``others``
+        those of ``u``, by age."""
+        if self.window is not None:
+            return [self._with(row, frame) for row, frame in zip(rows, of_stored(self.window, rows, left), strict=True)]
+        rows = [row for row in rows if self.where(row)]
+        if self.matched is None:
+            return rows
+        join = LastJoin((("rk", "k"),), None, lambda left, right: True, left=True)
+        found = []
+        for row in rows:
+            pairs = matches(join, row, others, null_keys=True) or [dict.fromkeys(MAIN)]
+            found += [{**row, "ra": pair[self.matched]} for pair in pairs]
+        return found
 
     def _with(self, row: Row, frame: Frame) -> Row:
         assert self.value is not None
@@ -174,8 +187,22 @@ class Example:
                 times = [(row[window.order] or 0, row[window.order] is not None) for row in self.tables["t"]]
                 if times != sorted(times):
                     return False
+            if any(self.has_no_time(row) for row in self.tables["t"]):
+                return False
         keys = [left for left, _ in self.join.keys] if self.join else []
-        return self.right.window is None and not any(row[key] is None for row in self.tables["t"] for key in keys)
+        plain = self.right.window is None and self.online_only is None
+        return plain and not any(row[key] is None for row in self.tables["t"] for key in keys)
+
+    def has_no_time(self, row: Row) -> bool:
+        """Whether a request is refused because one of its windows cannot place it."""
+        return any(w.order is not None and (row[w.order] is None or row[w.order] < 0) for w in self.used.values())
+
+    @property
+    def online_only(self) -> str | None:
+        """Why offline has no certain answer."""
+        if self.join is not None and self.join.left:
+            return "LEFT JOIN gives the request row and its newest match"
+        return "LAST JOIN of LEFT JOIN takes any match" if self.right.matched else None
 
     def offline(self) -> list[tuple[Any, ...]]:
         """What batch mode gives, in the order of the rows."""
@@ -190,19 +217,45 @@ class Example:
         frames[None] = {}
         return [tuple(c.value(rows[n], frames[c.window].get(n)) for c in self.cells) for n in present]
 
-    def online(self, left: Callable[[Sequence[Row]], Sequence[Row]] = list) -> list[tuple[Any, ...]]:
-        """What each row of the table gives as a request, stored afterwards; ``left`` drops what a TTL removes from the
-        tables of the windows."""
+    def online(self, ttl: int | None = None) -> list[tuple[Any, ...]]:
+        """What each row of the table that has a time gives as a request, stored afterwards.
+
+        Args:
+            ttl: how many rows the indexes by ``k`` and ``ts``, ``rk`` and ``rts`` keep for each key; None when there
+                are no such indexes.
+        """
+        left = (lambda rows: latest(rows, "k", "ts", ttl)) if ttl is not None else list
         unions = {name: left(self.tables[name]) for name in UNIONS}
-        right = self.right.online(self.tables["r"])
-        rows = [self._joined(row, right, null_keys=True) for row in self.tables["t"]]
-        answers = []
-        for n, row in enumerate(rows):
+        right = self._right(ttl)
+        answers: list[tuple[Any, ...]] = []
+        for n, row in enumerate(self.tables["t"]):
+            if self.has_no_time(row):
+                continue
+            stored = [joined for one in left(self.tables["t"][:n]) for joined in self._all_joined(one, right)]
+            request = self._all_joined(row, right)
             frames: dict[str | None, Frame] = {
-                name: online(window, row, left(rows[:n]), unions) for name, window in self.used.items()
+                name: online(window, request, stored, unions) for name, window in self.used.items()
             }
-            answers.append(tuple(cell.value(row, frames.get(cell.window)) for cell in self.cells))
+            answers.append(tuple(cell.value(request[-1], frames.get(cell.window)) for cell in self.cells))
         return answers
+
+    def _right(self, ttl: int | None) -> list[Row]:
+        """The rows right of the join, those that the index of its keys has left, by that index's time."""
+        rows, others = self.tables["r"], self.tables["u"]
+        if ttl is None:
+            return self.right.online(rows, rows, others)
+        left = latest(rows, "rk", "rts", ttl)
+        others = sorted(latest(others, "k", "ts", ttl), key=lambda row: row["ts"])
+        if self.join is not None and self.join.keys == (("k", "rk"),):
+            return self.right.online(sorted(left, key=lambda row: row["rts"]), left, others)
+        return self.right.online(rows, left, others)
+
+    def _all_joined(self, row: Row, right: Sequence[Row]) -> list[Row]:
+        """What a join makes of a row, online."""
+        if self.join is None or not self.join.left:
+            return [self._joined(row, right, null_keys=True)]
+        found = matches(self.join, row, right, null_keys=True) or [dict.fromkeys(self.right.columns)]
+        return [{**row, **match} for match in found]
 
     def _joined(self, row: Row, right: Sequence[Row], *, null_keys: bool) -> Row:
         if self.join is None:
@@ -552,8 +605,10 @@ def window_cell(draw: st.DrawFn, columns: Columns, name: str) -> Cell:
 
 
 @st.composite
-def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool, united: bool = True) -> tuple[Window, str]:
-    """A window and the SQL between its parentheses."""
+def windows(
+    draw: st.DrawFn, scale: int, joined: bool, one_index: bool, united: bool = True, sized: bool = True
+) -> tuple[Window, str]:
+    """A window and the SQL between its parentheses; ``sized``: perhaps with MAXSIZE."""
     prefix = "t." if joined else ""
     partition = draw(st.sampled_from([("k",)] if one_index else [("k",), ("g",), ("k", "g")]))
     order = draw(st.sampled_from(["ts"] if one_index else ["ts", "ts", "ts", "sq"]))
@@ -567,7 +622,7 @@ def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool, united: 
     start = None if start_number is None else start_number * size - start_open
     if start is not None and start < max(end, 0):
         start, start_number, start_open = None, None, 0
-    maxsize = 0 if counts_rows else draw(st.sampled_from([0, 0, 0, 1, 2, 4]))
+    maxsize = 0 if counts_rows or not sized else draw(st.sampled_from([0, 0, 0, 1, 2, 4]))
     unions: tuple[str, ...] = ()
     if not joined and united:
         unions = draw(st.sampled_from([(), (), ("u",), ("u", "v")]))
@@ -608,8 +663,21 @@ def windows(draw: st.DrawFn, scale: int, joined: bool, one_index: bool, united: 
 @st.composite
 def rights(draw: st.DrawFn, scale: int) -> Right:
     """The table, or a query of it with a window; rows with a time before 1970 are dropped there, so it has none."""
-    if not draw(st.booleans()):
+    kind = draw(st.sampled_from(["table", "subquery", "where", "left join", "window", "window"]))
+    if kind == "table":
         return Right()
+    if kind == "subquery":
+        inner = ", ".join(f"{name} AS {name}x" for name in RIGHT)
+        outer = ", ".join(f"{name}x AS {name}" for name in RIGHT)
+        return Right(
+            draw(st.sampled_from(["(SELECT * FROM r) AS r", f"(SELECT {outer} FROM (SELECT {inner} FROM r)) AS r"]))
+        )
+    if kind == "where":
+        return Right("(SELECT * FROM r WHERE rv > 0) AS r", where=lambda row: _ordered(1, row["rv"]))
+    if kind == "left join":
+        name = draw(st.sampled_from(["id", "s", "ts"]))
+        query = f"(SELECT {', '.join(RIGHT)}, u.{name} AS ra FROM r LEFT JOIN u ON r.rk = u.k) AS r"
+        return Right(query, {**RIGHT, "ra": MAIN[name]}, matched=name)
     window, sql = draw(windows(scale, False, True, united=False))
     window = replace(window, partition=("rk",), order="rts")
     sql = sql.replace("PARTITION BY k ORDER BY ts", "PARTITION BY rk ORDER BY rts")
@@ -621,8 +689,8 @@ def rights(draw: st.DrawFn, scale: int) -> Right:
 @st.composite
 def last_joins(draw: st.DrawFn, right: Right) -> tuple[LastJoin, str]:
     choices = [(("k", "rk"),), (("g", "rg"),), (("k", "rk"), ("g", "rg"))]
-    # online, a query with a window is looked up by what the window is partitioned by
-    keys = draw(st.sampled_from(choices if right.window is None else choices[:1]))
+    keys = draw(st.sampled_from(choices))
+    left = not right.matched and draw(st.sampled_from([False, False, False, True]))
     order = draw(st.sampled_from([None, "rts", "rts"]))
     more = draw(st.sampled_from([None, None, "before", "value"]))
     conditions: dict[str | None, tuple[str, Callable[[Row, Row], bool | None]]] = {
@@ -632,6 +700,8 @@ def last_joins(draw: st.DrawFn, right: Right) -> tuple[LastJoin, str]:
     }
     sql, test = conditions[more]
     on = " AND ".join(f"t.{a} = r.{b}" for a, b in keys) + sql
+    if left:
+        return LastJoin(keys, None, test, left=True), f" LEFT JOIN {right.sql} ON {on}"
     ordered = f" ORDER BY r.{order}" if order else ""
     return LastJoin(keys, order, test), f" LAST JOIN {right.sql}{ordered} ON {on}"
 
@@ -659,7 +729,11 @@ def examples(draw: st.DrawFn, *, storable: bool = False, one_index: bool = False
     right = draw(rights(scale)) if joined else Right()
     join, join_sql = draw(last_joins(right)) if joined else (None, "")
     columns = Columns.of({"t": MAIN, "r": right.columns} if joined else {"t": MAIN})
-    pairs = {f"w{n}": draw(windows(scale, joined, one_index)) for n in range(draw(st.integers(0 if joined else 1, 3)))}
+    many = join is not None and join.left
+    least = 0 if joined and not many else 1
+    pairs = {
+        f"w{n}": draw(windows(scale, joined, one_index, sized=not many)) for n in range(draw(st.integers(least, 3)))
+    }
     cells = [_identity("t.id" if joined else "id")]
     for _ in range(draw(st.integers(1, 4))):
         if pairs and draw(st.sampled_from([True, True, True, True, False])):
@@ -667,7 +741,12 @@ def examples(draw: st.DrawFn, *, storable: bool = False, one_index: bool = False
         else:
             expression = draw(scalar(columns))
             cells.append(Cell(expression.sql, expression.type, None, _of_row(expression)))
-    where = draw(condition(columns)) if not storable and draw(st.sampled_from([False] * 9 + [True])) else None
+    if many:
+        # without a window, LEFT JOIN of a request row is no row
+        cells.append(draw(window_cell(columns, "w0")))
+    where = (
+        draw(condition(columns)) if not storable and not many and draw(st.sampled_from([False] * 9 + [True])) else None
+    )
     return Example(
         found,
         cells,

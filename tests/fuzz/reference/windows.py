@@ -66,27 +66,31 @@ def offline(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[R
     for current in all_rows:
         if current.table == 0:
             before = [p for p in all_rows if _rank(window, p) <= _rank(window, current)]
-            found.append((current.place, _frame(window, current, before)))
+            found.append((current.place, _frame(window, [current], before)))
     return sorted(found, key=lambda pair: pair[0])
 
 
-def online(window: Window, request: Row, stored: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> Frame:
-    """The frame of a request row: it is the newest of its time, whatever is stored."""
-    current = Placed(request, 0, len(stored))
-    before = [p for p in _placed(window, stored, unions) if time_of(window, p.row) <= time_of(window, request)]
-    return _frame(window, current, [*before, current])
+def online(window: Window, request: Sequence[Row], stored: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> Frame:
+    """The frame of a request row: it is the newest of its time, whatever is stored.
+
+    LEFT JOIN makes several rows of one, the stored ones as well; they are given by age, the newest last.
+    """
+    current = [Placed(row, 0, len(stored) + n) for n, row in enumerate(request)]
+    now = time_of(window, request[0])
+    before = [p for p in _placed(window, stored, unions) if time_of(window, p.row) <= now]
+    return _frame(window, current, [*before, *current])
 
 
-def of_stored(window: Window, rows: Sequence[Row]) -> list[Frame]:
+def of_stored(window: Window, rows: Sequence[Row], left: Sequence[Row]) -> list[Frame]:
     """The frame of each stored row as the online engine makes it for a subquery of LAST JOIN.
 
-    The row itself is not known there: all rows up to its time are in the frame, and the newest of them is the one that
-    EXCLUDE CURRENT_ROW drops.
+    The row itself is not known there: all rows up to its time that the TTL has ``left`` are in the frame, and the
+    newest of them is the one that EXCLUDE CURRENT_ROW drops.
     """
     frames = []
     for row in rows:
         now = time_of(window, row)
-        before = [p for p in _placed(window, rows, {}) if time_of(window, p.row) <= now]
+        before = [p for p in _placed(window, left, {}) if time_of(window, p.row) <= now]
         if window.exclude_current_time:
             before = [p for p in before if time_of(window, p.row) < now]
         before = [p for p in before if all(p.row[column] == row[column] for column in window.partition)]
@@ -101,15 +105,15 @@ def _placed(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[R
     return [p for p in placed if time_of(window, p.row) >= 0]
 
 
-def _frame(window: Window, current: Placed, before: Sequence[Placed]) -> Frame:
-    now = time_of(window, current.row)
-    key = [current.row[column] for column in window.partition]
+def _frame(window: Window, current: Sequence[Placed], before: Sequence[Placed]) -> Frame:
+    now = time_of(window, current[0].row)
+    key = [current[0].row[column] for column in window.partition]
     rows = [p for p in before if [p.row[column] for column in window.partition] == key]
-    rows.sort(key=lambda p: (p is current, _rank(window, p)), reverse=True)
+    rows.sort(key=lambda p: (p in current, _rank(window, p)), reverse=True)
     if window.instance_not_in_window:
-        rows = [p for p in rows if p is current or p.table > 0]
+        rows = [p for p in rows if p in current or p.table > 0]
     if window.exclude_current_time:
-        rows = [p for p in rows if p is current or time_of(window, p.row) < now]
+        rows = [p for p in rows if p in current or time_of(window, p.row) < now]
     return _cut(window, now, rows)
 
 
@@ -144,11 +148,22 @@ def latest(rows: Sequence[Row], key: str, order: str, count: int) -> list[Row]:
 
 @dataclass(frozen=True)
 class LastJoin:
-    """LAST JOIN of a table: equal keys, maybe a condition more, maybe ORDER BY a column."""
+    """LAST JOIN of a table: equal keys, maybe a condition more, maybe ORDER BY a column; LEFT JOIN without the last."""
 
     keys: tuple[tuple[str, str], ...]
     order: str | None
     condition: Callable[[Row, Row], bool | None]
+    left: bool = False
+
+
+def matches(join: LastJoin, left: Row, right: Sequence[Row], *, null_keys: bool) -> list[Row]:
+    """The right rows that fit a left row; ``null_keys`` as in `last_joined`."""
+    found = []
+    for row in right:
+        pairs = [(left[a], row[b]) for a, b in join.keys]
+        if all(a == b and (a is not None or null_keys) for a, b in pairs) and join.condition(left, row):
+            found.append(row)
+    return found
 
 
 def last_joined(join: LastJoin, left: Row, right: Sequence[Row], *, null_keys: bool) -> Row | None:
@@ -157,10 +172,7 @@ def last_joined(join: LastJoin, left: Row, right: Sequence[Row], *, null_keys: b
     ``null_keys``: NULL equals NULL, as it does online and not offline.
     """
     found: Row | None = None
-    for row in right:
-        pairs = [(left[a], row[b]) for a, b in join.keys]
-        if any(a != b or (a is None and not null_keys) for a, b in pairs) or not join.condition(left, row):
-            continue
+    for row in matches(join, left, right, null_keys=null_keys):
         if found is None or join.order is None or _not_less(row[join.order], found[join.order]):
             found = row
     return found
