@@ -297,8 +297,8 @@ def test_the_largest_timestamp_is_not_before_1970(database: Database) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["min(v)", "median(v)", "drawdown(v)", "entropy(v)", "top1_ratio(v)", "topn_frequency(v, 2)", "top(v, 2)", "max_cate(v, k)",
-     "top_n_value_sum_cate_where(v, true, k, 2)"],
+    ["min(v)", "median(v)", "drawdown(v)", "entropy(v)", "top1_ratio(v)", "topn_frequency(v, 2)", "top(v, 2)",
+     "max_cate(v, k)", "top_n_value_sum_cate_where(v, true, k, 2)"],
 )  # fmt: skip
 def test_an_order_of_nan_is_refused(database: Database, call: str) -> None:
     database.create("t", "id int, k string, ts timestamp, v double", [(1, "a", 1, 2.0), (2, "a", 2, math.nan)])
