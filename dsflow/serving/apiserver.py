@@ -21,6 +21,7 @@ from dsflow.serving.schema import Column
 # A reset of a connection that was kept alive: the request was not answered, and asking again is safe, because a
 # deployment only reads (request mode does not store the request row).
 _STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
+CONNECT_TIMEOUT = 3.0
 _REPEAT_UPDATE = "if the deployment was changed, POST /update again"
 
 
@@ -63,19 +64,28 @@ class ApiServer:
 
     Args:
         url: base URL, as in ``http://127.0.0.1:9080``.
-        timeout: seconds to wait for an answer; a connection must stand within 3 seconds.
+        timeout: seconds to wait for the features of a prediction; a connection must stand within 3.
+        patience: seconds to wait for an answer to anything else: nobody waits for a prediction then.
         transport: another way to the server than TCP, for tests.
 
     Raises:
         ConfigError: the URL is not one.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 10.0,
+        patience: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self.url = apiserver_url(url)
+        self._predicting = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
         # An APIServer is a service of one's own network: a proxy named by the environment is not the way to it.
         self._client = httpx.AsyncClient(
             base_url=self.url,
-            timeout=httpx.Timeout(timeout, connect=3.0),
+            timeout=httpx.Timeout(patience, connect=CONNECT_TIMEOUT),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60.0),
             trust_env=False,
             transport=transport,
@@ -116,7 +126,9 @@ class ApiServer:
                 f"the APIServer at {self.url} describes deployment {database}.{name} in an unknown way: {error!r}"
             ) from error
 
-    async def features(self, deployment: Deployment, rows: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
+    async def features(
+        self, deployment: Deployment, rows: Sequence[Mapping[str, object]], *, predicting: bool = True
+    ) -> list[dict[str, Any]]:
         """The deployment's output for each request row, by column name, in the order of the rows.
 
         Rows go and come as objects by column name, so that a deployment whose columns were put into another order in
@@ -125,13 +137,15 @@ class ApiServer:
         Args:
             deployment: of this APIServer.
             rows: as ``dsflow.serving.schema.check_rows`` gives them; at least one.
+            predicting: somebody waits for the answer.
 
         Raises:
             BadRequestError: the APIServer refuses a row, as a null in a NOT NULL column.
             ApiServerError, ApiServerUnreachableError
         """
         body = json.dumps({"input": rows}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        answer = await self._ask("POST", _path(deployment.database, deployment.name), body)
+        timeout = self._predicting if predicting else None
+        answer = await self._ask("POST", _path(deployment.database, deployment.name), body, timeout)
         message = str(answer.get("msg"))
         if answer.get("code") != 0:
             if message.startswith("Translate to request row failed") and "can't find" not in message:
@@ -175,13 +189,16 @@ class ApiServer:
             )
         return [dict(zip(names, row, strict=True)) for row in found]
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+    async def _ask(
+        self, method: str, path: str, body: bytes | None = None, timeout: httpx.Timeout | None = None
+    ) -> dict[str, Any]:
         headers = {"content-type": "application/json"} if body is not None else None
+        waiting = httpx.USE_CLIENT_DEFAULT if timeout is None else timeout
         try:
             try:
-                response = await self._client.request(method, path, content=body, headers=headers)
+                response = await self._client.request(method, path, content=body, headers=headers, timeout=waiting)
             except _STALE:
-                response = await self._client.request(method, path, content=body, headers=headers)
+                response = await self._client.request(method, path, content=body, headers=headers, timeout=waiting)
         except httpx.TimeoutException as error:
             raise ApiServerUnreachableError(
                 f"the OpenMLDB APIServer at {self.url} did not answer in time ({type(error).__name__})",

@@ -12,6 +12,8 @@ from dsflow.serving.apiserver import ApiServer, Deployment
 from dsflow.serving.errors import NotServableError
 
 _TRIES = 3
+_AT_ONCE = 100
+"""Rows in one request: what is compared must not hold up the predictions that are asked for meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ async def compare(
     for _ in range(_TRIES):
         if not waiting:
             break
-        before = await apiserver.features(old, waiting)
-        found = await apiserver.features(new, waiting)
-        after = await apiserver.features(old, waiting)
+        before = await _answers(apiserver, old, waiting)
+        found = await _answers(apiserver, new, waiting)
+        after = await _answers(apiserver, old, waiting)
         wrong: list[tuple[str, Mapping[str, object], Any, Any]] = []
         moving = []
         for row, first, answer, last in zip(waiting, before, found, after, strict=True):
@@ -70,6 +72,15 @@ async def compare(
             )
         waiting = moving
     return Comparison(tuple(columns), compared)
+
+
+async def _answers(
+    apiserver: ApiServer, deployment: Deployment, rows: Sequence[Mapping[str, object]]
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for begin in range(0, len(rows), _AT_ONCE):
+        found += await apiserver.features(deployment, rows[begin : begin + _AT_ONCE], predicting=False)
+    return found
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -107,6 +107,22 @@ def test_rows_that_change_in_the_meantime_are_asked_again(
     assert answer.json()["compared"]["rows"] == 20
 
 
+def test_many_rows_are_compared_in_small_requests(
+    client: httpx.Client, apiserver: FakeApiServer, models: tuple[str, str]
+) -> None:
+    """Between them the APIServer answers predictions."""
+    switch(client, models[0], deployment="demo")
+    apiserver.deployments["demo_db", "demo_2"] = FakeDeployment()
+    apiserver.stored["talkingdata"] = [CLICK | {"ip": n} for n in range(250)]
+    apiserver.requests.clear()
+    answer = switch(client, models[1], table="talkingdata", compare=250)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["compared"]["rows"] == 250
+    sizes = [len(request["input"]) for request in apiserver.requests]
+    assert sum(sizes) >= 3 * 250
+    assert max(sizes) == 100
+
+
 def test_what_can_not_be_compared_is_told(
     client: httpx.Client, apiserver: FakeApiServer, models: tuple[str, str]
 ) -> None:
