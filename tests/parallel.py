@@ -1,8 +1,8 @@
 """What the tests share when pytest-xdist runs them in several processes: real servers, groups, and what was tried.
 
-``pytest -n 2 --dist loadgroup`` keeps the tests of one server version in one process: one drives 3.1, another one 3.2.
-A third process for the rest would save some minutes, but was seen to disturb them: on the busy machine a switch of 3.1
-took its other branch. The controller of the processes names the folder of the servers, stops them at the end, and
+``pytest -n 3 --dist loadgroup`` keeps the tests of one server version in one process: one drives 3.1, another one 3.2,
+and the third does the rest. To share the time out evenly, tests that are marked ``own_server`` belong to the rest: they
+get servers of their own. The controller of the processes names the folder of the servers, stops them at the end, and
 prints what the processes report. Without xdist there is one process, which does it all.
 """
 
@@ -26,6 +26,7 @@ TRIED = "tried on real servers"
 Report = Callable[[str, list[str]], None]
 """What the fixture ``report`` gives: it puts lines under a heading at the end of pytest's output."""
 SERVERS = pytest.StashKey[Path]()
+OWN = "own servers"
 HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
 
 
@@ -46,6 +47,9 @@ def kept_folder() -> Path | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settle where the servers of this session live; nothing is started yet."""
+    config.addinivalue_line(
+        "markers", "own_server: with xdist, in another process than other tests of that server version"
+    )
     given = getattr(config, "workerinput", {}).get("servers")
     config.stash[SERVERS] = Path(given) if given else kept_folder() or Path(tempfile.mkdtemp(prefix="dsflow-servers-"))
 
@@ -55,7 +59,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     base = config.stash.get(SERVERS, None)
     if base is None or hasattr(config, "workerinput") or base == kept_folder():
         return
-    for info in base.glob("*/server.json"):
+    for info in base.glob("**/server.json"):
         standalone("stop", "--dir", str(info.parent))
     shutil.rmtree(base, ignore_errors=True)
 
@@ -89,13 +93,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(line)
 
 
+def has_own_server(item: pytest.Item) -> bool:
+    """Whether a test runs beside the others of its server's version, and so needs another server."""
+    return item.get_closest_marker("own_server") is not None and "PYTEST_XDIST_WORKER" in os.environ
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one server version run in one process, one after the other."""
     for item in items:
         version = getattr(item, "callspec", None) and item.callspec.params.get("running")  # type: ignore[attr-defined]
         if version in VERSIONS:
-            item.add_marker(pytest.mark.xdist_group(f"DolphinScheduler {version}"))
+            group = OWN if has_own_server(item) else f"DolphinScheduler {version}"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.client import Server
-from tests.parallel import SECTIONS, SERVERS, TRIED, VERSIONS, standalone
+from tests.parallel import OWN, SECTIONS, SERVERS, TRIED, VERSIONS, has_own_server, standalone
 
 CLIENTS = {"3.1.5": "4.0.4", "3.2.2": "4.1.0"}
 TENANT = getpass.getuser()
@@ -74,8 +74,10 @@ def start_server(version: str, folder: Path, *options: str) -> Running:
 
 
 @pytest.fixture(scope="session")
-def prepared(request: pytest.FixtureRequest) -> Callable[[str], Running]:
+def prepared(request: pytest.FixtureRequest) -> Callable[..., Running]:
     """Gives the server of a version, with a tenant bound to its administrator and an environment.
+
+    A second argument names a folder, for another server of that version.
 
     It is started when the first test asks for it. DSFLOW_TEST_DOLPHINSCHEDULER_WORKDIR names a folder whose servers
     (WORKDIR/VERSION) are used if they run, started if they do not, and left running: for those who run these tests
@@ -84,9 +86,9 @@ def prepared(request: pytest.FixtureRequest) -> Callable[[str], Running]:
     base = request.config.stash[SERVERS]
 
     @functools.cache
-    def prepare(version: str) -> Running:
-        folder = base / version
-        with only_one(base / f"{version}.lock"):
+    def prepare(version: str, place: str = ".") -> Running:
+        folder = base / place / version
+        with only_one(folder.parent / f"{version}.lock"):
             if standalone("status", "--dir", str(folder)).returncode == 0:
                 running = Running(version, json.loads((folder / "server.json").read_text()))
             else:
@@ -145,11 +147,11 @@ def client_installed(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(params=VERSIONS)
-def running(request: pytest.FixtureRequest, prepared: Callable[[str], Running]) -> Iterator[Running]:
+def running(request: pytest.FixtureRequest, prepared: Callable[..., Running]) -> Iterator[Running]:
     """A server of each version, with the client that belongs to it."""
     cache = Path(request.config.cache.mkdir("pydolphinscheduler"))
     with client_installed(_client_folder(request.param, cache)):
-        yield prepared(request.param)
+        yield prepared(request.param, OWN) if has_own_server(request.node) else prepared(request.param)
 
 
 @pytest.fixture

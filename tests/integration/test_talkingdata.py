@@ -18,6 +18,8 @@ from dsflow.embedded.server import EmbeddedServer
 from dsflow.serving import PredictionServer
 from tests.integration.conftest import CLIENTS, TENANT, Running
 
+pytestmark = pytest.mark.own_server  # minutes, most of which the server waits
+
 CLICK = {
     "ip": 114904,
     "app": 11,

@@ -12,7 +12,8 @@ from dsflow.config import Profile
 
 # the program with every command, whether or not its own list names them already
 _PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it, and so would we
 from dsflow.cli import app as program, doctor, main, transfer
 from dsflow.cli.app import build_app
 def all_commands(workflow):
