@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .reference import aggregates as agg
-from .reference import scalars
+from .reference import containers, scalars
 from .reference.scalars import Expression
 from .reference.windows import Frame, LastJoin, Row, Window, last_joined, latest, matches, of_stored, offline, online
 
@@ -345,6 +345,7 @@ def _literal(sql: str, type_: str, value: Any) -> Expression:
 
 INTEGER_LITERALS = [_literal(str(n), "int", n) for n in (0, 1, 2, 7)] + [_literal("3L", "bigint", 3)]
 TEXT_LITERALS = [_literal(f"'{text}'", "string", text) for text in ("a", "b", "", "hello")]
+PART_LITERALS = [_literal(f"'{text}'", "string", text) for text in ("x:1,y:2,", ",a,,b", "k:v:1,z", "1:,2")]
 NUMBERS = scalars.NUMBERS
 WHOLE = st.sampled_from(["ceil", "floor"])
 ALL = ("bool", *NUMBERS, "string", "date", "timestamp")
@@ -410,10 +411,40 @@ def condition(draw: st.DrawFn, columns: Columns, depth: int = 1) -> Expression:
 
 
 @st.composite
+def contained(draw: st.DrawFn, columns: Columns) -> Expression:
+    """Arrays, lists, maps and JSON on the way to a value."""
+    kind = draw(st.integers(0, 6))
+    text = columns.any("string")
+    some = text | st.sampled_from([*TEXT_LITERALS, *PART_LITERALS])
+    if kind == 0:
+        column = draw(columns.any("int", "bigint", "string", "bool"))
+        options = draw(st.lists(columns.any(column.type), min_size=1, max_size=3))
+        return containers.among(draw(st.sampled_from(["isin", "array_contains"])), column, tuple(options))
+    if kind == 1:
+        return containers.split_and_joined(draw(some), draw(st.sampled_from([",", ":", "l", "1,"])), draw(text))
+    if kind == 2:
+        options = draw(st.lists(st.sampled_from(TEXT_LITERALS), min_size=1, max_size=2))
+        return containers.combined(draw(text), draw(some), tuple(options))
+    if kind == 3:
+        keys, values = draw(st.sampled_from([("string", "int"), ("int", "string"), ("bool", "double")]))
+        entries = draw(st.lists(st.tuples(columns.any(keys), columns.any(values)), min_size=1, max_size=3))
+        return containers.looked_up(tuple(entries), draw(columns.any(keys)))
+    if kind == 4:
+        by = draw(st.sampled_from(["key", "value"]))
+        return containers.without(draw(some), draw(st.sampled_from(["x", "1,b", "", "y,2"])), by=by)
+    number = draw(columns.any(*scalars.INTEGERS))
+    if kind == 5:
+        return containers.length_of_json(number, draw(st.integers(1, 3)))
+    return containers.from_json(number, draw(columns.any(*scalars.INTEGERS)), draw(st.integers(0, 2)))
+
+
+@st.composite
 def scalar(draw: st.DrawFn, columns: Columns) -> Expression:
-    kind = draw(st.integers(0, 8))
+    kind = draw(st.integers(0, 10))
     if kind == 0:
         return draw(columns.any(*ALL))
+    if kind in (9, 10):
+        return draw(contained(columns))
     if kind == 5:
         column = draw(columns.any(*ALL))
         return scalars.cast(column, draw(st.sampled_from(scalars.CASTS[column.type])))

@@ -208,16 +208,21 @@ _PARTS: dict[str, Callable[[Any], int]] = {
     "dayofweek": lambda t: t.isoweekday() % 7 + 1,
     "weekofyear": lambda t: t.isocalendar()[1],
     "dayofyear": lambda t: t.timetuple().tm_yday,
-    "hour": lambda t: t.hour,
-    "minute": lambda t: t.minute,
-    "second": lambda t: t.second,
 }
-PARTS = tuple(_PARTS)
 CLOCK_PARTS = ("hour", "minute", "second")
+PARTS = (*_PARTS, *CLOCK_PARTS)
+
+
+def _clock(name: str, moment: int) -> int:
+    """Hour, minute, second; negative before 1970, where the remainder is."""
+    size, count = {"hour": (3_600_000, 24), "minute": (60_000, 60), "second": (1000, 60)}[name]
+    return _quotient(_remainder(moment + (28_800_000 if name == "hour" else 0), size * count), size)
 
 
 def part(name: str, a: Expression) -> Expression:
     """A part of a timestamp, or of a date (those of the day only)."""
+    if name in CLOCK_PARTS:
+        return Expression(f"{name}({a.sql})", "int", strict(lambda moment: _clock(name, moment), a))
     function = _PARTS[name]
     if a.type == "timestamp":
 
@@ -257,6 +262,9 @@ def add_months(a: Expression, months: int) -> Expression:
 
 def whole(name: str, a: Expression) -> Expression:
     """``ceil`` and ``floor``: bigint of integers, else double."""
+    if a.type == "bigint":
+        # through double and back
+        return Expression(f"{name}({a.sql})", "bigint", strict(lambda x: _cast(float(x), "double", "bigint"), a))
     if a.type in INTEGERS:
         return Expression(f"{name}({a.sql})", "bigint", a.value)
     function = math.ceil if name == "ceil" else math.floor
