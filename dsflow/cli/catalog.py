@@ -105,7 +105,9 @@ def rollback(
         print(f"{project}/{name} is at version {done.after} already: nothing was written")
     else:
         print(f"{project}/{name}: version {done.before} -> {done.after}; it is {state}{schedule}")
-        print("the next submit or deploy of its source brings that version back")
+        print(
+            f"the next submit or deploy of its source undoes this (as version {done.before} was, or as it is by then)"
+        )
     print(done.url)
 
 

@@ -106,7 +106,8 @@ def _perform(
         return
     if deployment.to_prune and not yes:
         names = [f"{p.project}/{p.entry.name}" for p in deployment.to_prune]
-        confirm(f"delete {len(names)} workflows that are no longer declared: {', '.join(names)}")
+        what = "a workflow that is" if len(names) == 1 else f"{len(names)} workflows that are"
+        confirm(f"delete {what} no longer declared: {', '.join(names)}")
     deployer.apply(deployment, tell)
 
 

@@ -9,28 +9,32 @@ from dsflow.dolphinscheduler.plan_text import plan_to_dict, render_plan
 from dsflow.errors import DsflowError
 
 MAX_MARKDOWN = 60_000  # GitHub takes comments of 65,536 characters
-_SIGN = {"unchanged": "=", "created": "+", "updated": "~", "failed": "✗", "skipped": "-", "planned": "~"}
+_SIGN = {
+    "unchanged": "=", "created": "+", "to create": "+", "updated": "~", "to update": "~", "failed": "✗", "skipped": "-",
+}  # fmt: skip
 
 
 def line(item: Item) -> str:
     """One workflow in one line."""
-    word: str = item.outcome
-    if item.outcome == "planned":
-        word = "to create" if item.plan.action == "create" else "to update"
-    text = f"{_SIGN[item.outcome]} {word:<9}  {'/'.join(item.key)}"
+    word = _word(item)
+    text = f"{_SIGN[word]} {word:<9}  {'/'.join(item.key)}"
     if item.error is not None:
         text += "\n    " + str(item.error).replace("\n", "\n    ")
     return text
+
+
+def _word(item: Item) -> str:
+    if item.outcome != "planned":
+        return item.outcome
+    return "to create" if item.plan.action == "create" else "to update"
 
 
 def totals(deployment: Deployment) -> str:
     """The last line: how many of what."""
     counts: dict[str, int] = {}
     for item in deployment.items:
-        word = "to create" if item.plan.action == "create" else "to update"
-        counts[item.outcome if item.outcome != "planned" else word] = (
-            counts.get(item.outcome if item.outcome != "planned" else word, 0) + 1
-        )
+        word = _word(item)
+        counts[word] = counts.get(word, 0) + 1
     parts = [f"{number} {word}" for word, number in counts.items()]
     if deployment.pruned:
         parts.append(f"{len(deployment.pruned)} deleted")

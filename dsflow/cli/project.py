@@ -15,7 +15,11 @@ from dsflow.errors import ConfigError
 def bootstrap(
     tenant: Annotated[
         str | None,
-        typer.Option("--tenant", metavar="NAME", help="The OS user that runs the tasks; DSFLOW_TENANT by default."),
+        typer.Option(
+            "--tenant",
+            metavar="NAME",
+            help="The OS user that runs the tasks; the profile's or DSFLOW_TENANT by default.",
+        ),
     ] = None,
     project: Annotated[
         str | None, typer.Option("--project", metavar="NAME", help="A project to create; submit does that too.")
@@ -43,9 +47,10 @@ def bootstrap(
 
     place = load_profile(profile)
     tenant = tenant or place.tenant
-    if not tenant:
+    if not (tenant or project or environment or worker):
         raise ConfigError(
-            "no tenant is named", hint="give --tenant NAME (an OS user of the workers), or set DSFLOW_TENANT"
+            "no tenant is named, nor anything else that is to be made",
+            hint="give --tenant NAME (an OS user of the workers), or set DSFLOW_TENANT",
         )
     if env and not environment:
         raise ConfigError("--env needs --environment NAME")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.lock import PREFIX as LOCK_PREFIX
+from dsflow.dolphinscheduler.names import known_hint
 from dsflow.dolphinscheduler.register import PREFIX, entries_of
 from dsflow.errors import RunError
 
@@ -49,9 +50,7 @@ def listing(server: Server, project: str | None = None) -> list[Row]:
     codes = {str(p["name"]): int(p["code"]) for p in server.rest.projects()}
     if project is not None:
         if project not in codes:
-            raise RunError(
-                f"the server has no project {project!r}", hint=f"it has: {', '.join(sorted(codes)) or 'none'}"
-            )
+            raise RunError(f"the server has no project {project!r}", hint=known_hint(project, codes))
         codes = {project: codes[project]}
     with ThreadPoolExecutor(READERS) as pool:
         found = pool.map(lambda name: _project(server, name, codes[name]), sorted(codes))

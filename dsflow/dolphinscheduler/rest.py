@@ -448,9 +448,14 @@ class RestClient:
         else:
             self._call("PUT", f"/v2/workflows/{code}", doing, json_body={**form, "releaseState": "OFFLINE"})
 
-    def delete_workflow(self, project: int, code: int) -> None:
-        """Delete an offline workflow and its tasks."""
-        self.delete(f"/projects/{project}/process-definition/{code}", f"delete workflow {code}")
+    def delete_workflow(self, project: int, code: int, name: str = "") -> None:
+        """Delete an offline workflow and its tasks.
+
+        Args:
+            name: for the error.
+        """
+        doing = f"delete workflow {repr(name) if name else code}"
+        self.delete(f"/projects/{project}/process-definition/{code}", doing)
 
     def versions(self, project: int, code: int) -> list[JsonDict]:
         """The versions that the server keeps of a workflow, newest first: ``version``, ``createTime``, ``userName``."""

@@ -111,7 +111,8 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
         ServerError: the server refuses, because another workflow uses it, for example; it is online again then, and so
             are its schedules.
     """
-    online = rest.workflow(project, code)["processDefinition"]["releaseState"] == "ONLINE"
+    process = rest.workflow(project, code)["processDefinition"]
+    online = process["releaseState"] == "ONLINE"
     schedules = rest.schedules(project, code)
     live = [int(s["id"]) for s in schedules if s.get("releaseState") == "ONLINE"]
     try:
@@ -124,7 +125,7 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
             if len(schedules) > 1:  # 3.1 lets one make several, and then fails to delete the workflow
                 for schedule in schedules[1:]:
                     rest.delete_schedule(project, int(schedule["id"]))
-            rest.delete_workflow(project, code)
+            rest.delete_workflow(project, code, str(process["name"]))
     except _LeftOfflineError as error:
         if not (isinstance(error.first, UnreachableError) and _is_gone(rest, project, code)):  # else it was deleted
             raise error.first from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import ConfigError, ServerError
+from tests.integration.commands import Commands
 
 
 def test_everything_is_made_once_and_said(server: Server, running: Any) -> None:
@@ -93,3 +95,15 @@ def test_tasks_run_in_a_worker_group_that_was_made(running: Any, server: Server,
         plain.submit(definition)
         run = plain.start(definition)
         assert plain.follow(run, poll=0.2) == "SUCCESS"
+
+
+def test_what_a_hint_says_can_be_typed(
+    running: Any, server: Server, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project alone, as the hint of a refused import has it; with nothing to make, an error."""
+    dsflow = Commands(running.profile(), tmp_path, monkeypatch)
+    for said in ("made", "exists already"):
+        done = dsflow("bootstrap", "--project", f"other {project}")
+        assert (done.code, done.out) == (0, f"project 'other {project}' {said}\n")
+    assert server.rest.project_code(f"other {project}")
+    assert "no tenant is named" in dsflow("bootstrap").err

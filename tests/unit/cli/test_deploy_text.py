@@ -32,7 +32,7 @@ def test_markdown_says_what_and_where_and_shows_the_plan() -> None:
     deployment.to_prune = [Pruned("p", 1, Entry(5, "gone|<b>", "pipelines/gone.py"))]
     text = markdown(deployment, dry_run=True, target="prod")
     assert "To `prod`: 1 to create, 1 to update, 1 unchanged, 1 to delete." in text
-    assert "| p/new | ~ to create | `pipelines/new.py` |" in text
+    assert "| p/new | + to create | `pipelines/new.py` |" in text
     assert "| p/gone\\|&lt;b> | to delete | `pipelines/gone.py` (gone) |" in text
     assert text.count("<details>") == 2
     assert "p/same" not in text
