@@ -131,8 +131,8 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
     try:
         with terminate_like_interrupt(), display:
             for look in watch.looks():
-                progress.see(look, ended=False)
                 if tail is not None:
+                    progress.see(look, ended=False)
                     for task, line in tail.last(look) if look.ended else tail.news(look):
                         display.note(f"{task} │ {line}")
                 progress.see(look)

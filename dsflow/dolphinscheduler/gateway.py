@@ -75,6 +75,7 @@ class Gateway:
         self.uses_public_token = self._token == DEFAULT_GATEWAY_TOKEN
         self._entry: Any = None
         self.is_broken = False
+        self._projects: set[int] = set()  # their codes: seen to be the same here as over REST
         self.version = "unknown"
         self._connect()
 
@@ -149,6 +150,31 @@ class Gateway:
         )
         return int(code)
 
+    def check_server(self, user: str, project: str, code: int) -> None:
+        """Raise unless this is a gateway of the server whose REST API gives a project this code.
+
+        Codes are made up, so that another server, though of the same version, has another one. Updating a workflow
+        there would not even be noticed here.
+
+        Raises:
+            ServerError: it is another server's.
+        """
+        if code in self._projects:
+            return
+
+        def ask() -> int | None:
+            found = self._entry.query_project_by_name(user, project)
+            return None if found is None else int(found.getCode())
+
+        held = self._asked(f"ask the gateway for project {project!r}", ask)
+        if held != code:
+            raise ServerError(
+                f"the gateway {self.host}:{self.port} belongs to another server than the REST API: project "
+                f"{project!r} {'has another code' if held else 'is not'} there",
+                hint="DSFLOW_API_URL (api_url) and DSFLOW_GATEWAY (gateway) must name the same server",
+            )
+        self._projects.add(code)
+
     def _connect(self) -> None:
         try:
             socket.create_connection((self.host, self.port), timeout=CONNECT_TIMEOUT).close()
@@ -193,11 +219,14 @@ class Gateway:
         return gateway
 
     def _call(self, doing: str, method: str, **arguments: Any) -> Any:
+        return self._asked(doing, lambda: getattr(self._entry, method)(**arguments))
+
+    def _asked(self, doing: str, ask: Callable[[], Any]) -> Any:
         from py4j.protocol import Py4JAuthenticationError, Py4JError, Py4JJavaError, Py4JNetworkError
 
         try:
             with _quiet:
-                return getattr(self._entry, method)(**arguments)
+                return ask()
         except Py4JJavaError as error:
             raise _java_error(doing, error) from error
         except Py4JAuthenticationError as error:

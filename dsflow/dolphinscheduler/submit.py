@@ -87,6 +87,11 @@ class Checked:
     names: Names
     recent: bool = True
 
+    @property
+    def needs_gateway(self) -> bool:
+        """Whether submitting writes the workflow itself."""
+        return _needs_gateway(self.definition, self.state, self.plan)
+
 
 class Submitter:
     """Plans and submits to one server.
@@ -246,7 +251,7 @@ class Submitter:
                 notes += (lock_note(state.lock),)
             return self._result(definition, state, plan, written=False, notes=notes)
         with self._gateways.lease(self._rest.soon) as lease:
-            if _needs_gateway(checked):
+            if checked.needs_gateway:
                 lease.open_ahead()
             if ready is None and not plan.is_empty:
                 self.check(checked, overwrite=overwrite)
@@ -254,13 +259,21 @@ class Submitter:
 
     def _carry_out(self, checked: Checked, overwrite: bool, lease: Lease) -> SubmitResult:
         definition, state = checked.definition, checked.state
-        if _needs_gateway(checked):
+        if checked.needs_gateway:
             lease.gateway()  # one that can not be reached stops us before anything is written
-        if state.project_code == NO_PROJECT:
+        is_new = state.project_code == NO_PROJECT
+        if is_new:
             state = replace(state, project_code=self._made_project(definition.project))
             made = tuple(n for n in checked.plan.notes if n != _missing(definition.project))
             made = (*made, f"project {definition.project!r} was not there: it was made")
             checked = replace(checked, state=state, plan=replace(checked.plan, notes=made))
+        if checked.needs_gateway:
+            try:
+                lease.gateway().check_server(str(self._rest.user()["userName"]), definition.project, state.project_code)
+            except ServerError:
+                if is_new:
+                    self._unmake_project(state.project_code)
+                raise
         grace = GRACE + GRACE_PER_TASK * len(definition.tasks)
         project, name = state.project_code, definition.name
         with submit_lock(self._rest, project, name, grace=grace, sleep=self._sleep, spares=self._spares) as lock:
@@ -279,6 +292,12 @@ class Submitter:
                 raise
             return code
 
+    def _unmake_project(self, code: int) -> None:
+        try:
+            self._rest.delete(f"/projects/{code}", "delete the project that was made for the workflow")
+        except ServerError:
+            return  # somebody uses it already; or the server is away, and the error under way says more
+
     def _submit(self, checked: Checked, overwrite: bool, lease: Lease, lock: Lock) -> SubmitResult:
         """Under the lock: see whether the plan still holds, write, read back, compare."""
         now, call = self._under_lock(checked, lock)
@@ -288,7 +307,7 @@ class Submitter:
             return self._result(definition, state, plan, written=False, notes=notes)
         if checked.plan.is_empty or lock.waited or lock.taken_over or plan != checked.plan:
             self.check(now, overwrite=overwrite)
-        if _needs_gateway(now):
+        if now.needs_gateway:
             call = call or self._call(now)
             notes += tuple(lease.gateway().notes())
         try:
@@ -307,7 +326,7 @@ class Submitter:
         if lock.waited or lock.taken_over or not checked.recent:
             return self._read_anew(checked, lock), None
         disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
-        call = self._call(checked) if _needs_gateway(checked) else None
+        call = self._call(checked) if checked.needs_gateway else None
         return (self._read_anew(checked, lock), None) if disturbed.result() else (checked, call)
 
     def _write_until_taken(
@@ -325,7 +344,7 @@ class Submitter:
             if now.plan.is_empty:
                 assert now.state.code is not None
                 return now.state.code, ()
-            call = self._call(now) if _needs_gateway(now) else None
+            call = self._call(now) if now.needs_gateway else None
         return self._write(now, lease, call)
 
     def _write(self, now: Checked, lease: Lease, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
@@ -377,7 +396,7 @@ class Submitter:
         for _ in range(SETTLE_CHECKS):
             state = self.read(definition.project, definition.name)
             left = self._differences(definition, state)
-            if state.code is not None and not left.changes_content and not left.changes_release:
+            if state.code is not None and not _needs_gateway(definition, state, left) and not left.changes_release:
                 return state.code
             self._sleep(SETTLE_PAUSE)
         raise error
@@ -456,17 +475,16 @@ def _missing(project: str) -> str:
     return f"project {project!r} is not there yet: submitting makes it"
 
 
-def _needs_gateway(checked: Checked) -> bool:
+def _needs_gateway(definition: Definition, state: ServerState, plan: Plan) -> bool:
     """Whether the workflow itself is to be written, and not only its release state or its schedule.
 
     A schedule that is declared anew is written down in dsflow's record, which is a part of the workflow.
     """
-    plan, state = checked.plan, checked.state
     if plan.changes_content or any(c.field == "tenant" for c in plan.workflow):
         return True
     if not plan.changes_schedule:
         return False
-    return recorded_schedule(state.raw["processTaskRelationList"]) != schedule_part(checked.definition)
+    return recorded_schedule(state.raw["processTaskRelationList"]) != schedule_part(definition)
 
 
 def _history(lock: Lock, state: ServerState) -> tuple[str, ...]:

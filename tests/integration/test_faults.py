@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -207,6 +207,20 @@ def test_an_update_that_is_cut(running: Any, server: Server, project: str, tally
     server.submit(declared(project, 10_000))
     trials = try_all(running, server, lambda n: declared(project, n), lambda wanted: None)
     tally.append(f"update, DolphinScheduler {running.version}: {len(trials)} cuts")
+    if found := report(trials):
+        pytest.fail(found, pytrace=False)
+
+
+def test_a_schedule_that_is_cut_is_no_drift(running: Any, server: Server, project: str, tally: list[str]) -> None:
+    """A change of the schedule alone, of which the record may be newer than what the server then holds."""
+    same = declared(project, 10_000)
+
+    def changed(number: int) -> Definition:
+        return replace(same, schedule=declared(project, number).schedule)
+
+    server.submit(same)
+    trials = try_all(running, server, changed, lambda wanted: None, lambda exchange: exchange.writes)
+    tally.append(f"schedule alone, DolphinScheduler {running.version}: {len(trials)} cuts")
     if found := report(trials):
         pytest.fail(found, pytrace=False)
 

@@ -20,6 +20,7 @@ from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import ConfigError, ServerError, UnreachableError
 from tests.integration.proxy import Exchange
 from tests.integration.test_faults import profile_of, through
+from tests.parallel import VERSIONS
 
 
 def small(project: str) -> Definition:
@@ -96,6 +97,43 @@ def test_a_gateway_that_is_not_there_or_refuses(
     with running.connect(gateway_token="wrong") as other, pytest.raises(AuthenticationError):
         other.submit(changed)
     assert server.plan(small(project)).is_empty
+
+
+def test_a_gateway_of_another_server(
+    server: Server, running: Any, prepared: Callable[[str], Any], project: str
+) -> None:
+    """It holds a workflow of the same name, online with a live schedule, and that stays so."""
+    (version,) = set(VERSIONS) - {running.version}
+    elsewhere = prepared(version)
+    schedule = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "UTC")
+    theirs = replace(small(project), schedule=schedule)
+    with elsewhere.connect() as other:
+        other.submit(theirs)
+        before = other.state(project, "small")
+        assert before.live_schedules
+        with running.connect(gateway=elsewhere.profile().gateway) as mixed:
+            deployer = Deployer(mixed, "example.com/mixed")
+            for wanted, words in ((theirs, "another code"), (small(f"{project}-new"), "is not there")):
+                with pytest.raises(ServerError, match=rf"belongs to another server(.|\n)*{words}") as error:
+                    mixed.submit(wanted)
+                assert error.value.exit_code == 1
+            deployment = deployer.plan([Declared(theirs, "small.py")])
+            deployer.apply(deployment)
+            assert [i.outcome for i in deployment.items] == ["failed"]
+        assert other.state(project, "small") == before
+    assert server.rest.workflows(server.rest.project_code(project) or 0) == []
+    assert server.rest.project_code(f"{project}-new") is None
+
+
+def test_a_user_who_is_no_administrator_submits(server: Server, running: Any, project: str) -> None:
+    name = "u" + project[-6:]
+    user = {"userName": name, "userPassword": "secret123", "tenantId": server.rest.user()["tenantId"],
+            "email": f"{name}@example.org", "state": 1}  # fmt: skip
+    server.rest.post("/users/create", "create a user", user)
+    with running.connect(user=name, password="secret123") as other:
+        own = f"own-{project[-6:]}"
+        assert other.submit(small(own)).written
+        assert not other.submit(small(own)).written
 
 
 @pytest.mark.parametrize("version", ["2.0.9", "3.0.6", "3.3.0-alpha"])
