@@ -164,7 +164,12 @@ class Gateway:
 
         def ask() -> int | None:
             found = self._entry.query_project_by_name(user, project)
-            return None if found is None else int(found.getCode())
+            if found is None:
+                return None
+            code = int(found.getCode())
+            # now, and not by a call in the midst of others, when it happens to be collected
+            self._entry._gateway.detach(found)
+            return code
 
         held = self._asked(f"ask the gateway for project {project!r}", ask)
         if held != code:
@@ -216,6 +221,7 @@ class Gateway:
         # the first: two updates at once are what DolphinScheduler does not survive.
         client = gateway._gateway_client
         client.send_command = functools.partial(client.send_command, retry=False)
+        client._create_connection = functools.partial(_whole_answers, client._create_connection)
         return gateway
 
     def _call(self, doing: str, method: str, **arguments: Any) -> Any:
@@ -332,6 +338,27 @@ class Lease:
         self.open_ahead()
         assert self._opening is not None
         return self._opening.result()
+
+
+class _WholeAnswers:
+    """Lines that came to their end.
+
+    py4j takes what came before the connection broke for the answer, such as the first digits of a workflow's code.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.close = stream.close
+
+    def readline(self) -> bytes:
+        line: bytes = self._stream.readline()
+        return line if line.endswith(b"\n") else b""
+
+
+def _whole_answers(connect: Callable[[], Any]) -> Any:
+    connection = connect()
+    connection.stream = _WholeAnswers(connection.stream)
+    return connection
 
 
 def _close(gateway: Any) -> None:

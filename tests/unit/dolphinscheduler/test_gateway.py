@@ -69,6 +69,32 @@ def test_a_silent_service_does_not_hang_us(monkeypatch: pytest.MonkeyPatch) -> N
             Gateway(profile(silent.getsockname()[1]))
 
 
+def test_half_an_answer_is_none() -> None:
+    """The connection breaks within the version: `3.2` is not what the gateway was about to say."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection, connection.makefile("rb") as questions:
+                    if questions.readline() == b"A\n" and questions.readline():  # the token
+                        connection.sendall(b"!yv\n")
+                        if b"e\n" in iter(questions.readline, b""):  # the last line of the call
+                            connection.sendall(b"!ys3.2.2")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(UnreachableError, match="broke"):
+            Gateway(profile(listener.getsockname()[1]))
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
 def test_a_gateway_that_is_no_address() -> None:
     with pytest.raises(ConfigError, match="host:port"):
         Gateway(Profile(gateway="somewhere"))
