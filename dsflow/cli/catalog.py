@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -105,6 +106,9 @@ def rollback(
         print(f"{project}/{name} is at version {done.after} already: nothing was written")
     else:
         print(f"{project}/{name}: version {done.before} -> {done.after}; it is {state}{schedule}")
+        if done.same:
+            print("note: both hold the same tasks and settings; a schedule is in no version, and stays as it is")
+            print(f"  those before:     {shlex.join(['dsflow', 'versions', workflow])}")
         print(
             f"the next submit or deploy of its source undoes this (as version {done.before} was, or as it is by then)"
         )

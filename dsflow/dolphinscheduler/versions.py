@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
+from dsflow.dolphinscheduler.fingerprint import fingerprint
 from dsflow.dolphinscheduler.lock import Lock, submit_lock
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
@@ -23,13 +24,18 @@ SETTLE_PAUSE = 0.5  # seconds
 
 @dataclass(frozen=True)
 class Rollback:
-    """What going back did."""
+    """What going back did.
+
+    Attributes:
+        same: both versions hold the same, as after a submit that changed the schedule alone, which is in no version.
+    """
 
     before: int
     after: int
     online: bool
     live_schedules: int
     url: str
+    same: bool = False
 
 
 def held(server: Server, project: str, name: str) -> ServerState:
@@ -88,7 +94,10 @@ def rollback(server: Server, project: str, name: str, to: int | None = None) -> 
     if wrong:
         raise VerificationError(f"{project}/{name} was to go back to version {to}, but:", wrong)
     url = workflow_url(server.profile, state.project_code, code)
-    return Rollback(state.version, after.version, after.online, len(after.live_schedules), url)
+    assert state.definition is not None
+    assert after.definition is not None
+    same = fingerprint(state.definition) == fingerprint(after.definition)
+    return Rollback(state.version, after.version, after.online, len(after.live_schedules), url, same)
 
 
 def _switch(rest: RestClient, state: ServerState, code: int, version: int, lock: Lock) -> None:

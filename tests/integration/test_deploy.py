@@ -321,6 +321,23 @@ with Workflow("w", project="{project}", schedule="0 0 3 * * ? *") as wf:
     assert "no workflow" in dsflow("versions", f"{project}/w").err
 
 
+def test_back_over_a_change_of_the_schedule_alone(dsflow: Commands, server: Server, project: str) -> None:
+    """It is a version of its own, which holds nothing new; that is said."""
+    declared = f"with Workflow('w', project='{project}', schedule='0 0 3 * * ? *') as wf:\n    Shell('a', 'x')\n"
+    file = dsflow.write("w.py", declared)
+    assert dsflow("submit", "w.py").code == 0
+    file.write_text(file.read_text().replace("0 0 3", "0 0 4"))
+    assert dsflow("submit", "w.py").code == 0
+    back = dsflow("rollback", f"{project}/w")
+    assert back.code == 0, back.all
+    assert "version 2 -> 1; it is online, its schedule is live\n" in back.out
+    assert "both hold the same tasks and settings" in back.out
+    assert server.state(project, "w").schedules[0]["crontab"] == "0 0 4 * * ? *"
+    file.write_text(file.read_text().replace("'x'", "'y'"))
+    assert dsflow("submit", "w.py").code == 0
+    assert "both hold the same" not in dsflow("rollback", f"{project}/w").out
+
+
 def test_a_workflow_that_is_used_can_not_be_deleted_and_stays_as_it_is(
     dsflow: Commands, server: Server, project: str
 ) -> None:
