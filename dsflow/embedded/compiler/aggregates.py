@@ -297,6 +297,8 @@ def _edge(name: str, values: list[Value]) -> Aggregate:
 def _nth_value_where(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 3)
     value, nth, condition = values
+    if not isinstance(value.type, ColumnType):
+        raise SqlError(f"{name} does not take {value.type}")
     if not nth.is_literal or nth.type not in INTEGERS:
         raise UnsupportedError(f"{name} with a position that is not a whole number")
     place = int(nth.literal)
@@ -329,6 +331,9 @@ _FIXED: dict[str, Builder] = {
 }
 
 
+_OF_LISTS = ("count", "distinct_count", "min", "max", "topn_frequency", "top1_ratio")
+
+
 def is_aggregate(name: str) -> bool:
     """Whether a function is an aggregate."""
     from dsflow.embedded.compiler.functions.categories import AGGREGATES
@@ -345,6 +350,8 @@ def aggregate(name: str, values: list[Value]) -> Aggregate:
     from dsflow.embedded.compiler.functions.categories import AGGREGATES
 
     word = name.lower()
+    if values and isinstance(values[0].type, ListType) and word not in _OF_LISTS:
+        raise UnsupportedError(f"{name} of a list")
     return (_FIXED.get(word) or AGGREGATES[word])(word, values)
 
 

@@ -185,6 +185,8 @@ def _times(left: Value, right: Value) -> Type:
 
 
 def _divide(left: Value, right: Value) -> Type:
+    if left.type is TIMESTAMP and right.is_null:
+        return DOUBLE
     if not all(o.is_null or o.type in NUMBERS for o in (left, right)) or (left.is_null and right.is_null):
         raise _refuse("/", left, right)
     return DOUBLE
@@ -212,7 +214,9 @@ _ARITHMETIC = {"+": _plus, "-": _minus, "*": _times, "/": _divide, "DIV": _div, 
 
 
 def negate(value: Value) -> Value:
-    """Unary minus."""
+    """Unary minus; of a bare NULL it is bool."""
+    if value.is_null:
+        return Value(null_of(BOOL), BOOL, constant=True)
     if value.type not in NUMBERS:
         raise _refuse("unary -", value)
     if value.type in FLOATS:

@@ -22,7 +22,7 @@ from dsflow.embedded.compiler.values import Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
 # Functions of OpenMLDB that the embedded engine does not have, with the reason
-_MISSING = {
+REFUSED = {
     "make_tuple": "no expression takes a tuple",
     "unhex": "OpenMLDB 0.9.2 does not set whether its result is NULL, which is then not certain",
 }
@@ -44,8 +44,8 @@ def call(name: str, arguments: list[Value]) -> Value | None:
         SqlError: the function does not take these types.
     """
     overloads = FUNCTIONS.get(name.lower())
-    if overloads is None and name.lower() in _MISSING:
-        raise UnsupportedError(f"the function {name}", _MISSING[name.lower()])
+    if overloads is None and name.lower() in REFUSED:
+        raise UnsupportedError(f"the function {name}", REFUSED[name.lower()])
     if overloads is None:
         return None
     for wildcards in (False, True):
@@ -56,4 +56,4 @@ def call(name: str, arguments: list[Value]) -> Value | None:
     raise SqlError(f"{name} does not take ({types})")
 
 
-__all__ = ["FUNCTIONS", "MACROS", "Function", "Overload", "call"]
+__all__ = ["FUNCTIONS", "MACROS", "REFUSED", "Function", "Overload", "call"]

@@ -32,7 +32,6 @@ from dsflow.openmldb.types import ColumnType
 
 TYPE_WORDS: dict[str, Type] = {
     "bool": BOOL,
-    "boolean": BOOL,
     "smallint": SMALLINT,
     "int16": SMALLINT,
     "i16": SMALLINT,
@@ -259,4 +258,4 @@ def _function(target: Type) -> list[Overload]:
     return found
 
 
-FUNCTIONS = {word: _function(TYPE_WORDS[word]) for word in TYPE_WORDS if word != "boolean"}
+FUNCTIONS = {word: _function(type_) for word, type_ in TYPE_WORDS.items()}
