@@ -68,8 +68,6 @@ def _checked(name: str, values: list[Value]) -> list[tuple[str, Value]]:
         if not isinstance(value.type, FeatureType):
             raise SqlError(f"{name} takes features only, not {value.type}")
         found.append((value.type.kind, value))
-    if not found:
-        raise SqlError(f"{name} takes at least one feature")
     return found
 
 
@@ -79,7 +77,7 @@ def _answer(sql: str, values: list[Value]) -> Value:
 
 def _csv(values: list[Value]) -> Value:
     texts = [f"coalesce({value.notes[0]}, '')" for _, value in _checked("csv", values)]
-    return _answer(f"({' || chr(44) || '.join(texts)})", values)
+    return _answer(f"({' || chr(44) || '.join(texts)})" if texts else "''", values)
 
 
 def _gcformat(values: list[Value]) -> Value:

@@ -178,6 +178,9 @@ from .conftest import Database
         ("csv(binary_label(true), continuous(1.5), discrete(3, 10), continuous(n))", "1,1.500000,8,"),
         ("libsvm(regression_label(2), continuous(1), discrete(3, 10))", "2 1:1 10:1"),
         ("csv(continuous(1e22), continuous(-1e20))", f"{10**22}.000000,-{10**20}.000000"),
+        ("csv()", ""),
+        ("libsvm()", ""),
+        ("gcformat()", " | "),
         ("hash64('')", fingerprint64(b"")),
     ],
 )
