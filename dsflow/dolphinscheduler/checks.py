@@ -20,7 +20,7 @@ from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLoca
 def refusals(
     rest: RestClient, profile: Profile, definition: Definition, project: int, names: Names, plan: Plan
 ) -> list[DsflowError]:
-    """Whatever would go wrong on the server, all of it.
+    """Whatever would go wrong on the server, all of it, in the order of the source.
 
     The user is the one that ``rest`` knows: who calls this has asked for it not long ago.
 
@@ -31,7 +31,7 @@ def refusals(
     groups = rest.soon(rest.worker_groups)
     schedule = rest.soon(lambda: list(_schedule(rest, definition, project)))
     series = rest.soon(rest.series)
-    return [
+    found = [
         *_tenant(rest, profile, plan),
         *_description(definition),
         *_tasks(definition, series.result()),
@@ -40,6 +40,12 @@ def refusals(
         *_sub_workflows(rest, definition, project),
         *schedule.result(),
     ]
+    return sorted(found, key=_place)
+
+
+def _place(error: DsflowError) -> tuple[str, int]:
+    where = error.where
+    return (where.file, where.line) if isinstance(where, SourceLocation) else ("", 0)
 
 
 def _tenant(rest: RestClient, profile: Profile, plan: Plan) -> Iterator[DsflowError]:
@@ -111,10 +117,10 @@ def _tasks(definition: Definition, series: codec.Series) -> Iterator[DsflowError
 
 
 def _worker_groups(known: list[str], definition: Definition) -> Iterator[DsflowError]:
-    used: list[tuple[str, str, SourceLocation | None]] = [
-        (t.worker_group, f"task {t.name!r}", t.where) for t in definition.tasks
-    ]
-    used.append((definition.worker_group, f"workflow {definition.name!r}", definition.where))
+    own = definition.worker_group
+    used: list[tuple[str, str, SourceLocation | None]] = [(own, f"workflow {definition.name!r}", definition.where)]
+    # a task that names none has the workflow's
+    used += [(t.worker_group, f"task {t.name!r}", t.where) for t in definition.tasks if t.worker_group != own]
     for group, inside, where in used:
         if group not in known:
             yield unknown_name(kinds.WORKER_GROUP, group, known, where=where, inside=inside)

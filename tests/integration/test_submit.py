@@ -362,6 +362,19 @@ def test_all_unknown_names_are_told_at_once(server: Server, project: str, runnin
     assert server.state(project, "chain") == before
 
 
+def test_an_unknown_worker_group_of_the_workflow_is_one_mistake(server: Server, project: str) -> None:
+    tasks = tuple(shell(n, worker_group="gpuu", where=SourceLocation("x.py", i)) for i, n in enumerate("abc", start=4))
+    wrong = Definition(project, "chain", tasks, (), worker_group="gpuu", where=SourceLocation("x.py", 3))
+    with pytest.raises(UnknownNameError, match=r"x.py:3: workflow 'chain' uses worker group 'gpuu'"):
+        server.submit(wrong)
+    other = replace(wrong, tasks=(*tasks[:2], replace(tasks[2], worker_group="gpu2", environment="none")))
+    with pytest.raises(SeveralErrors) as error:
+        server.submit(other)
+    assert [str(e).split(" uses ")[0] for e in error.value.errors] == [
+        "x.py:3: workflow 'chain'", "x.py:6: task 'c'", "x.py:6: task 'c'",
+    ]  # fmt: skip
+
+
 def test_a_profile_with_an_unknown_environment_is_one_mistake(server: Server, project: str, running: Any) -> None:
     with (
         running.connect(environment="dsflow tset") as other,
