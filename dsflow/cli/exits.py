@@ -1,14 +1,15 @@
-"""The exit codes of commands that follow a run: one place, so that CI jobs can rely on them.
+"""The exit codes: one place, so that CI jobs can rely on them.
 
 ==== =========================================================================================
 code meaning
 ==== =========================================================================================
 0    the run ended SUCCESS
-1    the run ended FAILURE, or the command could not do its work (the message says why)
+1    the run ended FAILURE, or the command could not do its work (the message says why); ``plan``: submitting would
+     be refused; ``doctor``: a problem
 2    ``plan``: something would change; any command: wrong options on the command line
 3    the run was stopped or paused
 4    the run was still going when ``--timeout`` was over
-5    the server did not answer, for longer than ``--server-timeout`` once a run was under way
+5    a server (REST API or gateway) did not answer, for longer than ``--server-timeout`` once a run was under way
 130  Ctrl-C: the run goes on (with ``--stop-on-interrupt`` it was stopped: 3)
 ==== =========================================================================================
 """

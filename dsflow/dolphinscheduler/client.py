@@ -51,7 +51,10 @@ class Server:
     # ---------------------------------------------------------------- workflows
 
     def plan(self, definition: Definition) -> Plan:
-        """What :meth:`submit` would change. Writes nothing and needs no gateway."""
+        """What :meth:`submit` would change, and (``problems``) why it would be refused.
+
+        Writes nothing and needs no gateway.
+        """
         place, names = self._submitter.look_ahead(definition), server_names(self.rest)
         return self._submitter.plan(completed(definition, self.rest, self.profile, names), place, names)
 
