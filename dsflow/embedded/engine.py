@@ -39,7 +39,7 @@ class Engine:
         folder: where its data is; made when missing. It survives the end of the process, a killed one included.
 
     Raises:
-        StorageError: the folder cannot be used, or another process uses it.
+        StorageError: the folder cannot be used, or another process or engine uses it.
     """
 
     def __init__(self, folder: Path | str) -> None:

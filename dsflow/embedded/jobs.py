@@ -176,10 +176,10 @@ class Jobs:
 
     def _run(self, job: Job, work: Callable[[JobRun], str]) -> None:
         job = replace(job, state="RUNNING")
-        self._save(job)
         connection = self._storage.new_connection()
         run = JobRun(job, connection)
         with self._lock:
+            self._jobs[job.id] = job  # the database need not know: whether submitted or running, a restart ends it
             self._connections[job.id] = connection
         try:
             self._check_killed(job)

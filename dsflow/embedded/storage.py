@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dsflow.embedded.catalog import CatalogState, CatalogStore, Index, Table
-from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, register_udfs
+from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, find_udfs, has_udfs, register_udfs
 from dsflow.embedded.failures import StorageError
 from dsflow.embedded.times import check_staged_times, check_times
 from dsflow.embedded.ttl import MINUTE_MS
@@ -92,7 +92,7 @@ class Storage:
         folder: where the file is; made when missing.
 
     Raises:
-        StorageError: the folder cannot be used, or another process has its database open.
+        StorageError: the folder cannot be used, or another process or engine has its database open.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -114,7 +114,14 @@ class Storage:
         self._local = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._next_row: dict[str, int] = {}
-        self._prepare(self._root)
+        if has_udfs(self._root):  # DuckDB gives a process that opens a file twice the same database
+            self._root.close()
+            raise StorageError(
+                f"the folder {folder} is in use by another engine of this process",
+                hint="close that one first, or choose another folder",
+            )
+        self._root.execute("SET GLOBAL TimeZone = 'UTC'")
+        register_udfs(self._root)
         self._limit_memory()
         self._root.execute(f"SET index_scan_max_count = {_INDEX_ROWS}")
         self._root.execute("SET index_scan_percentage = 0")
@@ -150,7 +157,7 @@ class Storage:
         """A connection of its own, for the caller to close."""
         with self._write_lock:
             connection = self._root.cursor()
-            self._prepare(connection)
+            find_udfs(connection)
             self._cursors.append(connection)
         return connection
 
@@ -168,11 +175,6 @@ class Storage:
                 connection.close()
             self._cursors.clear()
             self._root.close()
-
-    @staticmethod
-    def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute("SET TimeZone = 'UTC'")
-        register_udfs(connection)
 
     # ---- transactions
 

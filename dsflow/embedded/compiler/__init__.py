@@ -35,6 +35,8 @@ __all__ = [
     "compile_batch",
     "compile_request",
     "duckdb_type",
+    "find_udfs",
+    "has_udfs",
     "register_udfs",
 ]
 
@@ -73,7 +75,21 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
 
 
 def register_udfs(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give a connection the macros and functions that compiled queries call. Must run once for every new connection."""
+    """Make the macros and functions that compiled queries call. Must run once for a database, on any connection."""
     from dsflow.embedded.compiler.macros import register
 
     register(connection)
+
+
+def has_udfs(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the database of a connection has those macros and functions."""
+    from dsflow.embedded.compiler.macros import registered
+
+    return registered(connection)
+
+
+def find_udfs(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let one more connection to the database find those macros. Must run once for every further connection."""
+    from dsflow.embedded.compiler.macros import find
+
+    find(connection)

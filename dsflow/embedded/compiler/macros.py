@@ -23,13 +23,32 @@ _WRAP = {
 
 MACROS: dict[str, str] = {**_WRAP}
 
+_CATALOG = "oml_functions"
+
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create all macros and functions in a connection; they are temporary, a database file does not keep them."""
+    """Create all macros and functions, for all connections to the same database.
+
+    They stand in a catalog of their own that is kept in memory: a database file never holds those of another version,
+    and a further connection has only to look there (`find`). Making them takes longer than many a query.
+    """
     from dsflow.embedded.compiler.functions import MACROS as FUNCTION_MACROS
     from dsflow.embedded.compiler.functions import categories, hashing, jsons
 
     hashing.register(connection)
     jsons.register(connection)
-    for signature, body in {**MACROS, **FUNCTION_MACROS, **categories.MACROS}.items():
-        connection.execute(f"CREATE OR REPLACE TEMP MACRO {signature} AS {body}")
+    connection.execute(f"ATTACH ':memory:' AS {_CATALOG}")
+    find(connection)  # a macro may call those before it
+    macros = {**MACROS, **FUNCTION_MACROS, **categories.MACROS}
+    connection.execute(";".join(f"CREATE MACRO {_CATALOG}.main.{name} AS {body}" for name, body in macros.items()))
+
+
+def registered(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a connection's database has them."""
+    found = connection.execute("SELECT 1 FROM duckdb_databases() WHERE database_name = ?", [_CATALOG]).fetchone()
+    return found is not None
+
+
+def find(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a connection find what `register` made on another one to the same database."""
+    connection.execute(f"SET search_path = 'main,{_CATALOG}.main'")

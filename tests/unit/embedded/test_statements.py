@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dsflow.embedded.compiler.functions.hashing import fingerprint64
 from dsflow.embedded.engine import Engine
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.embedded.failures import StorageError
@@ -172,3 +173,15 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot use the folder"):
         Engine(tmp_path / "file")
+
+
+def test_one_engine_at_a_time_has_a_folder(tmp_path: Path) -> None:
+    with Engine(tmp_path / "engine") as first:
+        first.execute("CREATE DATABASE d")
+        with pytest.raises(StorageError, match="in use by another engine of this process"):
+            Engine(tmp_path / "engine")
+        first.execute("CREATE TABLE d.t (a int)")
+        first.execute("INSERT INTO d.t VALUES (1)")
+        assert first.execute("SELECT hash64(a) AS h FROM d.t").rows == ((fingerprint64(b"\x01\0\0\0"),),)
+    with Engine(tmp_path / "engine") as second:
+        assert second.databases() == ["d"]

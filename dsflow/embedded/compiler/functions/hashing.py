@@ -137,12 +137,7 @@ def _hash_date(value: dt.date) -> int:
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the functions ``oml_hash_<type>``; a database keeps them for all its connections."""
-    held = connection.execute(
-        "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'oml_hash_bool'"
-    ).fetchall()
-    if held[0][0]:
-        return
+    """Create the functions ``oml_hash_<type>``; a database keeps them for all its connections while it is open."""
     functions = {
         "bool": ("BOOLEAN", lambda value: fingerprint64(struct.pack("<?", value))),
         "smallint": ("SMALLINT", lambda value: fingerprint64(struct.pack("<h", value))),
