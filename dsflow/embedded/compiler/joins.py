@@ -166,7 +166,8 @@ def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expr
     if not join.args.get("on"):
         raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
     condition = expressions.condition(join.args["on"])
-    return _joined(left, f"LEFT JOIN {right.from_sql} ON {condition}", right, right.alias, keep=True)
+    joined = _joined(left, f"LEFT JOIN {right.from_sql} ON {condition}", right, right.alias, keep=True)
+    return replace(joined, repeats=True)
 
 
 def left_join_newest_last(
@@ -198,6 +199,7 @@ def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: boo
         left.stacked,
         left.windowed,
         left.many,
+        left.repeats,
         tail=f"{tail_of(left)} {join}",
     )
 

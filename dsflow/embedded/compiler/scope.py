@@ -62,6 +62,7 @@ class Relation:
         stacked: a UNION stands between.
         windowed: a window stands between: rows that are left out of a table must stay in the frames of the others.
         many: a LEFT JOIN can make several rows of one row of the table.
+        repeats: several rows may have the same ``row``: those that LEFT JOIN makes of one.
     """
 
     sql: str
@@ -73,6 +74,7 @@ class Relation:
     stacked: bool = False
     windowed: bool = False
     many: bool = False
+    repeats: bool = False
 
     @property
     def stored(self) -> bool:

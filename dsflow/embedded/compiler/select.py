@@ -235,7 +235,7 @@ class SelectCompiler:
         where = self._where(node, relation)
         prefix = ""
         windows = [w for item in items if (w := single_window(item.node, named)) is not None]
-        if (windows and self.context.online) or any(not w.native for w in windows):
+        if (windows and (self.context.online or relation.repeats)) or any(not w.native for w in windows):
             prefix, relation = self._numbered(relation, where)
             where = ""
             items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now
@@ -268,6 +268,8 @@ class SelectCompiler:
         numbers = f"{relation.row} AS {ROW_COLUMN}, row_number() OVER (ORDER BY {relation.row}) AS rid"
         prefix = f"WITH {name} AS MATERIALIZED (SELECT {columns}{numbers} FROM {relation.from_sql}{where}) "
         fields = tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(relation.fields))
+        if relation.repeats:
+            return prefix, Relation(name, alias, fields, f"{alias}.rid")
         return prefix, Relation(name, alias, fields, f"{alias}.{ROW_COLUMN}", scans=relation.scans)
 
     def _grouped(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
@@ -320,7 +322,7 @@ class SelectCompiler:
             outputs.append(f"{value.sql} AS c{i}")
         outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
         sql = f"({prefix}SELECT {', '.join(outputs)} FROM {relation.from_sql}{tail})"
-        found = Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}")
+        found = Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}", repeats=relation.repeats)
         if row is not None:
             return found
         return replace(

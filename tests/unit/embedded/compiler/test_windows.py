@@ -340,3 +340,31 @@ def test_ties_follow_the_arrival_in_a_frame_that_ends_in_the_past(database: Data
     what = "first_value(v) OVER w AS f, last_value(v) OVER w AS l"
     frame = f"ROWS_RANGE BETWEEN {start} PRECEDING AND 1s PRECEDING"
     assert database.batch(select(frame, what)) == [(1, None, None), (2, None, None), (3, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "counts"),
+    [
+        ("ROWS_RANGE BETWEEN 1s PRECEDING AND CURRENT ROW", [1, 2, 3, 4, 5, 6, 7, 8, 5, 6, 7, 8]),
+        ("ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", list(range(1, 13))),
+        ("ROWS_RANGE BETWEEN 2s PRECEDING AND 1s PRECEDING", [0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8]),
+        ("ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", [1, 2, *[3] * 10]),
+    ],
+)
+@pytest.mark.parametrize("source", ["{}", "(SELECT * FROM {})", "(SELECT id, k, ts FROM {} GROUP BY id, k, ts, w)"])
+def test_rows_that_a_join_repeats_count_one_by_one(
+    database: Database, frame: str, counts: list[int], source: str
+) -> None:
+    database.create("t", "id int, k int, ts timestamp", [(n, 1, 1000 * (n // 2)) for n in range(6)])
+    database.create("r", "rk int, w int", [(1, 10), (1, 20), (2, 30)])
+    joined = "(SELECT id, k, ts, w FROM t LEFT JOIN r ON k = rk)"
+    joined = "t LEFT JOIN r ON k = rk" if source == "{}" else source.format(joined)
+    rows = database.batch(
+        f"SELECT id, count(*) OVER w AS c FROM {joined} WINDOW w AS (PARTITION BY k ORDER BY ts {frame})"
+    )
+    if frame.endswith("CURRENT ROW"):
+        assert sorted(row[1] for row in rows) == sorted(counts)
+        by_time = sorted((row[0] // 2, row[1]) for row in rows)
+        assert [count for _, count in by_time] == counts
+    else:
+        assert [row[1] for row in rows] == counts
