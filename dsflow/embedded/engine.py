@@ -262,23 +262,42 @@ class Engine:
         parameters: Sequence[tuple[ColumnType, Any]],
     ) -> Result:
         mode = _mode_of(query, mode)
-        compiled = self._compile(query, db, "online" if mode == "online" else "offline", parameters)
+        kind: Kind = "online" if mode == "online" else "offline"
         if mode == "online" or sync:
             connection = self._storage.connection()
-            return Result(compiled.columns, tuple(_fetch(connection, compiled.sql)))
+            with self._storage.reading(connection):
+                compiled = self._compile(query, db, kind, parameters, connection)
+                return Result(compiled.columns, tuple(_fetch(connection, compiled.sql)))
+        self._compile(query, db, kind, parameters)
 
         def work(run: JobRun) -> str:
-            return f"{len(_fetch(run.connection, compiled.sql))} rows"
+            with self._storage.reading(run.connection):
+                compiled = self._compile(query, db, kind, parameters, run.connection)
+                return f"{len(_fetch(run.connection, compiled.sql))} rows"
 
         return self._job(self.jobs.submit("SparkBatchSql", sql, work), False, timeout_ms)
 
     def _compile(
-        self, query: exp.Expr, db: str | None, kind: Kind, parameters: Sequence[tuple[ColumnType, Any]] = ()
+        self,
+        query: exp.Expr,
+        db: str | None,
+        kind: Kind,
+        parameters: Sequence[tuple[ColumnType, Any]] = (),
+        connection: duckdb.DuckDBPyConnection | None = None,
     ) -> CompiledQuery:
-        return compile_batch(query, BatchCatalog(self._storage.catalog.state, kind, db), db, parameters)
+        """Compile a query.
+
+        Args:
+            connection: the one that will run it within the transaction that it is in: the plan may build on what the
+                rows are now. None to see whether the query is right, before a job runs it.
+        """
+        return compile_batch(query, BatchCatalog(self._storage.catalog.state, kind, db, connection), db, parameters)
 
     def _explain(self, statement: nodes.Explain, db: str | None) -> Result:
-        return Result.of_texts([TEXT_COLUMN], [[self._compile(statement.query, db, "online").sql]])
+        connection = self._storage.connection()
+        with self._storage.reading(connection):
+            compiled = self._compile(statement.query, db, "online", connection=connection)
+        return Result.of_texts([TEXT_COLUMN], [[compiled.sql]])
 
     # ---- jobs
 
@@ -306,16 +325,20 @@ class Engine:
     ) -> Result:
         mode = _mode_of(statement.query, mode)
         kind: Kind = "online" if mode == "online" else "offline"
-        compiled = self._compile(statement.query, db, kind)
         if mode == "online":
             options = outfile.OutfileOptions.of(statement.options)
             connection = self._storage.connection()
-            outfile.write_file(connection, compiled.sql, compiled.columns, statement.path, options)
+            with self._storage.reading(connection):
+                compiled = self._compile(statement.query, db, kind, connection=connection)
+                outfile.write_file(connection, compiled.sql, compiled.columns, statement.path, options)
             return Result()
+        self._compile(statement.query, db, kind)
 
         def work(run: JobRun) -> str:
             options = outfile.OutfileOptions.of(statement.options)
-            count = outfile.write_folder(run.connection, compiled.sql, compiled.columns, statement.path, options)
+            with self._storage.reading(run.connection):
+                compiled = self._compile(statement.query, db, kind, connection=run.connection)
+                count = outfile.write_folder(run.connection, compiled.sql, compiled.columns, statement.path, options)
             return f"wrote {count} rows to {statement.path}"
 
         return self._job(self.jobs.submit("ExportOfflineData", sql, work), sync, timeout_ms)

@@ -179,6 +179,18 @@ class Storage:
     # ---- transactions
 
     @contextlib.contextmanager
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """One transaction that changes nothing: all that it reads is as of one moment."""
+        connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):  # the error that matters is the first one
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    @contextlib.contextmanager
     def writing(self, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[Transaction]:
         """One transaction that changes rows or the catalog; there is one at a time, and readers do not wait for it."""
         connection = connection or self.connection()

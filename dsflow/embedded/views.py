@@ -4,29 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dsflow.embedded.catalog import CatalogState, Index, Table
 from dsflow.embedded.compiler import TableSchema
-from dsflow.embedded.storage import Kind, live_relation, relation
+from dsflow.embedded.storage import Kind, live_relation, quote, relation
 from dsflow.embedded.ttl import Ttl, ttl_of_frame
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class StoredFacts:
+    """`Facts` of a stored relation. DuckDB takes most of them from its statistics, without reading the rows.
+
+    They hold until the connection's transaction ends.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, stored: str) -> None:
+        self._connection = connection
+        self._stored = stored
+        self._bounds: dict[str, tuple[int, int] | None] = {}
+        self._has_null: dict[str, bool] = {}
+
+    def bounds(self, column: str) -> tuple[int, int] | None:
+        """See `Facts`."""
+        if column not in self._bounds:
+            values = f"min({quote(column)}), max({quote(column)}), count({quote(column)}), count(*)"
+            low, high, known, rows = self._connection.execute(f"SELECT {values} FROM {self._stored}").fetchall()[0]
+            self._bounds[column] = (low, high) if known == rows > 0 else None
+        return self._bounds[column]
+
+    def has_null(self, column: str) -> bool:
+        """See `Facts`."""
+        if column not in self._has_null:
+            query = f"SELECT 1 FROM {self._stored} WHERE {quote(column)} IS NULL LIMIT 1"
+            self._has_null[column] = bool(self._connection.execute(query).fetchall())
+        return self._has_null[column]
 
 
 class BatchCatalog:
     """Tables for a batch query: all rows of the offline storage, or the unexpired ones of the online storage.
 
     A scan of the online storage goes through the table's first index, so that one's TTL counts.
+
+    Args:
+        connection: where the query will run, in the transaction that it is in now; its facts are asked there. None:
+            the query is compiled to see whether it is right, and needs none.
     """
 
-    def __init__(self, state: CatalogState, kind: Kind, db: str | None) -> None:
+    def __init__(
+        self, state: CatalogState, kind: Kind, db: str | None, connection: duckdb.DuckDBPyConnection | None = None
+    ) -> None:
         self._state = state
         self._kind = kind
         self._db = db
+        self._connection = connection
+        self._facts: dict[int, StoredFacts] = {}
 
     def table(self, db: str | None, name: str) -> TableSchema:
         """The table, or a SqlError."""
         table = self._state.table(db or self._db, name)
-        rows = live_relation(table, table.indexes[0]) if self._kind == "online" else relation(table, "offline")
-        return TableSchema(table.db, table.name, table.columns, rows, _index_ids(table))
+        stored = relation(table, self._kind)
+        rows = live_relation(table, table.indexes[0]) if self._kind == "online" else stored
+        facts = None
+        if self._connection is not None:
+            facts = self._facts.setdefault(table.tid, StoredFacts(self._connection, stored))
+        return TableSchema(table.db, table.name, table.columns, rows, _index_ids(table), facts)
 
 
 @dataclass(frozen=True)

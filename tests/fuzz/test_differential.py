@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import event, given, note
 from dsflow.embedded.compiler import (
     ROW_COLUMN,
     Column,
+    CompiledQuery,
     TableSchema,
     compile_batch,
     compile_request,
@@ -25,6 +27,7 @@ from dsflow.embedded.compiler import (
     register_udfs,
 )
 from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.embedded.views import StoredFacts
 from dsflow.openmldb.types import ColumnType
 
 from .profile import fuzz
@@ -39,6 +42,7 @@ class Tables:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self.schemas: dict[str, TableSchema] = {}
+        self.informed = False
         for name, columns in COLUMNS.items():
             parsed = tuple(Column(c, ColumnType.parse(t)) for c, t in columns.items())
             fields = ", ".join(f'"{c.name}" {duckdb_type(c.type)}' for c in parsed)
@@ -48,7 +52,8 @@ class Tables:
     def table(self, db: str | None, name: str) -> TableSchema:
         if name not in self.schemas:
             raise SqlError(f"there is no table {name}")
-        return self.schemas[name]
+        schema = self.schemas[name]
+        return replace(schema, facts=StoredFacts(self.connection, schema.relation)) if self.informed else schema
 
     def fill(self, example: Example, *names: str) -> None:
         """Make the tables hold an example's rows, those that are not named none."""
@@ -63,11 +68,20 @@ class Tables:
         self.connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', [*(row[c] for c in COLUMNS[name]), place])
 
     def batch(self, example: Example) -> list[tuple[Any, ...]]:
+        """The rows, sorted; the plan that knows nothing of the data and the one that looks at it must agree."""
         self.fill(example, *COLUMNS)
-        compiled = compile_batch(example.sql, self, "db")
+        plain = self.batch_by(compile_batch(example.sql, self, "db"), example)
+        self.informed = True
+        try:
+            compiled = compile_batch(example.sql, self, "db")
+        finally:
+            self.informed = False
+        agree("a plan that looks at the data", plain, self.batch_by(compiled, example), example)
+        return plain
+
+    def batch_by(self, compiled: CompiledQuery, example: Example) -> list[tuple[Any, ...]]:
         self.check_types(example, compiled.columns)
-        rows = self.connection.execute(compiled.sql).fetchall()
-        return sorted(rows, key=lambda row: row[0])
+        return sorted(self.connection.execute(compiled.sql).fetchall(), key=lambda row: row[0])
 
     def request(self, example: Example) -> list[tuple[Any, ...]]:
         self.fill(example, "r", *UNIONS)

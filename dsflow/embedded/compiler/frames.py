@@ -14,15 +14,15 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.aggregates import Aggregate
 from dsflow.embedded.compiler.expressions import Expressions, Frame
+from dsflow.embedded.compiler.places import Place, narrow_place, wide_place
 from dsflow.embedded.compiler.scope import Field, Names, Relation
-from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN
+from dsflow.embedded.compiler.types import ROW_COLUMN
 from dsflow.embedded.compiler.values import BIGINT, FLOATS, INT, SMALLINT, TIMESTAMP, Value
 from dsflow.embedded.compiler.windows import Window, window_of
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
-# in a composed key the highest bit below the time's is a flag "not NULL"
-_NOT_NULL = ROW_BITS >> 1
+_COUNT = re.compile(r"count\((.*)\)")
 
 
 def column_of(node: exp.Expr, fields: tuple[Field, ...], clause: str) -> Value:
@@ -64,14 +64,41 @@ class NativeFrame(Frame):
     name: str
     relation: Relation
     window: Window
+    narrow: Place | None = field(init=False)
+    start: int | None = field(init=False)
+    end: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        window, span = self.window, None
+        self.narrow, self.start, self.end = self._narrow(), window.start, window.end
+        if self.narrow is not None and window.by_time:
+            span = self.narrow.span
+        if span is not None:
+            # beyond the first of all rows there is nothing
+            self.start = None if self.start is not None and self.start > span else self.start
+            self.end = min(self.end, span + 1)
 
     @property
     def fields(self) -> tuple[Field, ...]:
         return self.relation.fields
 
     def add(self, call: Aggregate) -> str:
-        parts = [f"{_as_window(part)} OVER {self.name}" for part in call.parts]
+        parts = [f"{self._counted(_as_window(part))} OVER {self.name}" for part in call.parts]
         return f"({call.result.format(*parts)})"
+
+    def _narrow(self) -> Place | None:
+        if self.window.order is None:
+            return None
+        column = column_of(self.window.order, self.fields, "ORDER BY").sql
+        return narrow_place(self.relation, column, order_column(self.window, self.fields).sql)
+
+    def _counted(self, part: str) -> str:
+        """A count of all rows of the frame without looking at them, where it is known to be that."""
+        found = _COUNT.fullmatch(part)
+        if not found or not (found[1] == "*" or self.relation.never_null(found[1])):
+            return part
+        running = self.start is None and self.end == 0 and not self.window.drops_current_row
+        return "row_number()" if running else "count(*)"
 
     @property
     def definition(self) -> str:
@@ -82,20 +109,16 @@ class NativeFrame(Frame):
         return f"{self.name} AS (PARTITION BY {keys} {self._frame(time)}{exclude})"
 
     def _frame(self, time: str) -> str:
-        window, row = self.window, self.relation.row
-        start = "UNBOUNDED" if window.start is None else str(window.start)
-        if window.by_time and (window.start is not None or window.end > 0):
-            # one key of time and arrival, so that peers have an order and none of them is a peer of another
-            arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
-            key = f"CAST(coalesce({time}, 0) AS HUGEINT) * {ROW_BITS} + {arrival}"
-            back = start if window.start is None else f"CAST({start} AS HUGEINT) * {ROW_BITS} + {arrival}"
-            end = "CURRENT ROW"
-            if window.end > 0:
-                # up to the last row of that time
-                end = f"CAST({window.end} AS HUGEINT) * {ROW_BITS} + {arrival} - {ROW_BITS - 1} PRECEDING"
-            return f"ORDER BY {key} RANGE BETWEEN {back} PRECEDING AND {end}"
-        end = f"{window.end} PRECEDING" if window.end else "CURRENT ROW"
-        return f"ORDER BY {time} NULLS FIRST, {row} ROWS BETWEEN {start} PRECEDING AND {end}"
+        row = self.relation.row
+        if self.window.by_time and (self.start is not None or self.end > 0):
+            place = self.narrow or wide_place(time, row)
+            start = "UNBOUNDED" if self.start is None else place.back_to(self.start)
+            end = f"{place.back_until(self.end)} PRECEDING" if self.end else "CURRENT ROW"
+            return f"ORDER BY {place.sql} RANGE BETWEEN {start} PRECEDING AND {end}"
+        order = self.narrow.sql if self.narrow else f"{time} NULLS FIRST, {row}"
+        start = "UNBOUNDED" if self.start is None else str(self.start)
+        end = f"{self.end} PRECEDING" if self.end else "CURRENT ROW"
+        return f"ORDER BY {order} ROWS BETWEEN {start} PRECEDING AND {end}"
 
 
 def _as_window(part: str) -> str:
@@ -288,13 +311,10 @@ def check_union(main: tuple[Field, ...], other: tuple[Field, ...], node: exp.Exp
 
 def single_window(item: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> Window | None:
     """The one window that a column of SELECT uses, or None."""
-    found: dict[str, Window] = {}
-    for over in item.find_all(nodes.Over):
-        window = window_of(over.args["window"], named)
-        found.setdefault(window.key(), window)
-    if len(found) > 1:
+    found = [window_of(over.args["window"], named) for over in item.find_all(nodes.Over)]
+    if len(found) > 1 and len({window.key() for window in found}) > 1:
         raise SqlError("one column of SELECT cannot use two windows", **nodes.position(item))
-    return next(iter(found.values()), None)
+    return found[0] if found else None
 
 
 def lag_window(window: Window, call: exp.Expr) -> Window:

@@ -85,6 +85,24 @@ class Relation:
     def from_sql(self) -> str:
         return f"{self.sql} AS {self.alias}"
 
+    @property
+    def scan(self) -> Scan | None:
+        """The one stored table of whose rows, and in whose order of arrival, its own are; None when there is none."""
+        return self.scans[0] if len(self.scans) == 1 and not self.many else None
+
+    def origin(self, sql: str) -> str | None:
+        """The column of `scan` that a field is, by its SQL; None when it is no such column."""
+        return next((f.origin(0) for f in self.fields if f.sql == sql), None) if self.scan is not None else None
+
+    def never_null(self, sql: str) -> bool:
+        """Whether a field, by its SQL, is known to have no NULL."""
+        origin = self.origin(sql)
+        if self.scan is None or origin is None:
+            return False
+        schema = self.scan.schema
+        declared = any(c.name == origin and not c.nullable for c in schema.columns)
+        return declared or (schema.facts is not None and not schema.facts.has_null(origin))
+
     def renamed(self, alias: str) -> Relation:
         """The same relation under another SQL alias."""
         old, new = f"{self.alias}.", f"{alias}."

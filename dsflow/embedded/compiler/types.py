@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dsflow.openmldb.types import ColumnType
@@ -40,6 +40,21 @@ class Column:
     nullable: bool = True
 
 
+class Facts(Protocol):
+    """What is true of all rows of a stored relation until the query has run; a plan may build on it."""
+
+    def bounds(self, column: str) -> tuple[int, int] | None:
+        """Smallest and largest value of a column of timestamps or integers, or of ``__row``; None when one may be NULL.
+
+        They may be wider than need be. Without rows it is None as well.
+        """
+        ...
+
+    def has_null(self, column: str) -> bool:
+        """Whether a column may have a NULL."""
+        ...
+
+
 @dataclass(frozen=True)
 class TableSchema:
     """A stored table.
@@ -51,6 +66,7 @@ class TableSchema:
         relation: the quoted DuckDB relation that holds its rows: these columns and, last, ``__row``.
         indexes: key columns and time column (None: order of insertion) of its indexes. In request mode LAST JOIN
             without ORDER BY takes the newest row of the index that its keys use.
+        facts: what is known of its rows; None: nothing.
     """
 
     db: str
@@ -58,6 +74,7 @@ class TableSchema:
     columns: tuple[Column, ...]
     relation: str
     indexes: tuple[tuple[tuple[str, ...], str | None], ...] = ()
+    facts: Facts | None = field(default=None, compare=False, repr=False)
 
 
 class Catalog(Protocol):

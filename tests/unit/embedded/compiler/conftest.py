@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from dsflow.embedded.compiler import (
     register_udfs,
 )
 from dsflow.embedded.errors import SqlError
+from dsflow.embedded.views import StoredFacts
 from dsflow.openmldb.types import ColumnType
 
 
@@ -31,6 +33,7 @@ class Database:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.tables: dict[str, TableSchema] = {}
+        self.informed = False
 
     def create(self, name: str, columns: str, rows: list[tuple[Any, ...]] = []) -> TableSchema:  # noqa: B006
         parsed = tuple(Column(n, ColumnType.parse(t)) for n, t in (c.split() for c in columns.split(", ")))
@@ -49,11 +52,25 @@ class Database:
     def table(self, db: str | None, name: str) -> TableSchema:
         if name not in self.tables:
             raise SqlError(f"there is no table {name}")
-        return self.tables[name]
+        schema = self.tables[name]
+        return replace(schema, facts=StoredFacts(self.connection, schema.relation)) if self.informed else schema
 
     def batch(self, query: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
-        compiled = compile_batch(query, self, "db", parameters)
-        return sorted(self.connection.execute(compiled.sql).fetchall(), key=repr)
+        """The rows, sorted; the plan that knows nothing of the data and the one that looks at it must agree."""
+        plain, informed = (
+            sorted(self.connection.execute(self.plan(query, parameters, informed=known)).fetchall(), key=repr)
+            for known in (False, True)
+        )
+        assert list(map(repr, plain)) == list(map(repr, informed))
+        return plain
+
+    def plan(self, query: str, parameters: Any = (), *, informed: bool) -> str:
+        """DuckDB SQL of a query in batch mode; ``informed``: the compiler may look at what is known of the rows."""
+        self.informed = informed
+        try:
+            return compile_batch(query, self, "db", parameters).sql
+        finally:
+            self.informed = False
 
     def types(self, query: str) -> list[str]:
         return [str(c.type) for c in compile_batch(query, self, "db").columns]
