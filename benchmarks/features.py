@@ -37,8 +37,8 @@ TARGET_RATIO, TARGET_P99_MS, TARGET_GROWTH, TARGET_GB = 1.3, 20.0, 3.0, 20.0
 PANDAS_ROWS = 5_000_000
 """The most rows that pandas is tried on."""
 
-# what the hand may know and the engine may not: no value is NULL, no time is before the first click, and the order of
-# arrival fits beside the milliseconds of four days in 64 bits
+# what the hand knows beforehand and the engine has to find out: no value is NULL, no time is before the first click,
+# and the order of arrival fits beside the milliseconds of four days in 64 bits
 BY_HAND = """
     SELECT is_attributed, app, device, os, channel,
         hour(epoch_ms(click_time + 28800000)) AS hour, day(epoch_ms(click_time + 28800000)) AS day,

@@ -14,7 +14,7 @@ from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN
 
 # in the wide number the highest bit below the time's is a flag "not NULL"
 _NOT_NULL = ROW_BITS >> 1
-_NARROW_LIMIT = 1 << 62
+_NARROW_LIMIT = 1 << 63
 
 
 @dataclass(frozen=True)
