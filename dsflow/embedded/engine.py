@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -291,7 +292,9 @@ class Engine:
             connection: the one that will run it within the transaction that it is in: the plan may build on what the
                 rows are now. None to see whether the query is right, before a job runs it.
         """
-        return compile_batch(query, BatchCatalog(self._storage.catalog.state, kind, db, connection), db, parameters)
+        catalog = BatchCatalog(self._storage.catalog.state, kind, db, connection)
+        with _told_by_duckdb():
+            return compile_batch(query, catalog, db, parameters)
 
     def _explain(self, statement: nodes.Explain, db: str | None) -> Result:
         connection = self._storage.connection()
@@ -465,10 +468,17 @@ def _mode_of(query: exp.Expr, mode: Mode) -> Mode:
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    with _told_by_duckdb():
+        return connection.execute(sql).fetchall()
+
+
+@contextlib.contextmanager
+def _told_by_duckdb() -> Iterator[None]:
+    """DuckDB's errors, but not an interruption, as errors of the statement."""
     import duckdb
 
     try:
-        return connection.execute(sql).fetchall()
+        yield
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:

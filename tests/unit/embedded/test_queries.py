@@ -80,3 +80,19 @@ def test_a_query_that_fails_leaves_nothing_behind(run: Run) -> None:
         assert sorted(run(QUERY, mode).rows) == ROWS
         run("INSERT INTO t VALUES (6, 3, 1, 1)", mode)
         assert len(run("SELECT * FROM t", mode).rows) == 4
+
+
+def test_a_table_that_is_dropped_while_the_query_is_compiled(
+    run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_batch = engine_module.compile_batch
+
+    def late(*given: Any) -> Any:
+        other = threading.Thread(target=engine.execute, args=("DROP TABLE t", "d"))
+        other.start()
+        other.join()
+        return compile_batch(*given)
+
+    monkeypatch.setattr(engine_module, "compile_batch", late)
+    with pytest.raises(SqlError, match="does not exist"):
+        run(QUERY, "offline")
