@@ -20,6 +20,7 @@ from tests.integration.conftest import ENVIRONMENT, Running
 from tests.integration.proxy import Cut, Exchange, Position, Proxy
 
 LIMIT = 20.0  # seconds that a submit which is cut may take
+SETTLED = 0.5  # seconds after which the server has done what it was asked for last
 INTERRUPTED = "cut short"
 
 
@@ -159,6 +160,9 @@ def attempt(running: Running, direct: Server, wanted: Definition, cut: Cut) -> T
             return trial
         trial.exchange = proxy.exchanges[cut.index]
     left = half_done(direct, wanted)
+    if left:  # the server may still be at the request that was cut, such as the removal of the lock
+        time.sleep(SETTLED)
+        left = half_done(direct, wanted)
     if outcome is not None:
         told = any("could not be removed" in note for note in outcome.notes)
         found = [c for c in whole(direct, wanted) if not (told and c.endswith(" left"))]
