@@ -29,11 +29,11 @@ _VALUES: tuple[tuple[Any, ...], ...] = (
 ROWS = [(n + 1, "a", 1000 * (n + 1), *values) for n, values in enumerate(_VALUES)]
 
 _ONE = """abs({n}) ceil({n}) floor({n}) truncate({n}) round({n}) exp({n}) sqrt({n}) ln({n}) log2({n}) log10({n})
-    sin({n}) cos({n}) tan({n}) cot({n}) asin({n}) acos({n}) atan({n}) radians({n}) string({n}) bool({n}) smallint({n}) int({n})
-    bigint({n}) float({n}) double({n}) timestamp({n}) hash64({n}) inc({n}) -{n} round({n},-1) round({n},2) round({n},i)
-    pow({n},2) atan2({n},d) hex({n})"""
-_MOMENTS = """year({m}) month({m}) day({m}) dayofweek({m}) weekofyear({m}) dayofyear({m}) last_day({m})
-    string({m}) hash64({m})"""
+    sin({n}) cos({n}) tan({n}) cot({n}) asin({n}) acos({n}) atan({n}) radians({n}) string({n}) bool({n})
+    smallint({n}) int({n}) bigint({n}) float({n}) double({n}) timestamp({n}) hash64({n}) inc({n}) -{n}
+    round({n},-1) round({n},2) round({n},i) pow({n},2) atan2({n},d) hex({n})"""
+_MOMENTS = """year({m}) month({m}) day({m}) dayofweek({m}) weekofyear({m}) dayofyear({m}) last_day({m}) string({m})
+    hash64({m})"""
 _TEXTS = """char_length(v) concat(v,w) concat(d,f,b,ts,dt) concat_ws(w,v,i) replace(v,w,'+') replace(v,'a') strcmp(v,w)
     locate(w,v) locate('l',v,i) upper(concat(v,'x')) lcase(concat(v,'X')) hex(v) hash64(v) bool(v) smallint(v) int(v)
     bigint(v) float(v) double(v) date(v) timestamp(v) substring(v,2) substring(v,-2) substring(v,i,s) substr(v,2,2)
