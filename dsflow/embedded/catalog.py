@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dsflow.embedded.compiler import Column
 from dsflow.embedded.errors import SqlError
-from dsflow.embedded.ttl import Ttl
+from dsflow.openmldb.ttl import Ttl
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:

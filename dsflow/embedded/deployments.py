@@ -18,15 +18,15 @@ from dsflow.embedded.compiler import Column, CompiledRequest, compile_request
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.storage import Storage
-from dsflow.embedded.ttl import Bias, Ttl, minutes_of
 from dsflow.embedded.views import IndexNeed, RequestCatalog, merged_needs, table_with_needs
 from dsflow.openmldb import nodes
+from dsflow.openmldb.ttl import Bias, Ttl
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
     import duckdb
 
-    from dsflow.openmldb.nodes import Deploy, OptionValue
+    from dsflow.openmldb.nodes import Deploy
 
 
 def deploy(storage: Storage, statement: Deploy, db: str) -> None:
@@ -105,10 +105,11 @@ def _deploy_options(statement: Deploy) -> tuple[Bias, bool]:
         if not isinstance(options["long_windows"], str):
             raise SqlError(f"option long_windows is {options['long_windows']!r}, but must be a text")
         _check_long_windows(options["long_windows"], statement.query)
-    range_bias = _range_bias(options.get("range_bias", 0))
-    rows_bias = _rows_bias(options.get("rows_bias", 0))
     lengthen = str(options.get("skip_index_check", "false")).lower() != "true"
-    return Bias(range_bias, rows_bias), lengthen
+    try:
+        return Bias.parse(options.get("range_bias", 0), options.get("rows_bias", 0)), lengthen
+    except ValueError as error:
+        raise SqlError(str(error)) from None
 
 
 def _check_long_windows(text: str, query: exp.Expr) -> None:
@@ -117,29 +118,6 @@ def _check_long_windows(text: str, query: exp.Expr) -> None:
         name = part.split(":")[0].strip()
         if name not in windows:
             raise SqlError(f"long_windows option does not match a window of the query: {name!r}")
-
-
-def _range_bias(value: OptionValue) -> int | None:
-    if isinstance(value, bool):
-        raise SqlError(f"range bias {value!r} is illegal")
-    if isinstance(value, int):
-        return minutes_of(value)
-    text = str(value).strip().lower()
-    if text == "inf":
-        return None
-    match = re.fullmatch(r"([0-9]+)([smhd])", text)
-    if match is None:
-        raise SqlError(f"range bias {value!r} is illegal", hint="write a time like 10d, milliseconds, or 'inf'")
-    unit = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2]]
-    return minutes_of(int(match[1]) * unit)
-
-
-def _rows_bias(value: OptionValue) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if str(value).strip().lower() == "inf":
-        return None
-    raise SqlError(f"rows bias {value!r} is illegal", hint="write a number of rows, or 'inf'")
 
 
 def _procedure_text(name: str, compiled: CompiledRequest, query: str) -> str:

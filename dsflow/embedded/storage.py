@@ -18,7 +18,7 @@ from dsflow.embedded.catalog import CatalogState, CatalogStore, Index, Table
 from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, find_udfs, has_udfs, register_udfs
 from dsflow.embedded.failures import StorageError
 from dsflow.embedded.times import check_staged_times, check_times
-from dsflow.embedded.ttl import MINUTE_MS
+from dsflow.openmldb.ttl import MINUTE_MS
 
 if TYPE_CHECKING:
     import duckdb

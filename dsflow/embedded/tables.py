@@ -15,8 +15,8 @@ from dsflow.embedded.compiler import Column
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.embedded.storage import quote
 from dsflow.embedded.textvalues import EXPECTED, INT_RANGES, check_range, value_of_text
-from dsflow.embedded.ttl import Ttl, minutes_of
 from dsflow.openmldb import nodes
+from dsflow.openmldb.ttl import Ttl, minutes_of
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dsflow.embedded.catalog import CatalogState, Index, Table
 from dsflow.embedded.compiler import TableSchema
 from dsflow.embedded.storage import Kind, live_relation, quote, relation
-from dsflow.embedded.ttl import Ttl, ttl_of_frame
+from dsflow.openmldb.ttl import Ttl, ttl_of_frame
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +113,7 @@ class RequestCatalog:
         rows: int | None = None,
         range_ms: int | None = None,
         *,
-        unit: str | None = None,
+        unit: str,
     ) -> str:
         """The rows that a lookup by key sees, as text for a FROM clause.
 
@@ -123,8 +123,7 @@ class RequestCatalog:
             ts: the column that orders the rows; None for the order of arrival.
             rows: how many rows back the lookup reads; None for all, or when it does not count rows.
             range_ms: how many milliseconds back it reads; None for all, or when it does not measure time.
-            unit: ``ROWS``, ``ROWS_RANGE``, ``BOTH`` (ROWS_RANGE with MAXSIZE), ``JOIN`` (LAST JOIN) or ``LEFT JOIN``;
-                guessed from the other two when not given.
+            unit: ``ROWS``, ``ROWS_RANGE``, ``JOIN`` (LAST JOIN) or ``LEFT JOIN``.
         """
         found = self._state.table(db, table)
         self.needs.append(IndexNeed(found.db, found.name, tuple(keys), ts, _needed_ttl(unit, rows, range_ms)))
@@ -140,14 +139,12 @@ def _index_ids(table: Table) -> tuple[tuple[tuple[str, ...], str | None], ...]:
     return tuple((index.keys, index.ts) for index in table.indexes)
 
 
-def _needed_ttl(unit: str | None, rows: int | None, range_ms: int | None) -> Ttl:
-    if unit is None:
-        unit = "BOTH" if rows is not None and range_ms is not None else "ROWS" if rows is not None else "ROWS_RANGE"
+def _needed_ttl(unit: str, rows: int | None, range_ms: int | None) -> Ttl:
     if unit == "JOIN":
         return Ttl("latest", latest=1)
     if unit == "LEFT JOIN":
         return Ttl()
-    return ttl_of_frame(rows, range_ms, has_rows=unit in ("ROWS", "BOTH"), has_range=unit in ("ROWS_RANGE", "BOTH"))
+    return ttl_of_frame(rows, range_ms, has_rows=unit == "ROWS", has_range=unit == "ROWS_RANGE")
 
 
 def merged_needs(needs: Sequence[IndexNeed]) -> list[IndexNeed]:

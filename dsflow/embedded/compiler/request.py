@@ -230,8 +230,8 @@ class StoredCompiler(SelectCompiler):
     def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexKey, str]:
         """The index through which a window reads a source, and the rows that its TTL has left there."""
         index = window_index(window, source, fields)
-        count = window.maxsize or (None if window.by_time else window.start)
-        unit = "ROWS" if not window.by_time else "BOTH" if window.maxsize else "ROWS_RANGE"
+        # MAXSIZE is no matter of the TTL
+        count, unit = (None, "ROWS_RANGE") if window.by_time else (window.start, "ROWS")
         return index, self.through_index(index, count, window.start if window.by_time else None, unit)
 
     def through_index(self, index: IndexKey, rows: int | None, range_ms: int | None, unit: str) -> str:

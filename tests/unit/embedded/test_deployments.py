@@ -11,7 +11,7 @@ from dsflow.embedded.catalog import Index
 from dsflow.embedded.engine import Engine
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.results import Result
-from dsflow.embedded.ttl import Ttl
+from dsflow.openmldb.ttl import Ttl
 
 Run = Callable[..., Result]
 
@@ -40,6 +40,13 @@ def test_requests_see_what_is_stored_and_are_not_stored(engine: Engine, run: Run
     ]
     run("INSERT INTO t VALUES ('a', 100, 2000)")
     assert engine.request("d", "demo", ask) == [("a", 10, 4, 113)]
+
+
+def test_maxsize_is_no_matter_of_the_ttl(engine: Engine, run: Run) -> None:
+    """As OpenMLDB's own compiler has it: its index for this query is ttl_type=absolute, ttl=60m."""
+    run(f"DEPLOY demo {QUERY.replace('CURRENT ROW', 'CURRENT ROW MAXSIZE 10')}")
+    assert engine.table("d", "t").index(["k"], "ts") is not None
+    assert [index.ttl for index in engine.table("d", "t").indexes if index.ts == "ts"] == [Ttl("absolute", 60)]
 
 
 def test_the_name_is_taken(engine: Engine, run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dsflow.embedded.ttl import Bias, Ttl, ttl_of_frame
+from dsflow.openmldb.ttl import Bias, Ttl, ttl_of_frame
 
 
 def absolute(minutes: int) -> Ttl:

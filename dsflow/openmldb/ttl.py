@@ -7,12 +7,15 @@ and https://openmldb.ai/docs/en/main/openmldb_sql/deployment_manage/DEPLOY_STATE
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 TtlType = Literal["absolute", "latest", "absorlat", "absandlat"]
 
 MINUTE_MS = 60_000
+UNITS_MS = {"s": 1000, "m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": 1440 * MINUTE_MS}
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,19 @@ class Ttl:
         latest = 0 if bias.rows is None else plain.latest + bias.rows if plain.latest else 0
         return Ttl(plain.type, minutes, latest).normalised()
 
+    def covers(self, other: Ttl) -> bool:
+        """Whether every row that the other TTL keeps is kept by this one."""
+        kept = self._boxes()
+        return all(any(age <= oldest and rank <= last for oldest, last in kept) for age, rank in other._boxes())
+
+    def _boxes(self) -> list[tuple[float, float]]:
+        """The rows it keeps: those up to an age in minutes and a rank among a key's newest, or up to another such."""
+        minutes, latest = self.minutes or math.inf, self.latest or math.inf
+        by_time, by_rank = (minutes, math.inf), (math.inf, latest)
+        if self.type == "absorlat":
+            return [(minutes, latest)]
+        return {"absolute": [by_time], "latest": [by_rank]}.get(self.type, [by_time, by_rank])
+
     def __str__(self) -> str:
         if self.type == "absolute":
             return f"{self.minutes}min"
@@ -90,6 +106,35 @@ class Bias:
     minutes: int | None = 0
     rows: int | None = 0
 
+    @classmethod
+    def parse(cls, range_bias: object = 0, rows_bias: object = 0) -> Bias:
+        """The two options of DEPLOY: milliseconds, a time such as ``10d``, or ``inf``; a number of rows, or ``inf``.
+
+        Raises:
+            ValueError: one of them is something else.
+        """
+        return cls(_range_bias(range_bias), _rows_bias(rows_bias))
+
+
+def _range_bias(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return minutes_of(value)
+    text = str(value).strip().lower()
+    if text == "inf":
+        return None
+    match = re.fullmatch(r"([0-9]+)([smhd])", text)
+    if match is None or isinstance(value, bool):
+        raise ValueError(f"range bias {value!r} is illegal: write a time like 10d, milliseconds, or 'inf'")
+    return minutes_of(int(match[1]) * UNITS_MS[match[2]])
+
+
+def _rows_bias(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if str(value).strip().lower() == "inf":
+        return None
+    raise ValueError(f"rows bias {value!r} is illegal: write a number of rows, or 'inf'")
+
 
 def ttl_of_frame(rows: int | None, range_ms: int | None, *, has_rows: bool, has_range: bool) -> Ttl:
     """The TTL that one window needs.
@@ -97,7 +142,7 @@ def ttl_of_frame(rows: int | None, range_ms: int | None, *, has_rows: bool, has_
     Args:
         rows: how far back its frame goes in rows, None for UNBOUNDED.
         range_ms: how far back it goes in milliseconds, None for UNBOUNDED.
-        has_rows: whether the frame counts rows (ROWS, or MAXSIZE of a ROWS_RANGE frame).
+        has_rows: whether the frame counts rows (ROWS).
         has_range: whether the frame measures time (ROWS_RANGE).
     """
     minutes = 0 if range_ms is None else minutes_of(range_ms) or 1
@@ -105,6 +150,12 @@ def ttl_of_frame(rows: int | None, range_ms: int | None, *, has_rows: bool, has_
     if has_rows and has_range:
         return Ttl("absandlat", minutes, latest).normalised()
     return Ttl("latest", latest=latest) if has_rows else Ttl("absolute", minutes)
+
+
+def duration(minutes: int) -> str:
+    """Minutes as OpenMLDB writes a time: ``30d``, ``1h`` or ``90m``."""
+    unit, size = next((u, n) for u, n in (("d", 1440), ("h", 60), ("m", 1)) if minutes % n == 0)
+    return f"{minutes // size}{unit}"
 
 
 def minutes_of(ms: int) -> int:
