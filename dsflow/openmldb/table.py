@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 from dsflow._source import caller
 from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
+from dsflow.openmldb.deployed import deployed_needs
+from dsflow.openmldb.indexes import IndexNeed, TableKey, merged
 from dsflow.openmldb.steps import Check, add_check
+from dsflow.openmldb.ttl import Ttl, TtlType, duration
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import Operand, Reference
 from dsflow.tasks.openmldb import OpenMLDB
-
-TtlType = Literal["absolute", "latest", "absorlat", "absandlat"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,19 @@ class Index:
         """The key's columns."""
         return (self.key,) if isinstance(self.key, str) else tuple(self.key)
 
+    @property
+    def id(self) -> tuple[tuple[str, ...], str | None]:
+        """What tells it from the table's other indexes: its columns in alphabetical order, and its time."""
+        return tuple(sorted(set(self.keys))), self.ts
+
     def ddl(self) -> str:
-        """The index in OpenMLDB's DDL."""
-        key = self.keys[0] if len(self.keys) == 1 else f"({', '.join(self.keys)})"
+        """The index in OpenMLDB's DDL.
+
+        The columns stand in alphabetical order: DEPLOY looks for an index whose columns are in that order, and would
+        make a second one beside another order.
+        """
+        columns = self.id[0]
+        key = columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
         parts = [f"KEY={key}"]
         if self.ts:
             parts.append(f"TS={self.ts}")
@@ -57,8 +68,8 @@ class Table:
         name: the table's name.
         columns: name -> type, in the table's order (a mapping, for names that Python reserves).
         database: its database: a name, or a reference to a parameter.
-        indexes: what its online rows are found by; OpenMLDB makes one of the first column when there is none, and
-            DEPLOY adds those that its windows need.
+        indexes: what its online rows are found by, beside the indexes that :meth:`create` derives. With neither,
+            OpenMLDB makes one of the first column.
         more: columns as keywords: ``Table("t", database="db", ip=t.Int, click_time=t.Timestamp)``.
 
     Raises:
@@ -112,24 +123,45 @@ class Table:
         return f"Table({self.name!r}, database={str(self.database)!r})"
 
     @property
+    def id(self) -> TableKey:
+        """Database and name, as they stand in statements."""
+        return str(self.database), str(self.name)
+
+    def can_index(self, need: IndexNeed) -> bool:
+        """Whether OpenMLDB would take an index on these columns of the table."""
+        kinds = [self.columns.get(column) for column in need.keys]
+        times = (ColumnType.TIMESTAMP, ColumnType.BIGINT)
+        return not {None, ColumnType.FLOAT, ColumnType.DOUBLE}.intersection(kinds) and (
+            need.ts is None or self.columns.get(need.ts) in times
+        )
+
+    @property
     def use(self) -> str:
         """The statement that makes the table's database the current one."""
         return f"USE {self.database}"
 
-    def ddl(self) -> str:
-        """The CREATE TABLE statement."""
-        parts = [f"{name} {kind}" for name, kind in self.columns.items()] + [index.ddl() for index in self.indexes]
+    def ddl(self, more: Sequence[Index] = ()) -> str:
+        """The CREATE TABLE statement, with the declared indexes and some more."""
+        parts = [f"{name} {kind}" for name, kind in self.columns.items()]
+        parts += [index.ddl() for index in (*self.indexes, *more)]
         return f"CREATE TABLE IF NOT EXISTS {self.name} ({', '.join(parts)})"
 
-    def create(self, name: str | None = None, **fields: Any) -> OpenMLDB:
+    def create(self, name: str | None = None, *, derive_indexes: bool = True, **fields: Any) -> CreateTable:
         """A task that makes the database and the table where they are missing.
+
+        The table gets the indexes that the deployments of the workflow need, wherever in it they are declared, with a
+        TTL that keeps what their windows look back on. An index that is declared for the same columns and time stays as
+        it is declared. Of a table that is there already nothing changes: there DEPLOY adds what it needs, and lengthens
+        what is too short.
 
         Args:
             name: the task's name, by default ``create TABLE``.
+            derive_indexes: False makes the declared indexes alone, and leaves the others to DEPLOY.
             fields: any field of :class:`~dsflow.OpenMLDB`.
         """
-        statements = [f"CREATE DATABASE IF NOT EXISTS {self.database}", self.use, self.ddl()]
-        return OpenMLDB(name or f"create {self.name}", statements, "online", origin=self, **fields)
+        statements = [f"CREATE DATABASE IF NOT EXISTS {self.database}", self.use]
+        task = name or f"create {self.name}"
+        return CreateTable(task, statements, "online", origin=self, derive_indexes=derive_indexes, **fields)
 
     def load_offline(
         self,
@@ -214,6 +246,74 @@ class Table:
     def _error(self, message: str, hint: str | None = None) -> DeclarationError:
         return DeclarationError(f"table {self.name!r}: {message}", where=self.where, hint=hint)
 
+
+@dataclass(frozen=True)
+class DerivedIndex:
+    """An index that a table is created with because deployments need it; ``needed_by`` names their tasks."""
+
+    index: Index
+    needed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CreateTable(OpenMLDB):
+    """The task of :meth:`Table.create`.
+
+    Args:
+        derive_indexes: whether the table gets the indexes that the workflow's deployments need.
+    """
+
+    derive_indexes: bool = field(default=True, kw_only=True)
+
+    def _check(self) -> None:
+        self._flag("derive_indexes")
+        super()._check()
+
+    @property
+    def table(self) -> Table:
+        """The table that it makes."""
+        return cast(Table, self.origin)
+
+    @property
+    def derived(self) -> tuple[DerivedIndex, ...]:
+        """The indexes beside the declared ones, as the workflow stands now; those that keep every row come first.
+
+        The first index of a table is the one through which a query without a key reads it.
+        """
+        if not self.derive_indexes or not hasattr(self, "workflow"):
+            return ()
+        table = self.table
+        declared = {index.id for index in table.indexes}
+        origins = [getattr(task, "origin", None) for task in self.workflow.tasks.values()]
+        known = {t.id: tuple(t.columns) for t in origins if isinstance(t, Table)}
+        wanted = [need for need in deployed_needs(self.workflow, known) if need.table == table.id]
+        found = [
+            DerivedIndex(_index(need), tuple(dict.fromkeys(w.task for w in wanted if w.need.id == need.id)))
+            for need in merged(w.need for w in wanted)
+            if need.id not in declared and table.can_index(need)
+        ]
+        return tuple(
+            sorted(found, key=lambda d: (d.index.ttl is not None, len(d.index.keys), d.index.keys, d.index.ts or ""))
+        )
+
+    def _derived(self) -> list[str]:
+        return [self.table.ddl([derived.index for derived in self.derived])]
+
+
+def _index(need: IndexNeed) -> Index:
+    """A need as an index; a TTL longer than OpenMLDB takes keeps everything."""
+    ttl = need.ttl.normalised()
+    if ttl.minutes > _MOST_MINUTES or ttl.latest > _MOST_ROWS:
+        ttl = Ttl()
+    if ttl.unlimited:
+        return Index(need.keys, need.ts)
+    time, rows = duration(ttl.minutes), str(ttl.latest)
+    text = {"absolute": time, "latest": rows}.get(ttl.type, f"({time}, {rows})")
+    return Index(need.keys, need.ts, text, ttl.type)
+
+
+_MOST_MINUTES, _MOST_ROWS = 60 * 24 * 365 * 30, 1000
+"""OpenMLDB's flags ``absolute_ttl_max`` and ``latest_ttl_max``: CREATE TABLE refuses a longer TTL."""
 
 _TIME, _ROWS = r"\d+[dhm]|0", r"\d+"
 _TTLS = {

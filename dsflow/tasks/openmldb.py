@@ -62,7 +62,16 @@ class OpenMLDB(Task):
 
     @property
     def statements(self) -> list[str]:
-        """The statements one by one, as written."""
+        """The statements one by one."""
+        return [*self.written, *self._derived()]
+
+    def _derived(self) -> list[str]:
+        """Statements that follow from the rest of the workflow; they come after those that are written."""
+        return []
+
+    @property
+    def written(self) -> list[str]:
+        """The statements that were given, one by one."""
         if self.raw_sql is not None:
             return decode(self.raw_sql)
         return (

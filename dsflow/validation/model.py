@@ -14,8 +14,9 @@ from dsflow.definition import Definition
 from dsflow.errors import DsflowError, SourceLocation
 from dsflow.openmldb.encoding import DOLLAR
 from dsflow.openmldb.features import FeatureView
-from dsflow.openmldb.sdk import Compiler, CompilerError, IndexNeed, Refusal
-from dsflow.openmldb.table import Table
+from dsflow.openmldb.indexes import IndexNeed
+from dsflow.openmldb.sdk import Compiler, CompilerError, Refusal
+from dsflow.openmldb.table import CreateTable, Index, Table
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import placeholders
 from dsflow.tasks.base import Task
@@ -50,7 +51,7 @@ class Problem:
 class KnownIndex:
     """An index as declared: ``ttl`` as written, such as ``("30d",)`` or ``("30d", "100")``; () for none.
 
-    ``where`` is its own place, if it does not stand in the table's declaration.
+    ``where`` is its own place, if it does not stand in the table's declaration. ``derived`` ones stand nowhere.
     """
 
     keys: tuple[str, ...]
@@ -58,11 +59,12 @@ class KnownIndex:
     ttl: tuple[str, ...]
     ttl_type: str
     where: SourceLocation | None = None
+    derived: bool = False
 
 
 @dataclass(frozen=True)
 class KnownTable:
-    """A table that a Table or a CREATE TABLE statement declares."""
+    """A table that a Table or a CREATE TABLE statement declares; ``created`` by a task that derives its indexes."""
 
     db: str
     name: str
@@ -70,6 +72,7 @@ class KnownTable:
     indexes: tuple[KnownIndex, ...]
     where: SourceLocation | None
     not_null: frozenset[str] = frozenset()
+    created: CreateTable | None = None
 
 
 @dataclass(frozen=True)
@@ -363,17 +366,12 @@ class Model:
         yield from (table for table in declared_tables() if not (table.where and table.where.file in others))
 
     def _known(self, table: Table) -> KnownTable:
-        indexes = tuple(
-            KnownIndex(
-                keys=tuple(sorted(index.keys)),
-                ts=index.ts,
-                ttl=tuple(part.strip() for part in str(index.ttl or "").strip("() ").split(",") if part.strip()),
-                ttl_type=index.ttl_type,
-            )
-            for index in table.indexes
-        )
-        database = fill(str(table.database), self.sample_values).text
-        return KnownTable(database, table.name, table.columns, indexes, table.where)
+        tasks = [task for task in self.tasks if isinstance(task, CreateTable) and task.table.id == table.id]
+        created = next((task for task in tasks if task.derive_indexes), None)
+        indexes = [_known_index(index) for index in table.indexes]
+        indexes += [_known_index(d.index, derived=True) for d in (created.derived if created else ())]
+        database, name = (fill(text, self.sample_values).text for text in table.id)
+        return KnownTable(database, name, table.columns, tuple(indexes), table.where, created=created)
 
     @cached_property
     def catalog(self) -> dict[str, dict[str, list[tuple[str, str]]]]:
@@ -412,9 +410,12 @@ class Model:
         key = (query.text, query.db)
         if key not in self._indexes:
             self._indexes[key] = {}
+            text = _in_one_database(query)
+            if text is None:
+                self.notes.append(f"the indexes of {query.owner}: it reads tables of several databases")
             try:
-                if self.compiler is not None:
-                    self._indexes[key] = self.compiler.needed_indexes(query.text, query.db, self.catalog)
+                if self.compiler is not None and text is not None:
+                    self._indexes[key] = self.compiler.needed_indexes(text, query.db, self.catalog)
             except CompilerError as error:
                 self.notes.append(f"the indexes of {query.owner} were not checked: {error.message}")
         return self._indexes[key]
@@ -538,6 +539,28 @@ def _select(statement: Statement) -> Any:
     if isinstance(tree, (nodes.SelectInto, nodes.Deploy)):
         return tree.query
     return tree if isinstance(tree, exp.Query) else None
+
+
+def _in_one_database(query: Query) -> str | None:
+    """A query without the name of its own database, which the compiler's question for indexes does not know."""
+    from sqlglot import exp
+
+    from dsflow.openmldb.dialect import OpenMLDB as Dialect
+
+    named = {node.text("db") for node in query.tree.find_all(exp.Table)} - {""}
+    if not named:
+        return query.text
+    if named != {query.db}:
+        return None
+    tree = query.tree.copy()
+    for node in tree.find_all(exp.Table, exp.Column):
+        node.set("db", None)
+    return str(tree.sql(Dialect))
+
+
+def _known_index(index: Index, *, derived: bool = False) -> KnownIndex:
+    ttl = tuple(part.strip() for part in str(index.ttl or "").strip("() ").split(",") if part.strip())
+    return KnownIndex(index.id[0], index.ts, ttl, index.ttl_type, derived=derived)
 
 
 def _from_ddl(db: str, tree: Any, where: SourceLocation | None) -> KnownTable:

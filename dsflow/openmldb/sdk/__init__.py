@@ -4,14 +4,13 @@
 :class:`Compiler` asks it. No server is needed, and nothing of the wheel but the library is loaded.
 """
 
-from dsflow.openmldb.sdk.client import Compiler, CompilerError, IndexNeed, Refusal, shared_compiler
+from dsflow.openmldb.sdk.client import Compiler, CompilerError, Refusal, shared_compiler
 from dsflow.openmldb.sdk.install import VERSION, Sdk, SdkMissing, find_sdk, install_sdk, sdk_folder
 
 __all__ = [
     "VERSION",
     "Compiler",
     "CompilerError",
-    "IndexNeed",
     "Refusal",
     "Sdk",
     "SdkMissing",

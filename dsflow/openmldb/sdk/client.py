@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 from dsflow.errors import DsflowError
+from dsflow.openmldb.indexes import IndexNeed
 from dsflow.openmldb.sdk.install import Sdk
+from dsflow.openmldb.ttl import Ttl, TtlType
 
 Mode = Literal["batch", "request"]
 Catalog = Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]
@@ -58,25 +60,6 @@ class Refusal:
     def is_syntax(self) -> bool:
         """Whether the query does not even parse."""
         return self.message.startswith("Syntax error")
-
-
-@dataclass(frozen=True)
-class IndexNeed:
-    """An index that a query needs when it is deployed.
-
-    Attributes:
-        keys: columns, sorted.
-        ts: the column that orders the rows of a key, or None.
-        ttl_type: ``absolute``, ``latest``, ``absorlat`` or ``absandlat``.
-        minutes: how long rows must be kept; 0 for ever (or: does not matter, see ``ttl_type``).
-        rows: how many rows of a key must be kept; 0 for all.
-    """
-
-    keys: tuple[str, ...]
-    ts: str | None
-    ttl_type: str = "absolute"
-    minutes: int = 0
-    rows: int = 0
 
 
 @dataclass
@@ -271,9 +254,11 @@ def _index_need(match: re.Match[str]) -> IndexNeed:
     return IndexNeed(
         keys=tuple(sorted(key.strip().strip("`") for key in match["keys"].split(","))),
         ts=ts or None,
-        ttl_type=options.get("ttl_type", "absolute").strip(),
-        minutes=minutes[0] if minutes else 0,
-        rows=rows[0] if rows else 0,
+        ttl=Ttl(
+            cast(TtlType, options.get("ttl_type", "absolute").strip()),
+            minutes[0] if minutes else 0,
+            rows[0] if rows else 0,
+        ),
     )
 
 

@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     windows.history_expires,
     queries.result_lost,
     windows.index_built_late,
+    windows.derived_otherwise,
     statements.options,
     statements.online_load,
     statements.wrong_mode,

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dsflow import FeatureView, Table, Workflow
+from dsflow import types as t
 from dsflow.cli.loading import load_workflows
 from dsflow.definition import Definition, Relation, TaskDefinition
 from dsflow.dolphinscheduler.codec import normalise
@@ -41,6 +43,25 @@ def from_yaml(text: str, folder: Path) -> Definition:
 def test_every_task_type_with_every_field(definition, tmp_path):
     assert normalise(from_python(python_source(definition), tmp_path)) == normalise(definition)
     assert normalise(from_yaml(yaml_source([definition]), tmp_path)) == normalise(definition)
+
+
+def test_an_imported_create_table_stays_as_it_is(tmp_path):
+    """What was derived where the table was declared is text in the source; no index is derived for it again."""
+    window = "WINDOW w AS (PARTITION BY ip ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)"
+    with Workflow("w", project="p") as wf:
+        clicks = Table("clicks", database="db", ip=t.Int, ts=t.Timestamp)
+        view = FeatureView("view", source=clicks, sql=f"SELECT count(ip) OVER w AS n FROM clicks {window}")
+        create = clicks.create()
+        create >> view.deploy()
+        plain = clicks.create("plain", derive_indexes=False)
+    definition = wf.definition()
+    assert "INDEX(KEY=ip, TS=ts, TTL=3, TTL_TYPE=latest)" in create.statements[-1]
+    assert "INDEX" not in plain.statements[-1]
+    for back in (
+        from_python(python_source(definition), tmp_path),
+        from_yaml(yaml_source([definition]), tmp_path),
+    ):
+        assert normalise(back) == normalise(definition)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from dsflow import FeatureView, OpenMLDB, Table, Workflow
 from dsflow import types as t
-from dsflow.openmldb.sdk import IndexNeed, SdkMissing, find_sdk
+from dsflow.openmldb.indexes import IndexNeed
+from dsflow.openmldb.sdk import SdkMissing, find_sdk
+from dsflow.openmldb.ttl import Ttl
 from dsflow.validation import check
 from dsflow.validation.model import KnownIndex
 from dsflow.validation.rules.windows import covers
@@ -42,7 +44,7 @@ def test_covers(
     time = written(minutes, unit)
     ttl = {"absolute": (time,), "latest": (str(rows),)}.get(kind, (time, str(rows)))
     index = KnownIndex(("ip",), "ts", ttl, kind)
-    need = IndexNeed(("ip",), "ts", needed, needed_minutes, needed_rows)
+    need = IndexNeed(("ip",), "ts", Ttl(needed, needed_minutes, needed_rows))
     lost = [
         (age, rank)
         for age, rank in itertools.product(AGES, RANKS)
@@ -53,7 +55,7 @@ def test_covers(
 
 def test_an_index_without_a_ttl_keeps_everything() -> None:
     for kind in ("absolute", "latest", "absorlat", "absandlat"):
-        for need in (IndexNeed(("ip",), "ts", "absolute"), IndexNeed(("ip",), "ts", "latest", 0, 100)):
+        for need in (IndexNeed(("ip",), "ts", Ttl()), IndexNeed(("ip",), "ts", Ttl("latest", latest=100))):
             assert covers(KnownIndex(("ip",), "ts", (), kind), need)
 
 
@@ -75,3 +77,68 @@ def test_the_ttl_of_an_index_that_is_added_later() -> None:
     assert "keeps rows for 30m, feature view 'view' needs rows of the last 1 h" in found.message
     assert found.where is not None
     assert "CREATE INDEX" in found.excerpt or "OpenMLDB(" in found.excerpt
+
+
+# ---- what a table is created with
+
+WINDOW = "PARTITION BY ip ORDER BY ts ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW"
+INDEX_RULES = {"DSF108", "DSF109", "DSF111", "DSF112"}
+
+
+def found(derive: bool = True, table: str = "clicks", bias: str | None = "inf") -> dict[str, str]:
+    """Message and hint of the rules about indexes, of a workflow that loads rows and deploys after that."""
+    sdk = find_sdk()
+    if isinstance(sdk, SdkMissing):
+        pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
+    with Workflow("w", project="p") as wf:
+        clicks = Table("clicks", database="db", ip=t.Int, ts=t.Timestamp)
+        sql = f"SELECT ip, count(ip) OVER w AS n FROM {table} WINDOW w AS ({WINDOW})"
+        deploy = FeatureView("view", source=clicks, sql=sql).deploy(range_bias=bias)
+        clicks.create(derive_indexes=derive) >> clicks.load_online("/data/clicks.csv") >> deploy
+    return {f.code: f"{f.message} {f.hint}" for f in check(wf).findings if f.code in INDEX_RULES}
+
+
+def test_what_is_derived_is_there_before_the_rows() -> None:
+    assert found() == {}
+    assert found(table="db.clicks") == {}
+
+
+def test_what_is_not_derived_is_built_late() -> None:
+    late = found(derive=False)
+    assert late.keys() == {"DSF111"}
+    assert 'indexes=[Index("ip", ts="ts")]' in late["DSF111"]
+    assert found(derive=False, table="db.clicks") == late
+
+
+def test_history_expires_in_a_derived_index_too() -> None:
+    assert found(bias=None).keys() == {"DSF109"}
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        (
+            [],
+            "makes table 'clicks' without it, but feature view 'view' needs an index on ip by ts that keeps rows of",
+        ),
+        (
+            [IndexNeed(("ip",), "ts", Ttl("absolute", 59))],
+            "makes an index of table 'clicks' on ip by ts that keeps rows for 59m, but feature view 'view' needs an",
+        ),
+        (
+            [IndexNeed(("ip",), "ts"), IndexNeed(("ip",), None)],
+            "makes an index of table 'clicks' on ip that keeps every row, which OpenMLDB's compiler does not ask for",
+        ),
+    ],
+)
+def test_derived_otherwise(monkeypatch: pytest.MonkeyPatch, needs: list[IndexNeed], message: str) -> None:
+    from dsflow.openmldb import deployed
+
+    monkeypatch.setattr(deployed, "needed_indexes", lambda *_: {("db", "clicks"): needs})
+    deployed._session_needs.cache_clear()
+    try:
+        told = found(bias=None)
+    finally:
+        deployed._session_needs.cache_clear()
+    assert message in told["DSF112"]
+    assert "DSF108" not in told

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dsflow.openmldb.sdk import Compiler, CompilerError, IndexNeed, SdkMissing, find_sdk
+from dsflow.openmldb.indexes import IndexNeed
+from dsflow.openmldb.sdk import Compiler, CompilerError, SdkMissing, find_sdk
+from dsflow.openmldb.ttl import Ttl
 from tests.unit.openmldb.sdk.fake import fake_sdk
 
 CATALOG = {
@@ -146,13 +148,13 @@ def test_real_schema(real: Compiler) -> None:
 def test_real_indexes(real: Compiler) -> None:
     assert real.needed_indexes(WINDOWS, "db", CATALOG) == {
         "t": [
-            IndexNeed(("app", "ip"), "ts", "latest", rows=10),
-            IndexNeed(("ip",), "ts", "absolute", minutes=60),
+            IndexNeed(("app", "ip"), "ts", Ttl("latest", latest=10)),
+            IndexNeed(("ip",), "ts", Ttl("absolute", 60)),
         ],
         "u": [],
     }
     unbounded = WINDOWS.replace("1h PRECEDING", "UNBOUNDED PRECEDING")
-    assert IndexNeed(("ip",), "ts", "absolute") in real.needed_indexes(unbounded, "db", CATALOG)["t"]
+    assert IndexNeed(("ip",), "ts", Ttl()) in real.needed_indexes(unbounded, "db", CATALOG)["t"]
 
 
 def test_real_dependencies(real: Compiler) -> None:

@@ -1,4 +1,4 @@
-"""Rows are loaded first, and the deployment's index is then built over them."""
+"""Rows are loaded first into a table that is made elsewhere, and the deployment's index is then built over them."""
 
 from dsflow import FeatureView, Index, Table, Workflow
 from dsflow import types as t
@@ -18,5 +18,5 @@ with Workflow("w", project="p") as wf:
         """,
     )
     deploy = view.deploy(range_bias="inf")
-    clicks.create() >> clicks.load_online("/data/clicks.csv") >> deploy
+    clicks.load_online("/data/clicks.csv") >> deploy
     users.create() >> users.load_online("/data/users.csv") >> deploy

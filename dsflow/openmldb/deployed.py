@@ -1,0 +1,110 @@
+"""What the deployments of a workflow need of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dsflow.openmldb.indexes import IndexNeed, TableKey, needed_indexes
+from dsflow.openmldb.ttl import Bias
+from dsflow.params import PLACEHOLDER
+from dsflow.tasks.openmldb import OpenMLDB
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from dsflow.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class DeployedNeed:
+    """An index of a table that a task's DEPLOY needs, or would make.
+
+    Attributes:
+        task: the task's name.
+        table: database and name of the table, as written: a parameter is ``${name}``.
+        need: the index, its TTL lengthened by the statement's RANGE_BIAS and ROWS_BIAS.
+    """
+
+    task: str
+    table: TableKey
+    need: IndexNeed
+
+
+def deployed_needs(workflow: Workflow, tables: Mapping[TableKey, Sequence[str]]) -> list[DeployedNeed]:
+    """The indexes that the DEPLOY statements of a workflow need; of one that does not parse, none.
+
+    What a parameter decides is not known before a run: a window as long as ``${hours}`` keeps everything, and an index
+    on a column ``${key}`` is left to DEPLOY.
+
+    Args:
+        tables: the columns of the tables that are known, by database and name as written.
+    """
+    columns = tuple((key, tuple(names)) for key, names in tables.items())
+    return [
+        DeployedNeed(task.name, table, need)
+        for task in workflow.tasks.values()
+        if isinstance(task, OpenMLDB)
+        for table, need in _session_needs(tuple(task.written), columns)
+    ]
+
+
+@lru_cache(maxsize=64)  # a task's statements are asked for many times, and parsing takes milliseconds
+def _session_needs(
+    statements: tuple[str, ...], columns: tuple[tuple[TableKey, tuple[str, ...]], ...]
+) -> tuple[tuple[TableKey, IndexNeed], ...]:
+    if not any("deploy" in statement.lower() for statement in statements):
+        return ()  # the parser is not loaded for nothing
+    return tuple(_needs(statements, dict(columns)))
+
+
+def _needs(
+    statements: Sequence[str], columns: Mapping[TableKey, Sequence[str]]
+) -> Iterator[tuple[TableKey, IndexNeed]]:
+    from dsflow.openmldb import nodes
+
+    db = ""
+    for statement in statements:
+        tree = _parsed(statement)
+        if isinstance(tree, nodes.UseDatabase):
+            db = tree.name
+        elif isinstance(tree, nodes.Deploy):
+            bias = _bias(tree)
+            for table, needs in needed_indexes(tree.query, db, columns).items():
+                yield from ((table, replace(need, ttl=need.ttl.with_bias(bias))) for need in needs)
+
+
+def _parsed(statement: str) -> exp.Expr | None:
+    """A statement's tree: a parameter in the place of a column or a number is a placeholder, in a name its text."""
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import SqlglotError
+
+    from dsflow.openmldb.dialect import OpenMLDB as Dialect
+
+    marks: dict[str, str] = {}
+
+    def mark(match: Any) -> str:
+        return marks.setdefault(match[0], f"dsflow_parameter_{len(marks)}_")
+
+    try:
+        tree: exp.Expr = parse_one(PLACEHOLDER.sub(mark, statement), read=Dialect)
+    except SqlglotError:
+        return None  # validation says so, with the place
+    for node in list(tree.find_all(exp.Column, exp.Identifier)) if marks else ():
+        if isinstance(node, exp.Column):
+            if any(each in part.name for each in marks.values() for part in node.parts):
+                node.replace(exp.Placeholder())
+        else:
+            for text, each in marks.items():
+                node.set("this", node.name.replace(each, text))
+    return tree
+
+
+def _bias(deploy: Any) -> Bias:
+    options = deploy.options
+    try:
+        return Bias.parse(options.get("range_bias", 0), options.get("rows_bias", 0))
+    except ValueError:
+        return Bias(None, None)  # a parameter: any length will do
