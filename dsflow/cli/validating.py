@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,6 +75,7 @@ def _install(wanted: bool) -> None:
 
 
 def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool, errors: Sequence[DsflowError]) -> None:
+    from dsflow.display.indexes import indexes_data, indexes_text
     from dsflow.validation import check, findings_json, findings_text, refused
 
     if len(workflows) > 1:
@@ -89,10 +91,13 @@ def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool,
         notes += [note for note in report.notes if note not in notes]
         if report.ok and not as_json:
             print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
+            if len(workflows) == 1:  # of many, a line each
+                print(indent(indexes_text(workflow), "  "), end="")
     # what is refused as a file is read, at the place that the error names
     unread = [finding for error in errors for finding in refused(error)]
     if as_json:
-        sys.stdout.write(findings_json([*findings, *unread], notes))
+        indexes = [found for workflow in workflows for found in indexes_data(workflow)]
+        sys.stdout.write(findings_json([*findings, *unread], notes, indexes))
     elif text := findings_text(findings, notes):
         print(text)
     if unread and not as_json:

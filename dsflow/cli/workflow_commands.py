@@ -41,10 +41,13 @@ Offline = Annotated[
 
 
 def show(workflow: Workflow, set_: Set = None) -> None:
-    """Draw the workflow in the terminal."""
+    """Draw the workflow in the terminal, and list the indexes that its tables get for what is deployed."""
+    from dsflow.display.indexes import indexes_text
     from dsflow.display.terminal import workflow_text
 
     print(workflow_text(workflow.definition(parse_set(set_))))
+    if indexes := indexes_text(workflow):
+        print(indexes)
 
 
 def render(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dsflow.validation.finding import Finding, Place
 
@@ -18,9 +19,19 @@ def findings_text(findings: Sequence[Finding], notes: Sequence[str] = ()) -> str
     return "\n".join([*blocks, *(f"not checked: {note}" for note in notes)])
 
 
-def findings_json(findings: Sequence[Finding], notes: Sequence[str] = ()) -> str:
-    """Findings as JSON: ``{"findings": [...], "notes": [...]}``."""
-    data = {"findings": [finding.to_dict() for finding in findings], "notes": list(notes)}
+def findings_json(
+    findings: Sequence[Finding], notes: Sequence[str] = (), indexes: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """Findings as JSON: ``{"findings": [...], "notes": [...], "indexes": [...]}``.
+
+    Args:
+        indexes: what was derived, as :func:`dsflow.display.indexes.indexes_data` gives it.
+    """
+    data = {
+        "findings": [finding.to_dict() for finding in findings],
+        "notes": list(notes),
+        "indexes": list(indexes),
+    }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 

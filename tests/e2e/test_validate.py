@@ -29,6 +29,22 @@ def test_the_projects_examples_and_pipelines(root: Path) -> None:
     assert "fraud-detection/talkingdata" in done.stdout
 
 
+def test_the_indexes_of_one_pipeline_are_listed(root: Path) -> None:
+    pipeline = root / "pipelines" / "talkingdata.py"
+    listed = [
+        "indexes of talkingdata, derived",
+        "  INDEX(KEY=ip, TS=click_time)             for deploy features",
+        "  INDEX(KEY=(app, ip), TS=click_time)      for deploy features",
+        "  INDEX(KEY=(app, ip, os), TS=click_time)  for deploy features",
+    ]
+    assert validate(pipeline).stdout.splitlines()[1:] == [f"  {line}" for line in listed]
+    indexes = json.loads(validate(pipeline, "--json").stdout)["indexes"]
+    assert [index["index"] for index in indexes] == [line.split("  ")[1] for line in listed[1:]]
+    command = [sys.executable, str(pipeline), "show"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert shown.rstrip().splitlines()[-len(listed) :] == listed
+
+
 def test_every_workflow_of_a_folder_is_checked(tmp_path: Path) -> None:
     file = tmp_path / "two.py"
     file.write_text(TWO)
