@@ -16,13 +16,11 @@ from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.embedded.storage import quote
 from dsflow.embedded.textvalues import EXPECTED, INT_RANGES, check_range, value_of_text
 from dsflow.openmldb import nodes
-from dsflow.openmldb.ttl import Ttl, minutes_of
+from dsflow.openmldb.ttl import UNITS_MS, Ttl, minutes_of
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
     from dsflow.openmldb.nodes import ColumnSpec, CreateTable, IndexSpec, InsertRows
-
-_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 # ---- CREATE TABLE
@@ -138,7 +136,7 @@ def _ttl(spec: IndexSpec, where: dict[str, Any]) -> Ttl:
         if match is None:
             raise SqlError(f"TTL={part} is neither a time like 10d nor a number of rows", **where)
         if match[2]:
-            minutes = minutes_of(int(match[1]) * _UNITS_MS[match[2].lower()])
+            minutes = minutes_of(int(match[1]) * UNITS_MS[match[2].lower()])
         else:
             latest = int(match[1])
     if kind == "absolute" and latest is not None and not (latest == 0 and len(spec.ttl) == 1):

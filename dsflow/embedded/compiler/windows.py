@@ -11,8 +11,7 @@ from sqlglot import exp
 
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
-
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from dsflow.openmldb.ttl import UNITS_MS
 
 
 @dataclass(frozen=True)
@@ -170,10 +169,10 @@ def _number(node: exp.Expr, by_time: bool) -> int:
     text = str(node.this) if isinstance(node, exp.Literal) and not node.is_string else ""
     if text.isdigit():
         return int(text)
-    if text and text[:-1].isdigit() and text[-1].lower() in _UNITS:
+    if text and text[:-1].isdigit() and text[-1].lower() in UNITS_MS:
         if not by_time:
             raise SqlError(f"a ROWS frame counts rows; {text} is a time")
-        return int(text[:-1]) * _UNITS[text[-1].lower()]
+        return int(text[:-1]) * UNITS_MS[text[-1].lower()]
     if text and text[:-1].isdigit() and text[-1] in "lL":
         return int(text[:-1])
     if isinstance(node, exp.Neg):
