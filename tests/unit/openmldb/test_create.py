@@ -8,6 +8,9 @@ pytest.importorskip("sqlglot")
 
 from dsflow import FeatureView, Index, OpenMLDB, Param, Table, Workflow
 from dsflow import types as t
+from dsflow.definition import Definition
+from dsflow.dolphinscheduler.plan import build_plan
+from dsflow.dolphinscheduler.plan_text import render_plan
 from dsflow.errors import DeclarationError
 
 WINDOW = "PARTITION BY ip ORDER BY ts ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW"
@@ -197,6 +200,22 @@ def test_a_deployment_that_does_not_parse_needs_nothing() -> None:
         OpenMLDB("deploy", "USE db; DEPLOY d SELECT FROM WHERE", "online")
     assert made(create) == []
     assert wf.definition()
+
+
+def test_a_plan_shows_that_a_window_has_changed() -> None:
+    def declared(window: str) -> Definition:
+        with Workflow("w", project="p") as wf:
+            table = clicks()
+            table.create() >> view(table, window).deploy("d")
+        return wf.definition()
+
+    before = declared(WINDOW)
+    assert build_plan(declared(WINDOW), before).is_empty
+    text = render_plan(build_plan(declared(WINDOW.replace("1h", "2d")), before)).splitlines()
+    changed = [line.strip() for line in text if "CREATE TABLE" in line]
+    assert [line[0] for line in changed] == ["-", "+"]
+    assert ["TTL=1h" in line for line in changed] == [True, False]
+    assert ["TTL=2d" in line for line in changed] == [False, True]
 
 
 def test_derive_indexes_is_a_flag() -> None:
