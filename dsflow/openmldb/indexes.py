@@ -317,7 +317,7 @@ def _bare(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     column = node.unnest()
-    return exp.Column(this=column.this) if isinstance(column, exp.Column) else node
+    return exp.Column(this=column.this.copy()) if isinstance(column, exp.Column) else node
 
 
 # ---- conditions

@@ -297,7 +297,7 @@ class CreateTable(OpenMLDB):
             sorted(found, key=lambda d: (d.index.ttl is not None, len(d.index.keys), d.index.keys, d.index.ts or ""))
         )
 
-    def _derived(self) -> list[str]:
+    def _added(self) -> list[str]:
         return [self.table.ddl([derived.index for derived in self.derived])]
 
 

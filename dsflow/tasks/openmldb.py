@@ -63,9 +63,9 @@ class OpenMLDB(Task):
     @property
     def statements(self) -> list[str]:
         """The statements one by one."""
-        return [*self.written, *self._derived()]
+        return [*self.written, *self._added()]
 
-    def _derived(self) -> list[str]:
+    def _added(self) -> list[str]:
         """Statements that follow from the rest of the workflow; they come after those that are written."""
         return []
 

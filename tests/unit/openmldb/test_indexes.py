@@ -345,3 +345,13 @@ def test_tables_that_are_not_known_have_any_column() -> None:
 )
 def test_what_openmldb_refuses_needs_nothing(sql: str) -> None:
     assert needs_of(sql) == {}
+
+
+def test_the_tree_is_only_read() -> None:
+    tree = parse_one(AS_OPENMLDB["UNION, columns of the left"][0], read=OpenMLDB)
+    before = [(node, node.parent) for node in tree.walk()]
+    needed_indexes(tree, "db", KNOWN)
+    assert all(
+        one is other and a is b
+        for (one, a), (other, b) in zip(before, ((n, n.parent) for n in tree.walk()), strict=True)
+    )
