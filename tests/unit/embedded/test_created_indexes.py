@@ -93,6 +93,12 @@ SHOWN = {
         (20,),
         (None,),
     ),
+    "a query with WHERE": (
+        price(right="(SELECT * FROM prices WHERE price > 10)"),
+        [("prices", (1, NOW - 9, 20)), ("prices", (1, NOW - 8, 5))],
+        (20,),
+        (None,),
+    ),
     "the oldest": (
         price(order="ORDER BY p.seen DESC"),
         [("prices", (1, NOW - 9, 20)), ("prices", (1, NOW - 8, 5))],
