@@ -92,11 +92,15 @@ class _Scan:
 
 @dataclass(frozen=True, eq=False)
 class _Field:
-    """A column of a FROM clause: its name, the name its table goes by, and the stored columns that it is."""
+    """A column of a FROM clause: its name, the name its table goes by, and the stored columns that it is.
+
+    ``db`` is the table's database, '' when it goes by an alias.
+    """
 
     name: str
     called: str
     origins: Mapping[_Scan, str]
+    db: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,8 @@ class _Reader:
         self.request = self.request or key
         scan = _Scan(key, key == self.request)
         columns = self.tables.get(key, (_ANY,))
-        return _Rows(tuple(_Field(c, node.alias_or_name, {scan: c}) for c in columns), (scan,))
+        db = "" if node.alias else key[0]
+        return _Rows(tuple(_Field(c, node.alias_or_name, {scan: c}, db) for c in columns), (scan,))
 
     # -- what reads by key ---------------------------------------------------------------------------------------------
 
@@ -198,7 +203,7 @@ class _Reader:
         ttl = _NEWEST if takes_newest else _EVERYTHING
         self._need(replace(right, filters=filters), keys, by_time, ttl, fields=fields)
         # no index leads from a column of the right side to rows of the left
-        return replace(left, fields=(*left.fields, *(_Field(f.name, f.called, {}) for f in right.fields)))
+        return replace(left, fields=(*left.fields, *(replace(f, origins={}) for f in right.fields)))
 
     def _where(self, rows: _Rows, condition: exp.Expr) -> _Rows:
         keys = [key for part in _conjuncts(condition) if (key := _constant_key(part)) is not None]
@@ -283,7 +288,7 @@ def _outputs(node: exp.Select, rows: _Rows) -> Iterator[_Field]:
         if isinstance(value, exp.Star):
             yield from rows.fields
         elif isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
-            yield from (f for f in rows.fields if f.called == value.table)
+            yield from (f for f in rows.fields if f.called == value.table and value.db in ("", f.db))
         else:
             yield _Field(item.alias_or_name, "", _origins(value, rows.fields))
 
@@ -293,7 +298,8 @@ def _outputs(node: exp.Select, rows: _Rows) -> Iterator[_Field]:
 
 def _field(column: exp.Column, fields: Iterable[_Field]) -> _Field | None:
     """The field that a column means."""
-    usable = [f for f in fields if f.name in (column.name, _ANY) and column.table in ("", f.called)]
+    named = [f for f in fields if column.table in ("", f.called) and column.db in ("", f.db)]
+    usable = [f for f in named if f.name in (column.name, _ANY)]
     return next((f for f in usable if f.name == column.name), usable[0] if len(usable) == 1 else None)
 
 

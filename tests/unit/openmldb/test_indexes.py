@@ -318,6 +318,11 @@ def test_other_databases() -> None:
     sql = "SELECT t.ip, o.v.val FROM db.t LAST JOIN o.v ORDER BY v.seen ON db.t.ip = v.id"
     found = needed_indexes(parse_one(sql, read=OpenMLDB), "x", {})
     assert found == {("o", "v"): [IndexNeed(("id",), "seen", NEWEST)]}
+    same_name = "SELECT a.t.x, b.t.x AS y FROM a.t LAST JOIN b.t ORDER BY b.t.ts ON a.t.x = b.t.x"
+    for known in ({("a", "t"): ["x", "ts"], ("b", "t"): ["x", "ts"]}, {}):
+        assert needed_indexes(parse_one(same_name, read=OpenMLDB), "a", known) == {
+            ("b", "t"): [IndexNeed(("x",), "ts", NEWEST)]
+        }
 
 
 def test_tables_that_are_not_known_have_any_column() -> None:
