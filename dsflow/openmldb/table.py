@@ -150,10 +150,11 @@ class Table:
         """A task that makes the database and the table where they are missing.
 
         The table gets the indexes that the deployments of the workflow need, wherever in it they are declared, with a
-        TTL that keeps what their windows look back on; older rows are dropped online, unless a deployment's
-        ``range_bias`` or ``rows_bias`` or an index that is declared keeps them. An index that is declared for the same
-        columns and time stays as it is declared. Of a table that is there already nothing changes: there DEPLOY adds
-        what it needs, and lengthens what is too short.
+        TTL that keeps what their windows look back on from now, by the server's clock. Older rows are dropped online,
+        unless a deployment's ``range_bias`` or ``rows_bias`` or an index that is declared keeps them: for requests
+        that come late, and for history that is loaded. An index that is declared for the same columns and time stays
+        as it is declared. Of a table that is there already nothing changes: there DEPLOY adds what it needs, and
+        lengthens what is too short.
 
         Args:
             name: the task's name, by default ``create TABLE``.
