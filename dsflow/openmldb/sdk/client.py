@@ -31,7 +31,7 @@ TIMEOUT = 30.0
 """Seconds for one question; a compilation takes 20 ms, loading the library some 100."""
 
 _POSITION = re.compile(r" ?\[at (\d+):(\d+)\]")
-_TELLS = re.compile(r"(?![IW]\d{8} ).*\w")
+_TELLS = re.compile(r"(?![IW]\d{8} |WARNING: Logging before InitGoogleLogging).*\w")
 """A line of the child's log that may say why it died: not glog's notes and warnings."""
 _INDEX = re.compile(r"index\(key=\((?P<keys>[^)]*)\)(?P<rest>(?:, *\w+=(?:\([^)]*\)|[^,()]+))*)\)")
 
