@@ -148,12 +148,9 @@ def _strict(function: Callable[..., int | str | None]) -> Callable[..., int | st
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the functions ``oml_json_*``; a database keeps them for all its connections."""
+    """Create the functions ``oml_json_*``; a database keeps them for all its connections while it is open."""
     from duckdb.func import SPECIAL
 
-    held = "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'oml_json_object'"
-    if connection.execute(held).fetchall()[0][0]:
-        return
     # DuckDB lets a function answer NULL only when it takes NULL itself
     for name, function, count, returns in (
         ("oml_json_object", json_object, 2, "VARCHAR"),
