@@ -26,7 +26,7 @@ TRIED = "tried on real servers"
 Report = Callable[[str, list[str]], None]
 """What the fixture ``report`` gives: it puts lines under a heading at the end of pytest's output."""
 SERVERS = pytest.StashKey[Path]()
-OWN = "own servers"
+OWN = "own-servers"
 HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
 
 
