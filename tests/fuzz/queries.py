@@ -478,7 +478,7 @@ Call = tuple[str, str, Callable[[Frame], Any]]
 @st.composite
 def call(draw: st.DrawFn, columns: Columns) -> Call:
     """An aggregate's SQL, type, and value over a frame."""
-    families = [_one_value, _one_value, _where, _by_category, _numbered, _positioned]
+    families = [_one_value, _one_value, _where, _by_category, _numbered, _positioned, _nested]
     return draw(draw(st.sampled_from(families))(columns))
 
 
@@ -526,6 +526,29 @@ def _where(draw: st.DrawFn, columns: Columns) -> Call:
         return agg.ONE_VALUE[name](agg.chosen(values, conditions), value.type)
 
     return f"{name}_where({value.sql}, {when.sql})", result, compute
+
+
+@st.composite
+def _nested(draw: st.DrawFn, columns: Columns) -> Call:
+    """An aggregate of what another one over the same frame is a part of."""
+    value, other = draw(columns.any(*scalars.INTEGERS)), draw(columns.any(*scalars.INTEGERS))
+    name = draw(st.sampled_from(["count", "min", "max", "sum", "distinct_count", "first_value", "last_value"]))
+    inner_type = "bigint" if "count" in name else other.type
+    inner = Expression(f"{name}({other.sql})", inner_type, lambda row: row["inner"])
+    mixed = scalars.arithmetic(draw(st.sampled_from(["+", "-", "*"])), value, inner)
+    is_equal = scalars.comparison(draw(st.sampled_from(["=", "<", ">="])), value, inner)
+    outer = draw(st.sampled_from(["sum", "max", "count", "count_where"]))
+
+    def compute(frame: Frame) -> Any:
+        found = agg.ONE_VALUE[name]([other.value(r) for r in frame.rows], other.type)
+        rows = [{**r, "inner": found} for r in frame.rows]
+        if outer == "count_where":
+            return agg.count_where([value.value(r) for r in rows], [is_equal.value(r) for r in rows])
+        return agg.ONE_VALUE[outer]([mixed.value(r) for r in rows], mixed.type)
+
+    if outer == "count_where":
+        return f"count_where({value.sql}, {is_equal.sql})", "bigint", compute
+    return f"{outer}({mixed.sql})", "bigint" if outer == "count" else mixed.type, compute
 
 
 @st.composite

@@ -7,8 +7,11 @@ results (``result``). The parts can stand before OVER (native windows), in a GRO
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+from sqlglot import exp
 
 from dsflow.embedded.compiler.operators import truth
 from dsflow.embedded.compiler.values import (
@@ -341,6 +344,51 @@ def is_aggregate(name: str) -> bool:
     return name.lower() in _FIXED or name.lower() in AGGREGATES
 
 
+def nests(node: exp.Expr) -> bool:
+    """Whether an aggregate is in the argument of another one."""
+    calls = [c for c in node.find_all(exp.Anonymous) if is_aggregate(c.name)]
+    return any(
+        inner is not outer and is_aggregate(inner.name) for outer in calls for inner in outer.find_all(exp.Anonymous)
+    )
+
+
+def over_all(call: Aggregate, order: str, partition: str, known: list[str]) -> str:
+    """An aggregate over all rows of a frame as a value of each of them.
+
+    Args:
+        call: the aggregate.
+        order: the order of the frame's rows.
+        partition: what tells the frame's rows from others, as PARTITION BY; "" when there are no others.
+        known: the columns ``n0``, ``n1`` ... of the frame's rows, as SQL; those that it needs are added.
+
+    Raises:
+        UnsupportedError: it is none of those that can stand there.
+    """
+    names = []
+    for part in call.parts:
+        sql = part
+        if found := re.fullmatch(r"(first|last)\(([^()]*)\{order\}\)( FILTER \([^()]*\))?", part):
+            # DuckDB's window functions of these names have no FILTER
+            place = 1 if found[1] == "first" else -1
+            sql = f"(list({found[2]}{{order}}){found[3] or ''} OVER ({partition}))[{place}]"
+        elif part.startswith(("first(", "last(")):
+            raise UnsupportedError("an aggregate of this kind as the argument of another")
+        else:
+            sql = f"{part} OVER ({partition})"
+        sql = sql.replace("{order}", f" ORDER BY {order}")
+        if sql not in known:
+            known.append(sql)
+        names.append(f"r.n{known.index(sql)}")
+    return f"({call.result.format(*names)})"
+
+
+def with_nested(rows: str, known: list[str]) -> str:
+    """The rows of frames, as text for a FROM clause, with the columns that `over_all` found."""
+    for place, sql in enumerate(known):
+        rows = f"(SELECT r.*, {sql} AS n{place} FROM {rows} AS r)"
+    return rows
+
+
 def aggregate(name: str, values: list[Value]) -> Aggregate:
     """The aggregate function of a name, for these arguments.
 
@@ -355,4 +403,15 @@ def aggregate(name: str, values: list[Value]) -> Aggregate:
     return (_FIXED.get(word) or AGGREGATES[word])(word, values)
 
 
-__all__ = ["INT", "SMALLINT", "Aggregate", "aggregate", "default_of", "is_aggregate", "ordered"]
+__all__ = [
+    "INT",
+    "SMALLINT",
+    "Aggregate",
+    "aggregate",
+    "default_of",
+    "is_aggregate",
+    "nests",
+    "ordered",
+    "over_all",
+    "with_nested",
+]

@@ -48,6 +48,14 @@ class Frame(Protocol):
         """SQL, good where the expression stands, for an aggregate over these rows."""
         ...
 
+    def nest(self, call: Aggregate) -> str:
+        """The same, good as a part of another aggregate's argument.
+
+        Raises:
+            UnsupportedError: these rows do not have that.
+        """
+        ...
+
 
 class Aggregates(Protocol):
     """Where an expression's aggregates find their rows."""
@@ -89,7 +97,7 @@ class Expressions:
         self.db = db
         self._window: exp.Expr | None = None
         self._top: exp.Expr | None = None
-        self._inside: str | None = None
+        self._frame: Frame | None = None
 
     def compile(self, node: exp.Expr) -> Value:
         """The value of an expression.
@@ -286,24 +294,38 @@ class Expressions:
     def _aggregate(self, name: str, node: exp.Anonymous) -> Value:
         if self.aggregates is None:
             raise SqlError(self.refusal)
-        if self._inside is not None:
-            raise UnsupportedError(f"{name} inside {self._inside}", "an aggregate as the argument of another")
+        if self._frame is not None:
+            # an aggregate in the argument of another runs over all of its frame, whatever the row
+            call = aggregate(name, [self._value(argument) for argument in node.expressions])
+            return Value(self._frame.nest(call), call.type)
+        for argument in node.expressions:
+            if inner := _only_nested(argument):
+                raise UnsupportedError(f"{inner} inside {name}", "an aggregate alone as the argument of another")
         top = isinstance(self._top, nodes.Over) and self._top.this is node
         frame = self.aggregates.frame(self._window, node, top)
         if node.expressions and _gives_list(node.expressions[0]):
             # a list that is an aggregate itself: this one runs over its elements
             values = [self._value(argument) for argument in node.expressions]
             return _value_of(frame, aggregate(name, values))
-        outer, self.fields, self._inside = self.fields, frame.fields, name
+        outer, self.fields, self._frame = self.fields, frame.fields, frame
         try:
             arguments = [self._value(argument) for argument in node.expressions]
         finally:
-            self.fields, self._inside = outer, None
+            self.fields, self._frame = outer, None
         return _value_of(frame, aggregate(name, arguments))
 
 
 def _value_of(frame: Frame, call: Aggregate) -> Value:
     return Value(frame.add(call), call.type)
+
+
+def _only_nested(argument: exp.Expr) -> str | None:
+    """The name of an aggregate in an argument that names no column outside it."""
+    inner = [c for c in argument.find_all(exp.Anonymous) if is_aggregate(c.name) and not _takes_list(c.name, c)]
+    inside = {id(column) for call in inner for column in call.find_all(exp.Column)}
+    if not inner or _gives_list(argument) or any(id(c) not in inside for c in argument.find_all(exp.Column)):
+        return None
+    return inner[0].name
 
 
 def _gives_list(node: exp.Expr) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.aggregates import Aggregate, nests, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.places import Place, narrow_place, wide_place
 from dsflow.embedded.compiler.scope import Field, Names, Relation
@@ -86,6 +86,9 @@ class NativeFrame(Frame):
         parts = [f"{self._counted(_as_window(part))} OVER {self.name}" for part in call.parts]
         return f"({call.result.format(*parts)})"
 
+    def nest(self, call: Aggregate) -> str:
+        raise AssertionError("a frame with an aggregate inside another is a JoinedFrame")
+
     def _narrow(self) -> Place | None:
         if self.window.order is None:
             return None
@@ -145,6 +148,7 @@ class JoinedFrame(Frame):
     live: str | None = None
     row_fields: tuple[Field, ...] = ()
     aggregates: list[str] = field(default_factory=list)
+    nested: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.row_fields = tuple(replace(f, sql=f"r.f{i}") for i, f in enumerate(self.relation.fields))
@@ -162,10 +166,13 @@ class JoinedFrame(Frame):
             names.append(f"{self.alias}.a{self.aggregates.index(sql)}")
         return f"({call.result.format(*names)})"
 
+    def nest(self, call: Aggregate) -> str:
+        return over_all(call, "r.ord", "PARTITION BY r.rid", self.nested)
+
     def join(self, row: str) -> str:
         """The LEFT JOIN that brings the aggregates to a row whose number is ``row``."""
         outputs = "".join(f", {sql} AS a{i}" for i, sql in enumerate(self.aggregates))
-        pairs = f"(SELECT r.rid{outputs} FROM {self._pairs()} GROUP BY r.rid)"
+        pairs = f"(SELECT r.rid{outputs} FROM {with_nested(self._pairs(), self.nested)} AS r GROUP BY r.rid)"
         return f"LEFT JOIN {pairs} AS {self.alias} ON {self.alias}.rid = {row}"
 
     def _pairs(self) -> str:
@@ -190,8 +197,7 @@ class JoinedFrame(Frame):
             f" WHERE {' AND '.join(where)})"
         )
         kept = " AND ".join(self._places()) or "true"
-        source = f"(WITH rows_of_window AS {ordered} SELECT * FROM {pairs} WHERE {kept})"
-        return f"{source} AS r"
+        return f"(WITH rows_of_window AS {ordered} SELECT * FROM {pairs} WHERE {kept})"
 
     def _rows(self, relation: Relation, main: int) -> str:
         fields = relation.fields
@@ -280,7 +286,8 @@ class BatchWindows:
         if top:
             found = lag_window(found, call)
         self.order_sql.add(order_column(found, self.relation.fields).sql)
-        return self._native(found) if found.native and not self.online else self._joined(found)
+        native = found.native and not self.online and not nests(call)
+        return self._native(found) if native else self._joined(found)
 
     def _native(self, window: Window) -> Frame:
         key = window.key()

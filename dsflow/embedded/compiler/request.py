@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.aggregates import Aggregate, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import (
     BatchWindows,
@@ -347,6 +347,7 @@ class RequestFrame(Frame):
     sources: list[tuple[Relation, int]]
     matches: Relation | None = None
     aggregates: list[str] = field(default_factory=list)
+    nested: list[str] = field(default_factory=list)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -361,13 +362,16 @@ class RequestFrame(Frame):
             names.append(f"{self.alias}.a{self.aggregates.index(sql)}")
         return f"({call.result.format(*names)})"
 
+    def nest(self, call: Aggregate) -> str:
+        return over_all(call, "r.ts, r.known, r.main, r.seq", "", self.nested)
+
     @property
     def sql(self) -> str:
         """The one row of aggregates."""
         if not self.aggregates:
             return f"(SELECT 1) AS {self.alias}"
         outputs = ", ".join(f"{sql} AS a{i}" for i, sql in enumerate(self.aggregates))
-        return f"(SELECT {outputs} FROM {self._rows()} AS r) AS {self.alias}"
+        return f"(SELECT {outputs} FROM {with_nested(self._rows(), self.nested)} AS r) AS {self.alias}"
 
     def _rows(self) -> str:
         """The frame's rows, with no more columns than the aggregates read."""
@@ -394,11 +398,12 @@ class RequestFrame(Frame):
         return f"(SELECT * FROM (SELECT *, {place} FROM ({rows})) WHERE {' AND '.join(places)})"
 
     def _used(self, fields: tuple[Field, ...]) -> list[tuple[int, Field]]:
-        read = {int(place) for sql in self.aggregates for place in re.findall(r"\br\.f(\d+)\b", sql)}
+        parts = (*self.aggregates, *self.nested)
+        read = {int(place) for sql in parts for place in re.findall(r"\br\.f(\d+)\b", sql)}
         return [(i, f) for i, f in enumerate(fields) if i in read]
 
     def _order(self, columns: list[str], *, placed: bool) -> list[str]:
-        return columns if placed or any("r.seq" in sql for sql in self.aggregates) else []
+        return columns if placed or any("r.seq" in sql for sql in (*self.aggregates, *self.nested)) else []
 
     def _stored(self, source: Relation, rank: int, now: str, *, placed: bool) -> str:
         window = self.window

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate
+from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate, nests
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import BatchWindows, single_window
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
@@ -46,6 +46,9 @@ class GroupFrame(Frame):
     def add(self, call: Aggregate) -> str:
         parts = [part.replace("{order}", f" ORDER BY {self.relation.row}") for part in call.parts]
         return f"({call.result.format(*parts)})"
+
+    def nest(self, call: Aggregate) -> str:
+        raise UnsupportedError("an aggregate as the argument of another in GROUP BY")
 
 
 @dataclass
@@ -235,7 +238,8 @@ class SelectCompiler:
         where = self._where(node, relation)
         prefix = ""
         windows = [w for item in items if (w := single_window(item.node, named)) is not None]
-        if (windows and (self.context.online or relation.repeats)) or any(not w.native for w in windows):
+        joined = self.context.online or relation.repeats or any(nests(item.node) for item in items)
+        if (windows and joined) or any(not w.native for w in windows):
             prefix, relation = self._numbered(relation, where)
             where = ""
             items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now

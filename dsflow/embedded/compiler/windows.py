@@ -115,6 +115,9 @@ def _window(definition: nodes.WindowDefinition) -> Window:
     assert end_offset is not None
     if start_offset is not None and start_offset < end_offset:
         raise SqlError("the window's frame ends before it starts")
+    excluded = ("exclude_current_row", "exclude_current_time", "instance_not_in_window", "union")
+    if end is not None and isinstance(end.this, exp.Neg) and any(definition.args.get(key) for key in excluded):
+        raise UnsupportedError("a frame with a negative bound in a window with UNION or EXCLUDE")
     maxsize = int(frame.args["maxsize"] or 0) if frame.args.get("maxsize") else 0
     if maxsize and not by_time:
         raise SqlError("MAXSIZE is for ROWS_RANGE windows only")
@@ -157,6 +160,10 @@ def _offset(bound: nodes.FrameBound, by_time: bool, *, is_end: bool) -> int | No
         if is_end:
             raise SqlError("a window's frame cannot end UNBOUNDED PRECEDING")
         return None
+    if is_end and not by_time and isinstance(bound.this, exp.Neg) and not bound.args.get("open"):
+        # what would follow the current row is not there
+        _number(bound.this.this, by_time)
+        return 0
     offset = _number(bound.this, by_time)
     if bound.args.get("open"):
         offset += 1 if is_end else -1

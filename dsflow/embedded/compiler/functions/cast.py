@@ -80,13 +80,16 @@ MACROS = {
     ),
     "oml_text_to_int(s)": "TRY_CAST(oml_text_to_bigint(s) AS INTEGER)",
     "oml_text_to_smallint(s)": "TRY_CAST(oml_text_to_bigint(s) AS SMALLINT)",
-    # what strtod takes; hexadecimal floats are refused when they come
+    # what strtod takes; of hexadecimal numbers the whole ones that a double has exactly, the others are refused
     "oml_text_to_double(s)": (
         "CASE WHEN regexp_full_match(s, '[ \\t\\n\\r\\f\\v]*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?') THEN"
         " TRY_CAST(ltrim(oml_strip(s), '+') AS DOUBLE)"
         " WHEN regexp_full_match(lower(s), '[ \\t\\n\\r\\f\\v]*[+]?(inf|infinity)') THEN 'inf'::DOUBLE"
         " WHEN regexp_full_match(lower(s), '[ \\t\\n\\r\\f\\v]*-(inf|infinity)') THEN '-inf'::DOUBLE"
         " WHEN regexp_full_match(lower(s), '[ \\t\\n\\r\\f\\v]*[+-]?nan(\\([0-9a-z_]*\\))?') THEN 'nan'::DOUBLE"
+        " WHEN regexp_full_match(lower(s), '[ \\t\\n\\r\\f\\v]*[+-]?0x[0-9a-f]{1,13}') THEN"
+        " CAST(oml_text_to_bigint(s) AS DOUBLE) * CASE WHEN starts_with(oml_strip(s), '-') AND"
+        " oml_text_to_bigint(s) = 0 THEN -1 ELSE 1 END"
         " WHEN regexp_full_match(lower(s), '[ \\t\\n\\r\\f\\v]*[+-]?0x[0-9a-f.]+(p[+-]?[0-9]+)?') THEN"
         " error('cast of a hexadecimal text to a floating point number is not supported') END"
     ),

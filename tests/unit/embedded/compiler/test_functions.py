@@ -51,6 +51,10 @@ from .conftest import Database
         ("int('12x')", None),
         ("int(' 12 ')", 12),
         ("int('0x1f')", 31),
+        ("double('0x10')", 16.0),
+        ("double(' -0X1F')", -31.0),
+        ("float('0x1000001')", 16777216.0),
+        ("double('0x1 ')", None),
         ("bigint('9223372036854775808')", None),
         ("int(1.9)", 1),
         ("int(-1.9)", -1),
@@ -209,6 +213,8 @@ def test_nan_is_equal_to_nothing(database: Database) -> None:
         "last_day(253402300800000L)",
         "date(timestamp(253402300800000))",
         "csv(continuous(1e100))",
+        "double('0x1.8')",
+        "double('0x123456789abcde')",
     ],
 )
 def test_what_is_not_certain_raises(database: Database, expression: str) -> None:

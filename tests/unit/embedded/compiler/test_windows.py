@@ -137,6 +137,65 @@ def test_a_nested_aggregate_is_refused_by_name(database: Database) -> None:
         database.batch(select("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", "sum(max(v)) OVER w AS x"))
 
 
+NESTED = {
+    "sum(v - count(v))": lambda vs: sum(v - len(vs) for v in vs),
+    "sum(v + sum(v * count(v)))": lambda vs: sum(v + sum(w * len(vs) for w in vs) for v in vs),
+    "count_where(id, v = first_value(v))": lambda vs: vs.count(vs[0]),
+    "count_where(id, v = last_value(v))": lambda vs: vs.count(vs[-1]),
+    "count_where(id, v = lag(v, 0))": lambda vs: vs.count(vs[-1]),
+    "count_where(id, v > avg(v))": lambda vs: sum(v > sum(vs) / len(vs) for v in vs),
+    "max(v - min(v)) + count(*)": lambda vs: max(vs) - min(vs) + len(vs),
+    "sum(v - int(distinct_count(v)))": lambda vs: sum(v - len(set(vs)) for v in vs),
+}
+
+
+@pytest.mark.parametrize("what", NESTED)
+@pytest.mark.parametrize("more", ["", "MAXSIZE 2"])
+def test_an_aggregate_in_the_argument_of_another_runs_over_all_of_the_frame(
+    database: Database, what: str, more: str
+) -> None:
+    rows = [(1, "a", 1, 4), (2, "a", 2, 2), (3, "b", 3, 9), (4, "a", 4, 4), (5, "a", 5, 7), (6, "a", 5, 4)]
+    of_a = [row[3] for row in rows if row[1] == "a"]
+    size = 2 if more else 9
+    frame = f"ROWS_RANGE BETWEEN 9s PRECEDING AND CURRENT ROW {more}"
+    frames = {row[0]: of_a[max(0, n + 1 - size) : n + 1] for n, row in enumerate(r for r in rows if r[1] == "a")}
+    frames[3] = [9]
+    wanted = [(id_, NESTED[what](frames[id_])) for id_ in sorted(frames)]
+    item = what.replace(")) + count(*)", ")) OVER w + count(*)") + " OVER w AS x"
+    database.create("t", COLUMNS, rows)
+    assert database.batch(select(frame, item)) == wanted
+    database.create("t", COLUMNS)
+    assert database.request(select(frame, item), rows) == wanted
+
+
+def test_an_aggregate_in_an_empty_frame(database: Database) -> None:
+    database.create("t", COLUMNS, [(1, "a", 1, 4)])
+    frame = "ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING"
+    items = "sum(v - count(v)) OVER w AS x, count_where(v, v = max(v)) OVER w AS y"
+    assert database.batch(select(frame, items)) == [(1, None, 0)]
+    database.create("t", COLUMNS)
+    assert database.request(select(frame, items), [(1, "a", 1, 4)]) == [(1, None, 0)]
+
+
+def test_a_nested_aggregate_in_group_by_is_refused(database: Database) -> None:
+    database.create("t", COLUMNS)
+    with pytest.raises(UnsupportedError, match="in GROUP BY"):
+        database.batch("SELECT k, sum(v - count(v)) AS x FROM t GROUP BY k")
+
+
+def test_a_frame_of_rows_that_ends_after_the_current_one_ends_there(database: Database) -> None:
+    rows = [(1, "a", 1, 4), (2, "a", 2, 2), (3, "a", 3, 9), (4, "a", 4, 1)]
+    query = select("ROWS BETWEEN 2 PRECEDING AND -1 PRECEDING", "sum(v) OVER w AS x")
+    wanted = [(1, 4), (2, 6), (3, 15), (4, 12)]
+    database.create("t", COLUMNS, rows)
+    assert database.batch(query) == wanted
+    database.create("t", COLUMNS)
+    assert database.request(query, rows) == wanted
+    for frame in ("ROWS_RANGE BETWEEN 2s PRECEDING AND -1s PRECEDING", "ROWS BETWEEN 2 PRECEDING AND -1 PRECEDING {}"):
+        with pytest.raises(UnsupportedError, match="negative bound"):
+            database.batch(select(frame.format("EXCLUDE CURRENT_ROW"), "sum(v) OVER w AS x"))
+
+
 def expected_sum(rows: list[tuple[Any, ...]], place: int, back: int, maxsize: int, skip_row: bool) -> int | None:
     """The sum of a frame, spelled out."""
     _, key, now, _ = rows[place]
