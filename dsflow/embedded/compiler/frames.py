@@ -318,7 +318,9 @@ def check_union(main: tuple[Field, ...], other: tuple[Field, ...], node: exp.Exp
 
 def single_window(item: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> Window | None:
     """The one window that a column of SELECT uses, or None."""
-    found = [window_of(over.args["window"], named) for over in item.find_all(nodes.Over)]
+    # what stands in a window's UNION has windows of its own
+    overs = item.walk(prune=lambda node: isinstance(node, nodes.WindowDefinition))
+    found = [window_of(over.args["window"], named) for over in overs if isinstance(over, nodes.Over)]
     if len(found) > 1 and len({window.key() for window in found}) > 1:
         raise SqlError("one column of SELECT cannot use two windows", **nodes.position(item))
     return found[0] if found else None

@@ -184,7 +184,7 @@ def left_join_newest_last(
     sql = f"(SELECT {columns}{number} FROM {left.from_sql} LEFT JOIN {right.from_sql} ON {' AND '.join(on)})"
     fields = tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(fields))
     row = f"{alias}.{ROW_COLUMN}"
-    return Relation(sql, alias, fields, row, scans=left.scans, stacked=left.stacked, many=True)
+    return Relation(sql, alias, fields, row, scans=left.scans, stacked=left.stacked, many=True, computed=left.computed)
 
 
 def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: bool = False) -> Relation:
@@ -200,6 +200,7 @@ def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: boo
         left.windowed,
         left.many,
         left.repeats,
+        left.computed,
         tail=f"{tail_of(left)} {join}",
     )
 

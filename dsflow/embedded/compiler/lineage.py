@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.frames import column_of, partition_columns
 from dsflow.embedded.compiler.joins import JoinCondition, order_value
-from dsflow.embedded.compiler.scope import Field, Relation
+from dsflow.embedded.compiler.scope import Field, Position, Relation
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, IndexKey
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
@@ -35,13 +35,15 @@ def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) ->
 
     Raises:
         SqlError: a column of PARTITION BY or ORDER BY is not one of that table's.
-        UnsupportedError: the source is a UNION, has a LIMIT, GROUP BY or a window of its own.
+        UnsupportedError: the source is a UNION, has a LIMIT or GROUP BY, or a window inside another query.
     """
-    if len(source.scans) != 1 or source.windowed:
+    where = nodes.position(window.partition[0])
+    if len(source.scans) != 1:
         raise UnsupportedError(
-            "a window in request mode over a query with UNION, LIMIT, GROUP BY or a window",
-            **nodes.position(window.partition[0]),
+            "a window in request mode over a query with UNION, LIMIT or GROUP BY, or with a window inside another",
+            **where,
         )
+    _check_plain(source, where)
     origins = {f.sql: f.origin(0) for f in fields}
 
     def origin(node: exp.Expr, sql: str) -> str:
@@ -68,6 +70,7 @@ def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> t
     Raises:
         SqlError: the condition compares no column of the table with ``=``, or ORDER BY is by another column.
     """
+    _check_plain(right, nodes.position(join))
     order = join.args.get("order")
     ordered = order_value(order.expressions[0], right).sql if order is not None else None
     columns = {f.sql: f for f in right.fields}
@@ -90,6 +93,15 @@ def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> t
             )
         found.append(IndexKey(scan.schema, keys, ts))
     return tuple(found)
+
+
+def _check_plain(source: Relation, where: Position) -> None:
+    if source.computed:
+        raise SqlError(
+            "in request mode rows are found by an index, and OpenMLDB finds none below a query with computed columns",
+            hint="take the columns as they are, or casts of them, and compute above",
+            **where,
+        )
 
 
 def index_time(index: IndexKey, *, exact: bool = False) -> str | None:

@@ -61,6 +61,7 @@ class Relation:
             empty when there is none, or GROUP BY or LIMIT stands between.
         stacked: a UNION stands between.
         windowed: a window stands between: rows that are left out of a table must stay in the frames of the others.
+        computed: a query whose columns are more than columns, constants and casts stands between.
         many: a LEFT JOIN can make several rows of one row of the table.
         repeats: several rows may have the same ``row``: those that LEFT JOIN makes of one.
     """
@@ -75,6 +76,7 @@ class Relation:
     windowed: bool = False
     many: bool = False
     repeats: bool = False
+    computed: bool = False
 
     @property
     def stored(self) -> bool:

@@ -146,7 +146,8 @@ class SelectCompiler:
             for f, other, c in zip(left.fields, right.fields, columns, strict=True)
         )
         scans = (*left.scans, *right.scans) if left.scans and right.scans else ()
-        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}", scans=scans, stacked=True)
+        computed = left.computed or right.computed
+        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}", scans=scans, stacked=True, computed=computed)
 
     # ---- FROM
 
@@ -259,7 +260,7 @@ class SelectCompiler:
         definitions = ", ".join(frame.definition for frame in aggregates.native.values())
         window = f" WINDOW {definitions}" if definitions else ""
         found = self._output(items, values, relation, f"{joins}{where}{window}", prefix)
-        return replace(found, windowed=True) if windows else found
+        return replace(found, windowed=True, computed=relation.computed) if windows else found
 
     def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
         """The windows of a SELECT over a relation."""
@@ -322,19 +323,22 @@ class SelectCompiler:
         fields, outputs = [], []
         for i, (item, value) in enumerate(zip(items, values, strict=True)):
             value = typed(value)
-            fields.append(Field(item.name, value.type, f"{alias}.c{i}", origins=origins.get(value.sql, ())))
+            # a cast that changes nothing is no column for OpenMLDB
+            found = origins.get(value.sql, ()) if isinstance(item.node, exp.Column) else ()
+            fields.append(Field(item.name, value.type, f"{alias}.c{i}", origins=found))
             outputs.append(f"{value.sql} AS c{i}")
         outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
         sql = f"({prefix}SELECT {', '.join(outputs)} FROM {relation.from_sql}{tail})"
-        found = Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}", repeats=relation.repeats)
+        output = Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}", repeats=relation.repeats)
         if row is not None:
-            return found
+            return output
         return replace(
-            found,
+            output,
             # a window's rows are found by its own SELECT only
             scans=() if relation.windowed else relation.scans,
             stacked=relation.stacked,
             many=relation.many,
+            computed=relation.computed or not all(is_simple(item.node) for item in items),
         )
 
 

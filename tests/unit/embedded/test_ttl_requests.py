@@ -440,3 +440,78 @@ def test_maxsize_over_left_join_is_refused(engine: Engine) -> None:
     window = "PARTITION BY t.k ORDER BY t.ts ROWS_RANGE BETWEEN 5s PRECEDING AND CURRENT ROW MAXSIZE 2"
     with pytest.raises(UnsupportedError, match="MAXSIZE"):
         engine.execute(f"DEPLOY d SELECT sum(uv) OVER w FROM t LEFT JOIN u ON t.k = u.uk WINDOW w AS ({window})", "db")
+
+
+# ---- a window's UNION with a query that has a window of its own
+
+INNER = "SELECT k, count(v) OVER i AS n, ts FROM p WINDOW i AS (PARTITION BY {} ORDER BY ts {})"
+
+
+def united(engine: Engine, moment: int, *indexes: str) -> None:
+    engine.execute("CREATE TABLE t (k string, n bigint, ts timestamp)", "db")
+    engine.execute(f"CREATE TABLE p ({', '.join(['k string, g int, v int, ts timestamp', *indexes])})", "db")
+    rows = [("a", 1, 10), ("a", 1, 20), ("b", 1, 30), ("a", 2, 40), ("a", 1, 50)]
+    values = ", ".join(f"('{k}', {g}, {v}, {moment + n})" for n, (k, g, v) in enumerate(rows))
+    engine.execute(f"INSERT INTO p VALUES {values}", "db")
+
+
+def counted(engine: Engine, inner: str, options: str = NO_CHANGE, more: str = "", name: str = "d") -> object:
+    window = f"UNION ({inner}) PARTITION BY k ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW {more}"
+    items = "sum(n) OVER w AS s, count(n) OVER w AS c, first_value(n) OVER w AS f"
+    engine.execute(f"DEPLOY {name} {options} SELECT {items} FROM t WINDOW w AS ({window})", "db")
+    return engine.request("db", name, [("a", 100, int(time.time() * 1000))])[0]
+
+
+def test_a_union_with_a_window_of_its_own(engine: Engine) -> None:
+    united(engine, int(time.time() * 1000) - 5000)
+    # the counts 1, 2, 3, 4 of key a, and the request's 100
+    assert counted(engine, INNER.format("k", FRAME), FOR_EVER) == (110, 5, 1)
+    # the counts of key a's rows by the second key, in which b's row counts as well
+    assert counted(engine, INNER.format("g", FRAME), FOR_EVER, name="by_g") == (100 + 1 + 2 + 1 + 4, 5, 1)
+    not_in = counted(engine, INNER.format("k", FRAME), FOR_EVER, "INSTANCE_NOT_IN_WINDOW", "not_in")
+    assert not_in == (110, 5, 1)
+    engine.execute(f"INSERT INTO t VALUES ('a', 7, {int(time.time() * 1000) - 9000})", "db")
+    request = [("a", 100, int(time.time() * 1000))]
+    assert engine.request("db", "d", request) == [(117, 6, 7)]
+    assert engine.request("db", "not_in", request) == [(110, 5, 1)]
+
+
+def test_a_ttl_counts_for_both_windows_of_a_union(engine: Engine) -> None:
+    united(engine, int(time.time() * 1000) - 5000, "INDEX(KEY=k, TS=ts, TTL=2, TTL_TYPE=latest)")
+    assert counted(engine, INNER.format("k", FRAME)) == (100 + 1 + 2, 3, 1)
+    assert counted(engine, INNER.format("k", FRAME), "", name="longer") == (110, 5, 1)
+
+
+def test_each_window_of_a_union_has_its_own_index(engine: Engine) -> None:
+    by_g = "INDEX(KEY=g, TS=ts, TTL=1, TTL_TYPE=latest)"
+    united(engine, int(time.time() * 1000) - 5000, "INDEX(KEY=k, TS=ts)", by_g)
+    # the rows of key a are all there; in their frames by the second key, only the newest row of each is
+    assert counted(engine, INNER.format("g", FRAME)) == (100 + 0 + 0 + 1 + 1, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("SELECT string(g) AS k, bigint(v) AS n, ts FROM p", "columns of its left-most table"),
+        ("SELECT k, bigint(v) AS n, timestamp(ts) AS ts FROM p", "columns of its left-most table"),
+        ("SELECT k, v + 1L AS n, ts FROM p", "computed columns"),
+        ("SELECT k, v AS n, ts FROM p", "must have the same columns"),
+        ("SELECT k, bigint(v) AS n, ts FROM p LIMIT 3", "LIMIT"),
+        ("SELECT k, bigint(v) AS n, ts FROM p UNION ALL SELECT k, bigint(v), ts FROM p", "UNION"),
+        (f"SELECT k, n, ts FROM ({INNER.format('k', FRAME)})", "a window inside another"),
+    ],
+)
+def test_a_union_that_no_index_finds_is_refused(engine: Engine, entry: str, message: str) -> None:
+    united(engine, LONG_AGO)
+    with pytest.raises(SqlError, match=message):
+        counted(engine, entry)
+
+
+def test_computed_columns_on_the_right_of_a_join_are_refused(engine: Engine) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts)")
+    for right in ("SELECT rk, rv + 1 AS rv FROM r", "SELECT rk, rv FROM (SELECT rk, upper(rk) AS x, rv FROM r)"):
+        with pytest.raises(SqlError, match="computed columns"):
+            engine.execute(f"DEPLOY d SELECT x.rv FROM t LAST JOIN ({right}) AS x ON t.k = x.rk", "db")
+    assert asked(engine, "SELECT x.rv FROM t LAST JOIN (SELECT rk, string(rv) AS rv FROM r) AS x ON t.k = x.rk") == (
+        "3",
+    )
