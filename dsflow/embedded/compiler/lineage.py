@@ -10,14 +10,14 @@ that lead elsewhere it refuses (its ``transform.cc``, ``OptimizeRequestJoinAsWin
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
 from dsflow.embedded.compiler.frames import column_of, partition_columns
 from dsflow.embedded.compiler.joins import JoinCondition, order_value
-from dsflow.embedded.compiler.scope import Field, Position, Relation
+from dsflow.embedded.compiler.scope import Field, Position, Relation, Scan
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, IndexKey
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
@@ -123,14 +123,34 @@ def with_rows(relation: Relation, rows: Sequence[str]) -> Relation:
         columns = f"{relation.alias}.* REPLACE (kept.{ROW_COLUMN} AS {ROW_COLUMN})"
         same = f"kept.{ROW_COLUMN} % {ROW_BITS} = {relation.row}"
         return replace(relation, sql=f"(SELECT {columns} FROM {relation.from_sql} JOIN {only} AS kept ON {same})")
+    if [scan.alias for scan in relation.scans] == [relation.alias]:
+        return replace(relation, sql=rows[0])
     sql = relation.sql
     for scan, text in zip(relation.scans, rows, strict=True):
-        if relation.alias == scan.alias:
-            return replace(relation, sql=text)
-        # it stands there once: no other table of the statement has that alias
-        table = rf"{re.escape(scan.schema.relation)} AS {scan.alias}\b"
-        sql = re.sub(table, lambda _, new=f"{text} AS {scan.alias}": new, sql, count=1)  # type: ignore[misc]
+        sql = _read_from(text, scan, sql)
     return replace(relation, sql=sql)
+
+
+def narrowed(relation: Relation, frames: Sequence[str], of_key: Callable[[str], str]) -> Relation:
+    """A query with a window over the rows of one key only: those of its table, and those that its ``frames`` see.
+
+    Args:
+        relation: the query; its frames must not hold rows of other keys.
+        frames: the rows of the frames, as they stand in its SQL.
+        of_key: gives the rows of the key among such.
+    """
+    (scan,) = relation.scans
+    sql = relation.sql
+    for rows in frames:
+        if rows in sql:
+            sql = sql.replace(rows, of_key(rows))
+    return replace(relation, sql=_read_from(of_key(scan.schema.relation), scan, sql))
+
+
+def _read_from(rows: str, scan: Scan, sql: str) -> str:
+    # a table stands there once: no other one of the statement has that alias
+    table = rf"{re.escape(scan.schema.relation)} AS {scan.alias}\b"
+    return re.sub(table, lambda _: f"{rows} AS {scan.alias}", sql, count=1)
 
 
 def by_time(rows: str, ts: str) -> str:

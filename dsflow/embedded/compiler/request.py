@@ -8,7 +8,7 @@ over it sees its stored rows, and the request row as the newest one. The values 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -31,7 +31,7 @@ from dsflow.embedded.compiler.joins import (
     split_condition,
     tail_of,
 )
-from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, window_index, with_rows
+from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrowed, window_index, with_rows
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import (
@@ -90,6 +90,7 @@ class RequestState:
     lookups: Lookups
     table: TableSchema | None = None
     times: dict[str, str] = field(default_factory=dict)
+    frames: list[str] = field(default_factory=list)
 
     @property
     def where(self) -> str:
@@ -163,17 +164,30 @@ class StoredCompiler(SelectCompiler):
             if not ordered and right.stacked and (time is None or right.many):
                 raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
             rows.append(by_time(found, time) if time is not None else found)
-        return with_rows(right, rows)
+        return with_rows(self.of_one_key(right, self._constant_keys(0, right, condition)), rows)
 
     def _of_key(self, rows: str, place: int, right: Relation, condition: JoinCondition) -> str:
         """Rows of a table where a column is what a join's condition says, if that is the same for all left rows."""
+        for origin, value in self._constant_keys(place, right, condition):
+            return self.state.lookups.rows(rows, quote(origin), value)
+        return rows
+
+    def _constant_keys(self, place: int, right: Relation, condition: JoinCondition) -> Iterator[tuple[str, str]]:
+        """Columns of a table with the value that a join's condition wants, if that is the same for all left rows."""
         for value, key, column in zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True):
             # a cast column is not found by an index
             if key == column and is_constant(value):
                 origin = next(f.origin(place) for f in right.fields if f.sql == column)
                 if origin is not None:
-                    return self.state.lookups.rows(rows, quote(origin), value)
-        return rows
+                    yield origin, value
+
+    def of_one_key(self, source: Relation, keys: Iterable[tuple[str, str]]) -> Relation:
+        """A source whose rows have these values, with its windows computed for no more rows than need be."""
+        found = next((pair for pair in keys if source.windowed and pair[0] in source.shared), None)
+        if found is None:
+            return source
+        column, value = quote(found[0]), found[1]
+        return narrowed(source, self.state.frames, lambda rows: self.state.lookups.rows(rows, column, value))
 
     # ---- windows over the rows of a table that a join looks up
 
@@ -223,7 +237,10 @@ class StoredCompiler(SelectCompiler):
 
         def live(window: Window) -> str | None:
             index, rows = self.window_rows(window, relation, relation.fields)
-            return None if rows == index.table.relation else rows
+            if rows == index.table.relation:
+                return None
+            self.state.frames.append(rows)
+            return rows
 
         return BatchWindows(relation, named, self.context.names, union, online=True, live=live)
 
@@ -504,6 +521,7 @@ class RequestWindows:
         value = partition_columns(window, request)[0].sql
         if is_constant(value):
             rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), value)
+            source = self.compiler.of_one_key(source, [(index.keys[0], value)])
         return with_rows(source, [rows])
 
 

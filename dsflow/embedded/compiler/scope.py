@@ -61,6 +61,7 @@ class Relation:
             empty when there is none, or GROUP BY or LIMIT stands between.
         stacked: a UNION stands between.
         windowed: a window stands between: rows that are left out of a table must stay in the frames of the others.
+        shared: columns of the table in which the rows of a frame agree, whichever of the windows it is of.
         computed: a query whose columns are more than columns, constants and casts stands between.
         many: a LEFT JOIN can make several rows of one row of the table.
         repeats: several rows may have the same ``row``: those that LEFT JOIN makes of one.
@@ -77,6 +78,7 @@ class Relation:
     many: bool = False
     repeats: bool = False
     computed: bool = False
+    shared: frozenset[str] = frozenset()
 
     @property
     def stored(self) -> bool:

@@ -9,14 +9,14 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate, nests
 from dsflow.embedded.compiler.expressions import Expressions, Frame
-from dsflow.embedded.compiler.frames import BatchWindows, single_window
+from dsflow.embedded.compiler.frames import BatchWindows, partition_columns, single_window
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.embedded.compiler.joins import check_order, last_join, left_join
 from dsflow.embedded.compiler.naming import column_name
 from dsflow.embedded.compiler.scope import Field, Names, Relation, Scan
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, Catalog, Column, TableSchema
 from dsflow.embedded.compiler.values import BOOL, Value, null_of, quote
-from dsflow.embedded.compiler.windows import named_windows
+from dsflow.embedded.compiler.windows import Window, named_windows
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 from dsflow.openmldb.types import ColumnType
@@ -260,7 +260,10 @@ class SelectCompiler:
         definitions = ", ".join(frame.definition for frame in aggregates.native.values())
         window = f" WINDOW {definitions}" if definitions else ""
         found = self._output(items, values, relation, f"{joins}{where}{window}", prefix)
-        return replace(found, windowed=True, computed=relation.computed) if windows else found
+        if not windows:
+            return found
+        shared = frozenset.intersection(*(_shared(window, relation) for window in windows))
+        return replace(found, windowed=True, computed=relation.computed, shared=shared)
 
     def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
         """The windows of a SELECT over a relation."""
@@ -348,6 +351,11 @@ class Subquery:
 
     node: exp.Expr
     ctes: dict[str, Subquery]
+
+
+def _shared(window: Window, relation: Relation) -> frozenset[str]:
+    keys = {value.sql for value in partition_columns(window, relation.fields)}
+    return frozenset(column for f in relation.fields if f.sql in keys and (column := f.origin(0)))
 
 
 def _origins(field: Field, relation: Relation) -> tuple[str | None, ...]:
