@@ -1,0 +1,228 @@
+"""Queries over stored rows in request mode: what a request looks up, and through which index.
+
+What a join or a window takes from a table comes through an index of that table, which has dropped what its TTL says.
+Rows of the request row's own keys are looked up once each, as subqueries that DuckDB answers from its index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from dsflow.embedded.compiler.expressions import Expressions
+from dsflow.embedded.compiler.frames import BatchWindows, check_union
+from dsflow.embedded.compiler.joins import JoinCondition, last_join, left_join_newest_last, split_condition
+from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrowed, window_index, with_rows
+from dsflow.embedded.compiler.scope import Field, Relation
+from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, is_simple
+from dsflow.embedded.compiler.types import IndexKey, TableSchema
+from dsflow.embedded.compiler.values import quote
+from dsflow.embedded.compiler.windows import Window
+from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.openmldb import nodes
+
+
+@dataclass
+class Lookups:
+    """The stored rows that a request looks up by a key, each key once."""
+
+    names: Callable[[str], str]
+    found: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    keys: dict[tuple[str, tuple[str, ...], str | None], IndexKey] = field(default_factory=dict)
+
+    def rows(self, table: str, column: str, value: str) -> str:
+        """The rows of a stored table whose column has a value, as text for a FROM clause."""
+        key = (table, column, value)
+        if key not in self.found:
+            self.found[key] = self.names("k")
+        return self.found[key]
+
+    @property
+    def sql(self) -> str:
+        """The lookups as subqueries of WITH, with nothing but the key's condition: DuckDB then uses an index."""
+        subqueries = [
+            f"{name} AS MATERIALIZED (SELECT * FROM {relation} WHERE {column} IS NOT DISTINCT FROM {value})"
+            for (relation, column, value), name in self.found.items()
+        ]
+        return f"WITH {', '.join(subqueries)} " if subqueries else ""
+
+
+@dataclass
+class RequestState:
+    """What all parts of a request's query share."""
+
+    lookups: Lookups
+    table: TableSchema | None = None
+    times: dict[str, str] = field(default_factory=dict)
+    frames: list[str] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """A condition that refuses a request row without a time for its windows.
+
+        OpenMLDB takes such a row for one of a window without ORDER BY (``runner.cc``, ``RequestUnionRunner``: a time of
+        -1), whose frames hold all stored rows, those of later times as well.
+        """
+        refusals = [
+            f"WHEN coalesce({time}, -1) < 0 THEN error('a request row whose {name}, the ORDER BY of a window, '"
+            f" || CASE WHEN {time} IS NULL THEN 'is NULL' ELSE 'is before 1970' END || ' is not supported')"
+            for time, name in self.times.items()
+        ]
+        return f" WHERE CASE {' '.join(refusals)} ELSE true END" if refusals else ""
+
+
+def is_constant(sql: str) -> bool:
+    """Whether SQL names no column of the statement, only parameters."""
+    return re.search(r"\b[a-z]+\d+\.", sql) is None
+
+
+def as_main(main: Relation, source: Relation) -> tuple[Field, ...]:
+    """The columns of a window's source under the names of those that it goes by."""
+    pairs = zip(main.fields, source.fields, strict=True)
+    return tuple(replace(f, sql=other.sql, origins=other.origins) for f, other in pairs)
+
+
+class StoredCompiler(SelectCompiler):
+    """Compiles over stored rows; what LAST JOIN takes from a table comes through an index of that table."""
+
+    def __init__(
+        self, context: Context, ctes: dict[str, Subquery] | None = None, state: RequestState | None = None
+    ) -> None:
+        super().__init__(context, ctes)
+        self.state = state or RequestState(Lookups(context.names))
+
+    def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
+        return StoredCompiler(self.context, ctes, self.state)
+
+    def join(self, left: Relation, join: exp.Join) -> Relation:
+        last = isinstance(join, nodes.LastJoin)
+        if not last and join.args.get("side") != "LEFT":
+            return super().join(left, join)
+        right = self.source(join.this)
+        expressions = self.expressions((*left.fields, *right.fields))
+        if not join.args.get("on"):
+            raise SqlError("a join needs ON", **nodes.position(join))
+        if not right.one_row:
+            condition = split_condition(join.args["on"], left, right, expressions)
+            right = self._looked_up(right, join, condition)
+        return self._joined(left, right, join, expressions)
+
+    def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
+        if isinstance(join, nodes.LastJoin):
+            return last_join(left, right, join, expressions, self.context.names, null_keys=True)
+        return left_join_newest_last(left, right, join, expressions, self.context.names)
+
+    def _looked_up(self, right: Relation, join: exp.Join, condition: JoinCondition) -> Relation:
+        """The right side of a join over the rows that an index has for it."""
+        if not right.scans:
+            raise UnsupportedError(
+                "a join in request mode with a query that has LIMIT or GROUP BY, or a window inside another query",
+                **nodes.position(join),
+            )
+        ordered = join.args.get("order") is not None
+        rows = []
+        for place, index in enumerate(join_indexes(join, condition, right)):
+            found = self.through_index(index, 1, None, "JOIN" if isinstance(join, nodes.LastJoin) else "LEFT JOIN")
+            found = self._of_key(found, place, right, condition)
+            time = index_time(index, exact=right.stacked) if not ordered else None
+            if not ordered and right.stacked and (time is None or right.many):
+                raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
+            rows.append(by_time(found, time) if time is not None else found)
+        return with_rows(self.of_one_key(right, self._constant_keys(0, right, condition)), rows)
+
+    def _of_key(self, rows: str, place: int, right: Relation, condition: JoinCondition) -> str:
+        """Rows of a table where a column is what a join's condition says, if that is the same for all left rows."""
+        for origin, value in self._constant_keys(place, right, condition):
+            return self.state.lookups.rows(rows, quote(origin), value)
+        return rows
+
+    def _constant_keys(self, place: int, right: Relation, condition: JoinCondition) -> Iterator[tuple[str, str]]:
+        """Columns of a table with the value that a join's condition wants, if that is the same for all left rows."""
+        for value, key, column in zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True):
+            # a cast column is not found by an index
+            if key == column and is_constant(value):
+                origin = next(f.origin(place) for f in right.fields if f.sql == column)
+                if origin is not None:
+                    yield origin, value
+
+    def of_one_key(self, source: Relation, keys: Iterable[tuple[str, str]]) -> Relation:
+        """A source whose rows have these values, with its windows computed for no more rows than need be."""
+        found = next((pair for pair in keys if source.windowed and pair[0] in source.shared), None)
+        if found is None:
+            return source
+        column, value = quote(found[0]), found[1]
+        return narrowed(source, self.state.frames, lambda rows: self.state.lookups.rows(rows, column, value))
+
+    # ---- windows over the rows of a table that a join looks up
+
+    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        if any(item.node.find(nodes.Over) for item in items):
+            self.check_window_source(node, joins=0)
+            if node.args.get("where"):
+                raise SqlError("in request mode a window has no WHERE below it", **nodes.position(node))
+        return super()._projected(node, relation, items)
+
+    def check_window_source(self, node: exp.Select, joins: int) -> None:
+        """In request mode OpenMLDB has windows over a table and plain columns of it, with no WHERE below.
+
+        Args:
+            node: the SELECT with the window.
+            joins: how many joins there may be: one over the request row, none inside the right side of a join.
+
+        Raises:
+            SqlError: the window is over something else.
+        """
+        source = node.args["from_"].this
+        if len(node.args.get("joins") or []) > joins:
+            place = "over one join at most" if joins else "over no join inside the right side of another"
+            raise SqlError(f"in request mode a window is {place}", **nodes.position(source))
+        compiler, inner = self, source.this
+        if isinstance(source, exp.Table):
+            named = None if source.db else self.ctes.get(source.name)
+            if named is None:
+                return
+            compiler, inner = self.child(named.ctes), named.node
+        plain = isinstance(inner, exp.Select) and not any(
+            inner.args.get(key) for key in ("where", "group", "having", "limit", "windows", "with_")
+        )
+        if node.args.get("joins") or not plain:
+            raise SqlError("a window in request mode needs a table on its left", **nodes.position(source))
+        for item in inner.expressions:
+            value = item.this if isinstance(item, exp.Alias) else item
+            if not (isinstance(value, exp.Star) or is_simple(value)):
+                raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
+        compiler.check_window_source(inner, joins)
+
+    def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
+        def union(window: Window, node: exp.Expr) -> Relation:
+            source = self.source(node)
+            check_union(relation.fields, source.fields, node)
+            return with_rows(source, [self.window_rows(window, source, as_main(relation, source))[1]])
+
+        def live(window: Window) -> str | None:
+            index, rows = self.window_rows(window, relation, relation.fields)
+            if rows == index.table.relation:
+                return None
+            self.state.frames.append(rows)
+            return rows
+
+        return BatchWindows(relation, named, self.context.names, union, online=True, live=live)
+
+    def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexKey, str]:
+        """The index through which a window reads a source, and the rows that its TTL has left there."""
+        index = window_index(window, source, fields)
+        # MAXSIZE is no matter of the TTL
+        count, unit = (None, "ROWS_RANGE") if window.by_time else (window.start, "ROWS")
+        return index, self.through_index(index, count, window.start if window.by_time else None, unit)
+
+    def through_index(self, index: IndexKey, rows: int | None, range_ms: int | None, unit: str) -> str:
+        """The rows of a stored table that an index has not dropped by its TTL, as text for a FROM clause."""
+        table = index.table
+        self.state.lookups.keys[table.relation, index.keys, index.ts] = index
+        relation = getattr(self.context.catalog, "index_relation", None)
+        if relation is None:
+            return table.relation
+        return str(relation(table.db, table.name, index.keys, index.ts, rows, range_ms, unit=unit))
