@@ -119,6 +119,19 @@ UNION_SQL = [
 ]
 """Ways to name a table in a window's UNION."""
 
+COUNTED = "counted "
+"""A UNION's table of this name has a window of its own: its column ``l`` is a count of the rows before."""
+
+_COUNT = Window(("k",), "ts", counts_rows=True, start=2, end=0)
+_COUNTED_SQL = (
+    f"(SELECT {', '.join('count(*) OVER own AS l' if name == 'l' else name for name in MAIN)} FROM {{0}}"
+    " WINDOW own AS (PARTITION BY k ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW))"
+)
+
+
+def _counted(row: Row, frame: Frame) -> Row:
+    return {**row, "l": len(frame.rows)}
+
 
 @dataclass(frozen=True, repr=False)
 class Example:
@@ -169,7 +182,7 @@ class Example:
             (row[window.order] or 0) < 0
             for window in self.used.values()
             if window.order
-            for name in ("t", *window.unions)
+            for name in ("t", *(name.removeprefix(COUNTED) for name in window.unions))
             for row in self.tables[name]
         ) or (self.right.window is not None and any((row["rts"] or 0) < 0 for row in self.tables["r"]))
 
@@ -210,8 +223,12 @@ class Example:
         rows = [self._joined(row, right, null_keys=False) for row in self.tables["t"]]
         if self.where:
             rows = [row for row in rows if self.where.value(row)]
+        unions: dict[str, Sequence[Row]] = {name: self.tables[name] for name in UNIONS}
+        for name in UNIONS:
+            own = self.tables[name]
+            unions[COUNTED + name] = [_counted(own[place], frame) for place, frame in offline(_COUNT, own, {})]
         frames: dict[str | None, dict[int, Frame]] = {
-            name: dict(offline(window, rows, self.tables)) for name, window in self.used.items()
+            name: dict(offline(window, rows, unions)) for name, window in self.used.items()
         }
         present = [n for n in range(len(rows)) if all(n in found for found in frames.values())]
         frames[None] = {}
@@ -225,7 +242,10 @@ class Example:
                 are no such indexes.
         """
         left = (lambda rows: latest(rows, "k", "ts", ttl)) if ttl is not None else list
-        unions = {name: left(self.tables[name]) for name in UNIONS}
+        unions: dict[str, Sequence[Row]] = {name: left(self.tables[name]) for name in UNIONS}
+        for name in UNIONS:
+            frames_of = of_stored(_COUNT, unions[name], unions[name])
+            unions[COUNTED + name] = list(map(_counted, unions[name], frames_of))
         right = self._right(ttl)
         answers: list[tuple[Any, ...]] = []
         for n, row in enumerate(self.tables["t"]):
@@ -680,7 +700,14 @@ def windows(
     unions: tuple[str, ...] = ()
     if not joined and united:
         unions = draw(st.sampled_from([(), (), ("u",), ("u", "v")]))
-    union_sql = ", ".join(draw(st.sampled_from(UNION_SQL)).format(name) for name in unions)
+    if unions and draw(st.sampled_from([False, False, True])):
+        unions = (COUNTED + unions[0], *unions[1:])
+    union_sql = ", ".join(
+        _COUNTED_SQL.format(name.removeprefix(COUNTED))
+        if name.startswith(COUNTED)
+        else draw(st.sampled_from(UNION_SQL)).format(name)
+        for name in unions
+    )
     instance = bool(unions) and draw(st.booleans())
 
     def bound(number: int, is_open: int) -> str:
