@@ -175,6 +175,12 @@ class Example:
             isinstance(v, float) and not math.isfinite(v) for t in self.tables.values() for r in t for v in r.values()
         )
 
+    def may_refuse(self, text: str) -> bool:
+        """Whether an error is the engine's way to name what it has no certain answer for."""
+        known = ["median of bigint values beyond 2^62 is not supported"]
+        known += ["of NaN is not supported"] if self.has_nan else []
+        return any(refusal in text for refusal in known)
+
     @property
     def has_time_before_1970(self) -> bool:
         """Whether a window meets such a row; OpenMLDB's online storage takes none."""
