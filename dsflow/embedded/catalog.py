@@ -77,6 +77,12 @@ class Table:
         wanted = tuple(sorted(set(keys)))
         return next((index for index in self.indexes if index.id[0] == wanted and ts in (None, index.ts)), None)
 
+    def index_for(self, keys: Iterable[str], ts: str | None) -> Index | None:
+        """The index that a look-up by these keys reads through: the one with all of them, else with most of them."""
+        keys = set(keys)
+        usable = [index for index in self.indexes if set(index.keys) < keys and ts in (None, index.ts)]
+        return self.index(keys, ts) or max(usable, key=lambda index: len(set(index.keys)), default=None)
+
 
 @dataclass(frozen=True)
 class Procedure:

@@ -127,7 +127,7 @@ class RequestCatalog:
         """
         found = self._state.table(db, table)
         self.needs.append(IndexNeed(found.db, found.name, tuple(keys), ts, _needed_ttl(unit, rows, range_ms)))
-        index = found.index(keys, ts)
+        index = found.index_for(keys, ts)
         return relation(found, "online") if index is None else live_relation(found, index)
 
     def with_needs(self, needs: Sequence[IndexNeed]) -> None:

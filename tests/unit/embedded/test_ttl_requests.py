@@ -258,6 +258,13 @@ def test_a_join_by_two_keys_has_an_index_of_both(engine: Engine, key: str) -> No
     assert ttls(engine, "r")[("rg", "rk"), "rts"] == "1"
 
 
+def test_a_procedure_makes_no_index_and_reads_through_the_one_with_most_keys(engine: Engine) -> None:
+    right_rows(engine, LONG_AGO, "INDEX(KEY=rk, TS=rts, TTL=1, TTL_TYPE=latest)")
+    query = "SELECT x.rv FROM t LAST JOIN r AS x ORDER BY x.rts ON t.k = x.rk AND t.g = x.rg"
+    engine.execute(f"CREATE PROCEDURE d (k string, g int, ts timestamp) BEGIN {query}; END;", "db")
+    assert engine.request("db", "d", [("a", 8, 5), ("a", 7, 5)]) == [(None,), (3,)]
+
+
 def test_keys_of_two_types_go_by_the_index_too(engine: Engine) -> None:
     engine.execute("CREATE TABLE t (k bigint)", "db")
     engine.execute("CREATE TABLE r (rk int, rv int, rts timestamp, INDEX(KEY=rk, TS=rts, TTL=60m))", "db")
