@@ -46,4 +46,9 @@ def openmldb_data() -> Path:
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     """Puts lines under a heading at the end of pytest's output."""
-    return request.config.stash.setdefault(SECTIONS, {}).__setitem__
+    sections = request.config.stash.setdefault(SECTIONS, {})
+
+    def put(title: str, lines: list[str]) -> None:
+        sections.setdefault(title, []).extend(lines)
+
+    return put

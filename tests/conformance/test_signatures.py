@@ -96,7 +96,7 @@ def test_types(compiler: Compiler, report: Report, aggregate: bool) -> None:
         if known is not None:
             differ.append(f"{call}: {known} by OpenMLDB, called wrong here")
     what = "aggregates" if aggregate else "functions and operators"
-    counts = f"{len(taken)} answered, {refused} refused by name, {len(wrong)} wrong"
+    counts = f"{len(taken)} answered, {refused} refused by name, {len(wrong)} that are no calls of OpenMLDB's"
     report("calls with every type", [f"{what}: {counts}; OpenMLDB asked about {len(answered) + len(asked)}"])
     assert not differ, "\n".join(differ[:40])
     assert len(taken) > len(calls) / 10
