@@ -196,7 +196,7 @@ class JoinedFrame(Frame):
             f"(SELECT {columns}, {current}, {rank} FROM rows_of_window AS b JOIN rows_of_window AS r ON {same}"
             f" WHERE {' AND '.join(where)})"
         )
-        kept = " AND ".join(self._places()) or "true"
+        kept = " AND ".join(self.window.places("place > 1" if self.online else "NOT here")) or "true"
         return f"(WITH rows_of_window AS {ordered} SELECT * FROM {pairs} WHERE {kept})"
 
     def _rows(self, relation: Relation, main: int) -> str:
@@ -234,20 +234,6 @@ class JoinedFrame(Frame):
             found.append("(r.main < 1 OR r.ord = b.ord)")
         elif self.live:
             found.append("r.live")
-        return found
-
-    def _places(self) -> list[str]:
-        window = self.window
-        found = []
-        if not window.by_time:
-            found.append(f"place > {window.end}")
-            if window.start is not None:
-                found.append(f"place <= {window.start + 1}")
-        if window.maxsize:
-            # the current row does not count when it is left out
-            found.append(f"place <= {window.maxsize + window.drops_current_row}")
-        if window.drops_current_row:
-            found.append("place > 1" if self.online else "NOT here")
         return found
 
 

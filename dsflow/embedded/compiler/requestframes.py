@@ -53,7 +53,8 @@ class RequestFrame(Frame):
         window, request = self.window, self.request
         time = order_column(window, request.fields).sql
         now = f"coalesce({time}, 0)"
-        places = self._places()
+        # of the rows that LEFT JOIN makes of the request row, OpenMLDB drops one
+        places = window.places("place > 1" if self.matches else "NOT here")
         parts = [self._stored(source, rank, now, placed=bool(places)) for source, rank in self.sources]
         if window.end == 0 or not window.by_time:
             current = self.matches or request
@@ -98,17 +99,3 @@ class RequestFrame(Frame):
         columns += self._order([f"{time} AS ts", known, f"{rank} AS main", f"{source.row} AS seq"], placed=placed)
         columns.append("false AS here")
         return f"SELECT {', '.join(columns)} FROM {source.from_sql} WHERE {' AND '.join(where)}"
-
-    def _places(self) -> list[str]:
-        window = self.window
-        found = []
-        if not window.by_time:
-            found.append(f"place > {window.end}")
-            if window.start is not None:
-                found.append(f"place <= {window.start + 1}")
-        if window.maxsize:
-            found.append(f"place <= {window.maxsize + window.drops_current_row}")
-        if window.drops_current_row:
-            # of the rows that LEFT JOIN makes of the request row, OpenMLDB drops one
-            found.append("place > 1" if self.matches else "NOT here")
-        return found

@@ -49,6 +49,24 @@ class Window:
         """Whether EXCLUDE CURRENT_ROW has something to drop: OpenMLDB looks at it only if the frame ends there."""
         return self.exclude_current_row and self.end == 0
 
+    def places(self, not_current: str) -> list[str]:
+        """Conditions on ``place``, a row's number counted from the newest one, of the rows that are in the frame.
+
+        Args:
+            not_current: the condition that drops the current row.
+        """
+        found = []
+        if not self.by_time:
+            found.append(f"place > {self.end}")
+            if self.start is not None:
+                found.append(f"place <= {self.start + 1}")
+        if self.maxsize:
+            # the current row does not count when it is left out
+            found.append(f"place <= {self.maxsize + self.drops_current_row}")
+        if self.drops_current_row:
+            found.append(not_current)
+        return found
+
     def rows_back(self, count: int) -> Window:
         """The window of ``lag(x, count) OVER this``: that many rows back, whatever the frame."""
         return replace(self, by_time=False, start=count, end=0, maxsize=0, exclude_current_row=False)
