@@ -181,14 +181,8 @@ class Storage:
     @contextlib.contextmanager
     def reading(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """One transaction that changes nothing: all that it reads is as of one moment."""
-        connection.execute("BEGIN")
-        try:
+        with _transaction(connection):
             yield
-        except BaseException:
-            with contextlib.suppress(Exception):  # the error that matters is the first one
-                connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def writing(self, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[Transaction]:
@@ -196,16 +190,10 @@ class Storage:
         connection = connection or self.connection()
         with self._write_lock:
             transaction = Transaction(self, connection)
-            connection.execute("BEGIN")
-            try:
+            with _transaction(connection):
                 yield transaction
                 if transaction.changed_state is not None:
                     self.catalog.write(connection, transaction.changed_state)
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(Exception):  # the error that matters is the first one
-                    connection.execute("ROLLBACK")
-                raise
             self._next_row.update(transaction.next_rows)
             if transaction.changed_state is not None:
                 self.catalog.publish(transaction.changed_state)
@@ -325,3 +313,15 @@ def column_definitions(table: Table) -> str:
         for column in table.columns
     ]
     return ", ".join([*parts, f"{ROW_COLUMN} BIGINT"])
+
+
+@contextlib.contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(Exception):  # the error that matters is the first one
+            connection.execute("ROLLBACK")
+        raise
