@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dsflow.config import Profile
+from dsflow.cron import FORMAT
 from dsflow.definition import Definition
 from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler import names as kinds
@@ -175,7 +176,7 @@ def _schedule(rest: RestClient, definition: Definition, project: int) -> Iterato
     times = []
     for label, text in (("start", schedule.start_time), ("end", schedule.end_time)):
         try:
-            times.append(datetime.strptime(text, "%Y-%m-%d %H:%M:%S"))  # in the schedule's own zone
+            times.append(datetime.strptime(text, FORMAT))  # in the schedule's own zone
         except ValueError:
             yield DeclarationError(
                 f"the schedule's {label} {text!r} is not of the form YYYY-MM-DD HH:MM:SS", where=where

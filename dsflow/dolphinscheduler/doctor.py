@@ -304,7 +304,7 @@ def remove_project(server: Server, project: str) -> None:
             _remove_runs(server, code, int(workflow["code"]))
             rest.release(code, int(workflow["code"]), "OFFLINE")
             rest.delete_workflow(code, int(workflow["code"]))
-        rest.delete(f"/projects/{code}", f"delete project {project!r}")
+        rest.delete_project(code, project)
     except ServerError as error:
         raise RunError(
             f"the project {project!r} was left on the server: {error.message}",

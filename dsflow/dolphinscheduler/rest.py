@@ -448,6 +448,14 @@ class RestClient:
         else:
             self._call("PUT", f"/v2/workflows/{code}", doing, json_body={**form, "releaseState": "OFFLINE"})
 
+    def delete_project(self, code: int, name: str) -> None:
+        """Delete a project without workflows.
+
+        Args:
+            name: for the error.
+        """
+        self.delete(f"/projects/{code}", f"delete project {name!r}")
+
     def delete_workflow(self, project: int, code: int, name: str = "") -> None:
         """Delete an offline workflow and its tasks.
 

@@ -272,7 +272,7 @@ class Submitter:
                 lease.gateway().check_server(str(self._rest.user()["userName"]), definition.project, state.project_code)
             except ServerError:
                 if is_new:
-                    self._unmake_project(state.project_code)
+                    self._unmake_project(state.project_code, definition.project)
                 raise
         grace = GRACE + GRACE_PER_TASK * len(definition.tasks)
         project, name = state.project_code, definition.name
@@ -292,9 +292,9 @@ class Submitter:
                 raise
             return code
 
-    def _unmake_project(self, code: int) -> None:
+    def _unmake_project(self, code: int, project: str) -> None:
         try:
-            self._rest.delete(f"/projects/{code}", "delete the project that was made for the workflow")
+            self._rest.delete_project(code, project)
         except ServerError:
             return  # somebody uses it already; or the server is away, and the error under way says more
 
