@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from dsflow.openmldb.sdk import Compiler, SdkMissing, find_sdk
 from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
     SECTIONS,
     Report,
@@ -52,3 +54,14 @@ def report(request: pytest.FixtureRequest) -> Report:
         sections.setdefault(title, []).extend(lines)
 
     return put
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Iterator[Compiler]:
+    """OpenMLDB's own compiler."""
+    sdk = find_sdk()
+    if isinstance(sdk, SdkMissing):
+        pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
+    compiler = Compiler(sdk)
+    yield compiler
+    compiler.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from dsflow.embedded.compiler import compile_request
 from dsflow.embedded.errors import SqlError
 from dsflow.openmldb.dialect import OpenMLDB
 from dsflow.openmldb.indexes import IndexNeed, TableKey, needed_indexes
-from dsflow.openmldb.sdk import Compiler, SdkMissing, find_sdk
+from dsflow.openmldb.sdk import Compiler
 from tests.conformance import harness
 
 FOLDER = os.environ.get("DSFLOW_TEST_OPENMLDB")
@@ -34,16 +33,6 @@ COMPARED = 738
 def cases() -> list[harness.Case]:
     assert FOLDER is not None
     return [case for case in harness.load_cases(Path(FOLDER)) if case.get("request_compiles") and case["tables"]]
-
-
-@pytest.fixture(scope="module")
-def compiler() -> Iterator[Compiler]:
-    sdk = find_sdk()
-    if isinstance(sdk, SdkMissing):
-        pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
-    compiler = Compiler(sdk)
-    yield compiler
-    compiler.close()
 
 
 def db_of(case: harness.Case) -> str:

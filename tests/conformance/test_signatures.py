@@ -7,8 +7,6 @@ too, with the same type, and what it calls wrong OpenMLDB refuses. OpenMLDB is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 pytest.importorskip("duckdb")
@@ -18,7 +16,7 @@ from dsflow.embedded.compiler import Column, TableSchema, compile_batch
 from dsflow.embedded.compiler.aggregates import is_aggregate
 from dsflow.embedded.compiler.functions import FUNCTIONS, REFUSED
 from dsflow.embedded.errors import SqlError, UnsupportedError
-from dsflow.openmldb.sdk import Compiler, CompilerError, SdkMissing, find_sdk
+from dsflow.openmldb.sdk import Compiler, CompilerError
 from dsflow.openmldb.types import ColumnType
 from dsflow.validation.functions import NAMES
 from tests.conformance import signatures
@@ -36,16 +34,6 @@ class _Catalog:
     def table(self, db: str | None, name: str) -> TableSchema:
         columns = tuple(Column(column, ColumnType.parse(type_)) for column, type_ in TABLE.items())
         return TableSchema("db", name, columns, '"t"')
-
-
-@pytest.fixture(scope="module")
-def compiler() -> Iterator[Compiler]:
-    sdk = find_sdk()
-    if isinstance(sdk, SdkMissing):
-        pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
-    compiler = Compiler(sdk)
-    yield compiler
-    compiler.close()
 
 
 def _query(calls: list[str], aggregate: bool) -> str:

@@ -18,7 +18,7 @@ from dsflow import OpenMLDB, Table, Workflow
 from dsflow.embedded.engine import Engine
 from dsflow.openmldb.dialect import OpenMLDB as Dialect
 from dsflow.openmldb.indexes import needed_indexes
-from dsflow.openmldb.sdk import Compiler, SdkMissing, find_sdk
+from dsflow.openmldb.sdk import Compiler
 
 from .profile import fuzz
 from .queries import Example, examples
@@ -29,16 +29,6 @@ CATALOG = {"db": {name: list(columns.items()) for name, columns in COLUMNS.items
 KNOWN = {("db", name): tuple(columns) for name, columns in COLUMNS.items()}
 AS_CREATED = 'OPTIONS(RANGE_BIAS="inf", SKIP_INDEX_CHECK="true")'
 """The rows are of 1970, and what a window of time keeps goes by the clock; TTLs that are there stay as they are."""
-
-
-@pytest.fixture(scope="module")
-def compiler() -> Iterator[Compiler]:
-    sdk = find_sdk()
-    if isinstance(sdk, SdkMissing):
-        pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
-    compiler = Compiler(sdk)
-    yield compiler
-    compiler.close()
 
 
 @fuzz(0.5)

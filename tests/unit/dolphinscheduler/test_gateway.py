@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,9 +19,9 @@ from dsflow.dolphinscheduler.gateway import Gateway
 from dsflow.errors import ConfigError, UnreachableError
 
 
-@pytest.fixture
-def hang_up() -> Iterator[int]:
-    """A port that takes a connection and closes it at once."""
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port whose every connection is answered in this way, and closed."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -31,13 +32,21 @@ def hang_up() -> Iterator[int]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                connection.close()
+                with connection:
+                    answer(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield int(listener.getsockname()[1])
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
+
+
+@pytest.fixture
+def hang_up() -> Iterator[int]:
+    """A port that takes a connection and closes it at once."""
+    with listening(lambda connection: None) as port:
+        yield port
 
 
 def profile(port: int) -> Profile:
@@ -71,28 +80,16 @@ def test_a_silent_service_does_not_hang_us(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_half_an_answer_is_none() -> None:
     """The connection breaks within the version: `3.2` is not what the gateway was about to say."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection, connection.makefile("rb") as questions:
-                    if questions.readline() == b"A\n" and questions.readline():  # the token
-                        connection.sendall(b"!yv\n")
-                        if b"e\n" in iter(questions.readline, b""):  # the last line of the call
-                            connection.sendall(b"!ys3.2.2")
+    def half(connection: socket.socket) -> None:
+        with connection.makefile("rb") as questions:
+            if questions.readline() == b"A\n" and questions.readline():  # the token
+                connection.sendall(b"!yv\n")
+                if b"e\n" in iter(questions.readline, b""):  # the last line of the call
+                    connection.sendall(b"!ys3.2.2")
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        with pytest.raises(UnreachableError, match="broke"):
-            Gateway(profile(listener.getsockname()[1]))
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    with listening(half) as port, pytest.raises(UnreachableError, match="broke"):
+        Gateway(profile(port))
 
 
 def test_a_gateway_that_is_no_address() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsflow.openmldb.indexes import IndexNeed
-from dsflow.openmldb.sdk import Compiler, CompilerError, SdkMissing, find_sdk
+from dsflow.openmldb.sdk import Compiler, CompilerError
 from dsflow.openmldb.ttl import Ttl
 from tests.unit.openmldb.sdk.fake import fake_sdk
 
@@ -84,33 +84,23 @@ def test_closing_twice_and_asking_again(fake: Compiler) -> None:
 # ---- the real one
 
 
-@pytest.fixture(scope="module")
-def real() -> Iterator[Compiler]:
-    sdk = find_sdk()
-    if isinstance(sdk, SdkMissing):
-        pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
-    compiler = Compiler(sdk)
-    yield compiler
-    compiler.close()
-
-
-def test_real_validate(real: Compiler) -> None:
-    assert real.validate(WINDOWS, "db", CATALOG) is None
-    assert real.validate(WINDOWS, "db", CATALOG, "request") is None
-    refusal = real.validate("SELECT nope FROM t", "db", CATALOG)
+def test_real_validate(compiler: Compiler) -> None:
+    assert compiler.validate(WINDOWS, "db", CATALOG) is None
+    assert compiler.validate(WINDOWS, "db", CATALOG, "request") is None
+    refusal = compiler.validate("SELECT nope FROM t", "db", CATALOG)
     assert refusal is not None
     assert "nope" in refusal.message
-    syntax = real.validate("SELECT ip\nFORM t x", "db", CATALOG)
+    syntax = compiler.validate("SELECT ip\nFORM t x", "db", CATALOG)
     assert syntax is not None
     assert (syntax.is_syntax, syntax.line) == (True, 2)
 
 
-def test_real_crash_hang_and_kill(real: Compiler) -> None:
+def test_real_crash_hang_and_kill(compiler: Compiler) -> None:
     """Native code that dies, stands still or is killed costs the question at hand, and not the next one."""
 
     def asked(sql: str) -> str:
         try:
-            return str(real.validate(sql, "db", CATALOG))
+            return str(compiler.validate(sql, "db", CATALOG))
         except CompilerError as error:
             return error.message
 
@@ -120,33 +110,33 @@ def test_real_crash_hang_and_kill(real: Compiler) -> None:
     assert told.endswith("... (signal SIGSEGV)")
     assert asked(good) == "None"
     for kind, says in ((signal.SIGKILL, "signal SIGKILL"), (signal.SIGSTOP, "no answer within 2 s")):
-        assert real._child is not None
-        os.kill(real._child.process.pid, kind)
-        real.timeout, before = 2, real.timeout
+        assert compiler._child is not None
+        os.kill(compiler._child.process.pid, kind)
+        compiler.timeout, before = 2, compiler.timeout
         # one that died in time is not asked at all
         assert says in (told := asked(good)) or (kind == signal.SIGKILL and told == "None")
-        real.timeout = before
+        compiler.timeout = before
         assert asked(good) == "None"
 
 
-def test_real_request_mode_is_stricter(real: Compiler) -> None:
+def test_real_request_mode_is_stricter(compiler: Compiler) -> None:
     sql = "SELECT ip, count(app) AS n FROM t GROUP BY ip"
-    assert real.validate(sql, "db", CATALOG) is None
-    assert real.validate(sql, "db", CATALOG, "request") is not None
+    assert compiler.validate(sql, "db", CATALOG) is None
+    assert compiler.validate(sql, "db", CATALOG, "request") is not None
 
 
-def test_real_schema(real: Compiler) -> None:
+def test_real_schema(compiler: Compiler) -> None:
     sql = (
         "SELECT name, hour(ts) AS h, CAST(ip AS double) AS d, ts, count(ip) OVER w AS c FROM t"
         " WINDOW w AS (PARTITION BY ip ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)"
     )
     expected = [("name", "string"), ("h", "int"), ("d", "double"), ("ts", "timestamp"), ("c", "bigint")]
-    assert real.output_schema(sql, "db", CATALOG) == expected
-    assert real.output_schema("SELECT nope FROM t", "db", CATALOG) is None
+    assert compiler.output_schema(sql, "db", CATALOG) == expected
+    assert compiler.output_schema("SELECT nope FROM t", "db", CATALOG) is None
 
 
-def test_real_indexes(real: Compiler) -> None:
-    assert real.needed_indexes(WINDOWS, "db", CATALOG) == {
+def test_real_indexes(compiler: Compiler) -> None:
+    assert compiler.needed_indexes(WINDOWS, "db", CATALOG) == {
         "t": [
             IndexNeed(("app", "ip"), "ts", Ttl("latest", latest=10)),
             IndexNeed(("ip",), "ts", Ttl("absolute", 60)),
@@ -154,9 +144,9 @@ def test_real_indexes(real: Compiler) -> None:
         "u": [],
     }
     unbounded = WINDOWS.replace("1h PRECEDING", "UNBOUNDED PRECEDING")
-    assert IndexNeed(("ip",), "ts", Ttl()) in real.needed_indexes(unbounded, "db", CATALOG)["t"]
+    assert IndexNeed(("ip",), "ts", Ttl()) in compiler.needed_indexes(unbounded, "db", CATALOG)["t"]
 
 
-def test_real_dependencies(real: Compiler) -> None:
+def test_real_dependencies(compiler: Compiler) -> None:
     sql = "SELECT t.ip FROM t LAST JOIN u ORDER BY u.ts ON t.ip = u.id"
-    assert real.dependent_tables(sql, "db", CATALOG) == [("db", "t"), ("db", "u")]
+    assert compiler.dependent_tables(sql, "db", CATALOG) == [("db", "t"), ("db", "u")]
