@@ -18,6 +18,7 @@ upwards::
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -40,6 +41,7 @@ _VARIABLES = {
     "tenant": "DSFLOW_TENANT",
     "web_url": "DSFLOW_WEB_URL",
     "environment": "DSFLOW_ENVIRONMENT",
+    "version": "DSFLOW_VERSION",
 }
 
 
@@ -56,6 +58,8 @@ class Profile:
         tenant: the tenant that runs the tasks; None leaves it to the user's binding.
         environment: the DolphinScheduler environment of tasks that name none; None takes the server's default one.
         web_url: where the web page is, when that is not beside the API.
+        version: DolphinScheduler's version there (``3.1``, ``3.2.2``), for what does not ask the server: where versions
+            differ, a local run follows this one, and ``validate`` speaks of it alone.
         params: values for workflow parameters, below ``--set``.
     """
 
@@ -69,6 +73,7 @@ class Profile:
     tenant: str | None = None
     environment: str | None = None
     web_url: str | None = None
+    version: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
 
     def require_api(self) -> str:
@@ -102,6 +107,22 @@ class Profile:
                 f"gateway {self.gateway!r} is not of the form host:port", hint="for example 127.0.0.1:25333"
             )
         return host, int(port)
+
+    def known_version(self) -> tuple[int, ...] | None:
+        """``version`` as numbers; None when the profile does not say.
+
+        Raises:
+            ConfigError: it is no version of DolphinScheduler that dsflow knows.
+        """
+        if not self.version:
+            return None
+        numbers = tuple(int(n) for n in self.version.split(".")) if re.fullmatch(r"\d+(\.\d+)+", self.version) else ()
+        if numbers[:2] not in ((3, 1), (3, 2)):
+            raise ConfigError(
+                f"profile {self.name!r}: version {self.version!r} is no DolphinScheduler that dsflow knows",
+                hint="for example 3.1, 3.1.9, 3.2 or 3.2.2",
+            )
+        return numbers
 
     def require_credentials(self) -> None:
         """Check that a token, or a user with a password, is there.
@@ -167,6 +188,26 @@ def load_profile(
     if {"user", "password"} <= overrides.keys() and "token" not in overrides:
         overrides["token"] = None  # type: ignore[assignment]  # a variable's user overrules a file's token
     return replace(profile, **overrides)  # type: ignore[arg-type]
+
+
+def load_version(
+    name: str | None = None, *, start: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[int, ...] | None:
+    """The version that a profile names, for what needs no server: no secret of the profile is read.
+
+    Raises:
+        ConfigError: as :func:`load_profile` and :meth:`Profile.known_version`.
+    """
+    environ = os.environ if environ is None else environ
+    name = name or environ.get("DSFLOW_PROFILE") or None
+    version = environ.get("DSFLOW_VERSION")
+    path = None if version else find_config(start)
+    if path is not None:
+        data = _read(path)
+        entries = (data.get("profiles") or {}).get(name or data.get("default"))
+        if isinstance(entries, dict) and isinstance(entries.get("version"), (str, float)):
+            version = str(entries["version"])
+    return Profile(name=name or "default", version=version).known_version()
 
 
 def _known(path: Path | None) -> str | None:

@@ -298,7 +298,12 @@ class Workflow:
         return compile_workflow(self, values or {})
 
     def run_local(
-        self, values: Mapping[str, Scalar] | None = None, *, state: Path | None = None, show: bool = True
+        self,
+        values: Mapping[str, Scalar] | None = None,
+        *,
+        state: Path | None = None,
+        show: bool = True,
+        version: str | None = None,
     ) -> RunReport:
         """Run here, on an embedded OpenMLDB, without any server.
 
@@ -306,16 +311,19 @@ class Workflow:
             values: parameters' values, over their local and their plain defaults.
             state: folder for data, models and logs; kept for the next run. By default ``.dsflow/PROJECT/WORKFLOW``.
             show: show the progress.
+            version: the DolphinScheduler to be like (``3.1``, ``3.2.2``), where versions differ.
 
         Raises:
             DsflowError: it could not be started. A task that fails is no exception: see the report's ``state``.
         """
+        from dsflow.config import Profile
         from dsflow.display.progress import RunDisplay
         from dsflow.local.runner import run_local
 
         # a notebook shows what goes to standard error in red
         display = RunDisplay(self.definition(), stream=sys.stdout) if show else None
-        return run_local(self, values=values, state=state, display=display)
+        known = Profile(version=version).known_version()
+        return run_local(self, values=values, state=state, display=display, version=known)
 
     def cli(self, arguments: Sequence[str] | None = None) -> None:
         """Be a command: ``python pipelines/x.py submit``. Ends the process with the command's exit code."""

@@ -197,19 +197,26 @@ def run(
         raise typer.BadParameter(
             "--from, --only, --tail, --timeout, --detach and --stop-on-interrupt are for a run on a server, not --local"
         )
-    outcome = _run_local(workflow, values, state, serve, report)
+    outcome = _run_local(workflow, values, state, serve, report, profile)
     raise typer.Exit(0 if outcome.state == SUCCESS else 1)
 
 
 def _run_local(
-    workflow: Workflow, values: dict[str, str], state: Path | None, serve: bool, report: Path | None
+    workflow: Workflow,
+    values: dict[str, str],
+    state: Path | None,
+    serve: bool,
+    report: Path | None,
+    profile: str | None,
 ) -> RunReport:
+    from dsflow.config import load_version
     from dsflow.display.progress import RunDisplay
     from dsflow.local.runner import local_run
 
     _terminate_like_interrupt()
     display = RunDisplay(workflow.definition())
-    with local_run(workflow, values=dict(values), state=state, display=display) as ended:
+    version = load_version(profile, start=workflow.folder)
+    with local_run(workflow, values=dict(values), state=state, display=display, version=version) as ended:
         outcome = ended.report
         if report is not None:
             outcome.write(report)

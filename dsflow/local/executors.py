@@ -169,20 +169,28 @@ def run_http(attempt: Attempt) -> Outcome:
     return {}
 
 
-def choose_branch(task: TaskDefinition, values: Mapping[str, Property], say: Callable[[str], None]) -> str:
-    """SWITCH: the name of the task to go on with."""
+def switch_branches(task: TaskDefinition) -> list[str]:
+    """The tasks that a SWITCH chooses from: its branches in order, then its default ('' for none)."""
     result = task.task_params["switchResult"]
-    for branch in result["dependTaskList"]:
+    return [str(branch["nextNode"] or "") for branch in result["dependTaskList"]] + [str(result["nextNode"] or "")]
+
+
+def choose_branch(task: TaskDefinition, values: Mapping[str, Property], say: Callable[[str], None]) -> int:
+    """SWITCH: which of :func:`switch_branches` to go on with."""
+    branches = task.task_params["switchResult"]["dependTaskList"]
+    for place, branch in enumerate(branches):
         filled = fill_condition(branch["condition"], values)
         holds = evaluate(filled)
         say(f"{branch['condition']}  is  {filled}  is  {str(holds).lower()}")
         if holds:
-            return str(branch["nextNode"])
-    return str(result["nextNode"])
+            return place
+    return len(branches)
 
 
-def choose_by_states(task: TaskDefinition, succeeded: Mapping[str, bool]) -> list[str]:
-    """CONDITIONS: the names of the tasks to go on with, by how the tasks before ended."""
+def choose_by_states(
+    task: TaskDefinition, succeeded: Mapping[str, bool]
+) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    """CONDITIONS: whether it holds, by how the tasks before ended; the tasks to go on with; the others."""
 
     def joined(relation: str, held: list[bool]) -> bool:
         return all(held) if relation == "AND" else any(held)
@@ -196,7 +204,9 @@ def choose_by_states(task: TaskDefinition, succeeded: Mapping[str, bool]) -> lis
         for group in dependence["dependTaskList"]
     ]
     result = task.task_params["conditionResult"]
-    return list(result["successNode"] if joined(dependence["relation"], groups) else result["failedNode"])
+    success, failure = tuple(result["successNode"] or ()), tuple(result["failedNode"] or ())
+    holds = joined(dependence["relation"], groups)
+    return (True, success, failure) if holds else (False, failure, success)
 
 
 EXECUTORS: dict[str, Callable[[Attempt], Outcome]] = {

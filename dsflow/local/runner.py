@@ -83,6 +83,7 @@ def run_local(
     values: Mapping[str, Scalar] | None = None,
     state: Path | None = None,
     display: Display | None = None,
+    version: tuple[int, ...] | None = None,
 ) -> RunReport:
     """Run a workflow here and stop the servers again.
 
@@ -91,11 +92,13 @@ def run_local(
         values: parameters' values, over their local and their plain defaults.
         state: folder for the embedded OpenMLDB's data, models, features and logs; kept for the next run.
         display: told of the progress.
+        version: the DolphinScheduler whose rules hold; None takes what 3.1 and 3.2 have in common, and says where they
+            go different ways.
 
     Raises:
         DsflowError: it could not be started. A task that fails is no exception: see the report's state.
     """
-    with local_run(workflow, values=values, state=state, display=display) as run:
+    with local_run(workflow, values=values, state=state, display=display, version=version) as run:
         return run.report
 
 
@@ -106,6 +109,7 @@ def local_run(
     values: Mapping[str, Scalar] | None = None,
     state: Path | None = None,
     display: Display | None = None,
+    version: tuple[int, ...] | None = None,
 ) -> Iterator[LocalRun]:
     """Like :func:`run_local`, but the servers stay up as long as the ``with`` block lasts."""
     display = display or Silent()
@@ -119,7 +123,7 @@ def local_run(
     _make_folder(state)
     with contextlib.ExitStack() as servers:
         with display:
-            run = _execute(workflow, values or {}, state, display, servers, needs_openmldb, own_server)
+            run = _execute(workflow, values or {}, state, display, servers, needs_openmldb, own_server, version)
         yield run
 
 
@@ -131,6 +135,7 @@ def _execute(
     servers: contextlib.ExitStack,
     needs_openmldb: bool,
     needs_predict_server: bool,
+    version: tuple[int, ...] | None,
 ) -> LocalRun:
     """Start the servers, run the workflow, and ask for a prediction."""
     places = {"here": str(workflow.folder), "state": str(state), "openmldb": "", "predict_server": ""}
@@ -147,7 +152,7 @@ def _execute(
         display.note(f"prediction server at {places['predict_server']}")
     definition = workflow.definition(local_values(workflow, values, places))
     folder = _run_folder(state)
-    scheduler = Scheduler(definition, folder, places["openmldb"], display.update)
+    scheduler = Scheduler(definition, folder, places["openmldb"], display.update, version=version, on_note=display.note)
     started = time.monotonic()
     outcome = scheduler.run()
     report = RunReport(

@@ -11,25 +11,49 @@ from datetime import datetime
 from pathlib import Path
 
 from dsflow.definition import Definition, Property, TaskDefinition
-from dsflow.errors import DsflowError
-from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states
+from dsflow.errors import DsflowError, RunError
+from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states, switch_branches
+from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
 from dsflow.local.values import system_values, typed, visible
-from dsflow.report import FAILURE, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
+from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
 from dsflow.workflow import slug
 
 MINUTE = 60.0
 """Seconds in DolphinScheduler's unit of time for timeouts, delays and retries."""
 
 OnChange = Callable[[TaskReport], None]
+OnNote = Callable[[str], None]
+
+
+class _Stop(threading.Event):
+    """Set by itself or by the run's own stop."""
+
+    def __init__(self, whole: threading.Event) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._whole.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (end is None or time.monotonic() < end):
+            super().wait(0.1 if end is None else max(0.0, min(0.1, end - time.monotonic())))
+        return self.is_set()
 
 
 @dataclass
 class _Node:
     task: TaskDefinition
     report: TaskReport
+    stop: _Stop
     outputs: dict[str, Property] = field(default_factory=dict)
-    taken: set[str] | None = None  # for steering tasks: which of the tasks after it go on
+    # of SWITCH and CONDITIONS: what goes on, and what the other branches are
+    taken: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    holds: bool = True
+    ended: float = 0.0
 
 
 class Scheduler:
@@ -41,23 +65,41 @@ class Scheduler:
         openmldb_url: the embedded OpenMLDB, '' when there is none.
         on_change: told of every change of a task's state.
         workers: how many tasks run at once.
+        version: DolphinScheduler's version, whose rules hold; None follows 3.2 and says where 3.1 would go another way.
+        failure_strategy: ``END`` stops all that runs when a task has failed; None takes the schedule's.
+        on_note: told what the user should know of the run.
     """
 
     def __init__(
-        self, definition: Definition, folder: Path, openmldb_url: str, on_change: OnChange, workers: int = 8
+        self,
+        definition: Definition,
+        folder: Path,
+        openmldb_url: str,
+        on_change: OnChange,
+        workers: int = 8,
+        *,
+        version: tuple[int, ...] | None = None,
+        failure_strategy: str | None = None,
+        on_note: OnNote = lambda text: None,
     ) -> None:
         self.definition = definition
         self.folder = folder
         self.openmldb_url = openmldb_url
         self.on_change = on_change
+        self.on_note = on_note
         self.workers = workers
         self.now = datetime.now()
         self.stop = threading.Event()
-        self.nodes = {t.name: _Node(t, TaskReport(t.name, t.task_type)) for t in definition.tasks}
+        self.nodes = {t.name: _Node(t, TaskReport(t.name, t.task_type), _Stop(self.stop)) for t in definition.tasks}
         self.shared: dict[str, Property] = {
             **system_values(self.now, definition.name),
             **{p.prop: p for p in definition.global_params},
         }
+        strategy = failure_strategy or (definition.schedule.failure_strategy if definition.schedule else "CONTINUE")
+        self._rules = rules_of(version or (3, 2))
+        self._order = Order(definition, self._rules, strategy)
+        # without a version: whether 3.1 would do the same
+        self._other = Order(definition, rules_of((3, 1)), strategy) if version is None else None
 
     @property
     def reports(self) -> list[TaskReport]:
@@ -68,11 +110,16 @@ class Scheduler:
         """Run to the end; gives the workflow's state. Ctrl-C ends the tasks and gives STOPPED."""
         running: dict[Future[None], _Node] = {}
         deadline = time.monotonic() + self.definition.timeout * MINUTE if self.definition.timeout else None
+        ready = self._order.start()
+        if self._other:
+            self._other.start()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="task") as pool:
             try:
                 while True:
-                    for node in self._ready():
-                        running[pool.submit(self._execute, node)] = node
+                    for name in [] if self.stop.is_set() else ready:
+                        self._set(self.nodes[name], RUNNING)
+                        running[pool.submit(self._execute, self.nodes[name])] = self.nodes[name]
+                    ready = []
                     if not running:
                         break
                     patience = max(0.0, deadline - time.monotonic()) if deadline else None
@@ -80,68 +127,48 @@ class Scheduler:
                     if not done:
                         self.stop.set()  # the workflow's own time is up
                         deadline = None
-                    for future in done:
-                        running.pop(future)
+                    for future in sorted(done, key=lambda f: running[f].ended):
+                        node = running.pop(future)
                         future.result()
+                        ready += self._ended(node)
+                        if self._order.stopping:
+                            for other in running.values():
+                                other.stop.set()
             except KeyboardInterrupt:
                 self.stop.set()
                 wait(running)
         for node in self.nodes.values():
-            if node.report.state not in (SUCCESS, FAILURE, SKIPPED, STOPPED, TIMEOUT):
+            if node.report.state not in FINAL_STATES:
                 self._set(node, SKIPPED)
         return self._outcome()
 
     # -- order -------------------------------------------------------------------------------------------------------
 
-    def _ready(self) -> list[_Node]:
-        """Tasks whose turn has come; those that will never run are marked on the way."""
-        ready = []
-        progress = True
-        while progress and not self.stop.is_set():
-            progress = False
-            for node in self.nodes.values():
-                if node.report.state != "WAITING":
-                    continue
-                verdict = self._verdict(node)
-                if verdict == "run":
-                    self._set(node, RUNNING)
-                    ready.append(node)
-                elif verdict == "skip":
-                    self._set(node, SKIPPED)
-                    progress = True
+    def _ended(self, node: _Node) -> list[str]:
+        """The tasks whose turn has come now that this one has ended."""
+        name = node.task.name
+        ready = self._order.ended(name, Ending(node.report.state, node.taken, node.passed))
+        if self._other:
+            state = node.report.state if node.holds else FAILURE
+            there = self._other.ended(name, Ending(state, node.taken, node.passed))
+            if set(there) != set(ready):
+                self._say_difference(f"after task {name!r}", _names(there), _names(ready))
         return ready
 
-    def _verdict(self, node: _Node) -> str:
-        """``run``, ``skip`` or ``wait``: by how the tasks before it ended."""
-        chosen = False
-        before = self.definition.upstream(node.task.name)
-        for name in before:
-            upstream = self.nodes[name]
-            state = upstream.report.state
-            if state in ("WAITING", RUNNING):
-                return "wait"
-            if state in (FAILURE, TIMEOUT, STOPPED):
-                # only a CONDITIONS task goes on after a failure
-                if node.task.task_type != "CONDITIONS":
-                    return "skip"
-                chosen = True
-            elif state == SUCCESS and (upstream.taken is None or node.task.name in upstream.taken):
-                chosen = True
-        return "run" if chosen or not before else "skip"
+    def _say_difference(self, where: str, there: str, here: str) -> None:
+        self.on_note(
+            f"DolphinScheduler 3.1 goes another way {where}: {there}; 3.2, and this run: {here}."
+            " A version in the profile (version: 3.1) says which one to follow"
+        )
+        self._other = None
 
     def _outcome(self) -> str:
-        states = {node.report.state for node in self.nodes.values()}
-        if STOPPED in states or self.stop.is_set():
+        if self.stop.is_set():
             return STOPPED
-        for node in self.nodes.values():
-            if node.report.state in (FAILURE, TIMEOUT) and not self._is_handled(node):
-                return FAILURE
-        return SUCCESS
-
-    def _is_handled(self, node: _Node) -> bool:
-        """A failure that a CONDITIONS task looks at does not fail the workflow (DolphinScheduler's rule)."""
-        after = self.definition.downstream(node.task.name)
-        return any(self.nodes[name].task.task_type == "CONDITIONS" for name in after)
+        outcome = self._order.outcome
+        if self._other and self._other.outcome != outcome:
+            self._say_difference("at the end", self._other.outcome, outcome)
+        return outcome
 
     def _set(self, node: _Node, state: str) -> None:
         node.report.state = state
@@ -157,27 +184,24 @@ class Scheduler:
         started = time.monotonic()
         state = FAILURE
         with open(log_path, "a", encoding="utf-8") as log:
-            if task.flag == "NO":
-                log.write("the task is disabled (flag NO)\n")
-                state = SUCCESS
-            else:
-                if task.delay_time:
-                    self.stop.wait(task.delay_time * MINUTE)
-                for attempt in range(task.fail_retry_times + 1):
-                    if attempt:
-                        log.write(f"-- attempt {attempt + 1}, {task.fail_retry_interval} min after the last\n")
-                        self.stop.wait(task.fail_retry_interval * MINUTE)
-                    if self.stop.is_set():
-                        state = STOPPED
-                        break
-                    report.attempts = attempt + 1
-                    work = folder / f"attempt-{attempt + 1}"
-                    work.mkdir()
-                    log.flush()
-                    state = self._attempt(node, work, log)
-                    if state in (SUCCESS, STOPPED):
-                        break
-        report.seconds = time.monotonic() - started
+            if task.delay_time:
+                node.stop.wait(task.delay_time * MINUTE)
+            for attempt in range(task.fail_retry_times + 1):
+                if attempt:
+                    log.write(f"-- attempt {attempt + 1}, {task.fail_retry_interval} min after the last\n")
+                    node.stop.wait(task.fail_retry_interval * MINUTE)
+                if node.stop.is_set():
+                    state = STOPPED
+                    break
+                report.attempts = attempt + 1
+                work = folder / f"attempt-{attempt + 1}"
+                work.mkdir()
+                log.flush()
+                state = self._attempt(node, work, log)
+                if state in (SUCCESS, STOPPED):
+                    break
+        node.ended = time.monotonic()
+        report.seconds = node.ended - started
         report.log = log_path.read_text(encoding="utf-8", errors="replace")
         self._set(node, state)
 
@@ -191,7 +215,7 @@ class Scheduler:
             values=visible(task, self.shared, self._outputs_before(task.name)),
             now=self.now,
             timeout=limit,
-            stop=self.stop,
+            stop=node.stop,
             openmldb_url=self.openmldb_url,
         )
         warning = None
@@ -203,16 +227,15 @@ class Scheduler:
             warning.start()
         try:
             if task.task_type == "SWITCH":
-                node.taken = {choose_branch(task, attempt.values, attempt.say)} - {""}
+                return self._switch(node, attempt)
+            if task.task_type == "CONDITIONS":
+                node.holds, node.taken, node.passed = choose_by_states(task, self._succeeded())
                 attempt.say("goes on with " + (", ".join(node.taken) or "nothing"))
-            elif task.task_type == "CONDITIONS":
-                node.taken = set(choose_by_states(task, self._succeeded()))
-                attempt.say("goes on with " + ", ".join(node.taken))
-            else:
-                outputs = EXECUTORS[task.task_type](attempt)
-                node.report.outputs = dict(typed(task, outputs))
-                types = {p.prop: p.type for p in task.local_params}
-                node.outputs = {name: Property(name, "OUT", types[name], text) for name, text in outputs.items()}
+                return SUCCESS if node.holds or not self._rules.conditions_fail else FAILURE
+            outputs = EXECUTORS[task.task_type](attempt)
+            node.report.outputs = dict(typed(task, outputs))
+            types = {p.prop: p.type for p in task.local_params}
+            node.outputs = {name: Property(name, "OUT", types[name], text) for name, text in outputs.items()}
         except TimedOut:
             attempt.say(f"-- timed out after {task.timeout} min")
             return TIMEOUT
@@ -225,6 +248,20 @@ class Scheduler:
         finally:
             if warning:
                 warning.cancel()
+        return SUCCESS
+
+    def _switch(self, node: _Node, attempt: Attempt) -> str:
+        """Choose the branch; one that leads nowhere fails the task, as on a server."""
+        branches = switch_branches(node.task)
+        place = len(branches) - 1  # 3.1 takes the default's branch for chosen when a condition can not be evaluated
+        try:
+            place = choose_branch(node.task, attempt.values, attempt.say)
+            if not branches[place]:
+                raise RunError(f"the chosen branch of switch {node.task.name!r} names no task", where=node.task.where)
+        finally:
+            node.taken = (branches[place],) if branches[place] else ()
+            node.passed = tuple(b for i, b in enumerate(branches) if i != place and b)
+        attempt.say(f"goes on with {branches[place]}")
         return SUCCESS
 
     def _outputs_before(self, name: str) -> list[Property]:
@@ -244,3 +281,7 @@ class Scheduler:
             for name, node in self.nodes.items()
             if node.report.state in (SUCCESS, FAILURE, TIMEOUT)
         }
+
+
+def _names(tasks: list[str]) -> str:
+    return f"it runs {', '.join(map(repr, tasks))}" if tasks else "it runs nothing"

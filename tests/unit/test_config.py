@@ -1,6 +1,6 @@
 import pytest
 
-from dsflow.config import Profile, find_config, load_profile
+from dsflow.config import Profile, find_config, load_profile, load_version
 from dsflow.errors import ConfigError
 
 FILE = """
@@ -61,6 +61,7 @@ def test_which_profile(folder, name, environ, expected):
         ("DSFLOW_GATEWAY_TOKEN", "gateway_token"),
         ("DSFLOW_TENANT", "tenant"),
         ("DSFLOW_WEB_URL", "web_url"),
+        ("DSFLOW_VERSION", "version"),
     ],
 )
 def test_a_variable_overrules_the_file(folder, variable, field):
@@ -180,3 +181,17 @@ def test_what_a_profile_lacks(profile, call, says):
 )
 def test_the_gateway(profile, expected):
     assert profile.require_gateway() == expected
+
+
+def test_the_version_of_a_profile_is_read_without_its_secrets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dsflow.yaml").write_text(
+        "default: a\nprofiles:\n  a: {version: 3.1, token_file: missing}\n"
+        "  b: {version: 3.2.2}\n  c: {version: 2.0}\n  d:\n"
+    )
+    assert load_version(environ={}) == (3, 1)
+    assert load_version("b", environ={}) == (3, 2, 2)
+    assert load_version("d", environ={}) is None
+    assert load_version("b", environ={"DSFLOW_VERSION": "3.1.9"}) == (3, 1, 9)
+    with pytest.raises(ConfigError, match=r"version '2.0' is no DolphinScheduler that dsflow knows"):
+        load_version("c", environ={})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dsflow import Conditions, Python, Shell, Switch, Workflow, failed
+from dsflow import Condition, Conditions, Python, Shell, Switch, Workflow, failed
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import TaskReport
 from dsflow.tasks import Task
@@ -146,7 +146,61 @@ def test_a_disabled_task_is_passed_over(tmp_path: Path) -> None:
     with Workflow("w", project="p") as wf:
         Shell("off", "exit 1", enabled=False) >> touch("after")
     state, reports = run(wf, tmp_path)
-    assert (state, reports["after"].state) == ("SUCCESS", "SUCCESS")
+    assert (state, states(reports)) == ("SUCCESS", {"off": "SKIPPED", "after": "SUCCESS"})
+
+
+def test_what_waits_for_a_task_that_was_not_run_is_not_run(tmp_path: Path) -> None:
+    with Workflow("two tables", project="p") as wf:
+        load, other, extract, train, deploy = (
+            Shell("load", "exit 1"),
+            *map(touch, ["other", "extract", "train", "deploy"]),
+        )
+        load >> extract >> train >> deploy
+        other >> train
+    state, reports = run(wf, tmp_path)
+    assert (state, states(reports)) == (
+        "FAILURE",
+        {"load": "FAILURE", "other": "SUCCESS", "extract": "SKIPPED", "train": "SKIPPED", "deploy": "SKIPPED"},
+    )
+
+
+def test_end_stops_what_runs_when_a_task_fails(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("broken", "exit 1")
+        Shell("slow", "sleep 60") >> touch("after")
+    scheduler = Scheduler(wf.definition(), tmp_path / "run", "", lambda report: None, failure_strategy="END")
+    started = time.monotonic()
+    assert scheduler.run() == "FAILURE"
+    assert time.monotonic() - started < 20
+    assert {r.name: r.state for r in scheduler.reports} == {"broken": "FAILURE", "slow": "STOPPED", "after": "SKIPPED"}
+
+
+@pytest.mark.parametrize(("version", "state"), [((3, 1), "FAILURE"), ((3, 2, 2), "SUCCESS"), (None, "SUCCESS")])
+def test_conditions_that_do_not_hold(version: tuple[int, ...] | None, state: str, tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Conditions("look", failed(touch("fine")), success=touch("mend"), failure=touch("go on"))
+    notes: list[str] = []
+    scheduler = Scheduler(
+        wf.definition(), tmp_path / "run", "", lambda report: None, version=version, on_note=notes.append
+    )
+    assert scheduler.run() == "SUCCESS"
+    assert {r.name: r.state for r in scheduler.reports} == {
+        "fine": "SUCCESS", "look": state, "mend": "SKIPPED", "go on": "SUCCESS",
+    }  # fmt: skip
+    assert notes == []  # the same tasks run on either
+
+
+def test_it_is_said_where_the_versions_go_different_ways(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        late, mixed, other = Shell("late", "sleep 0.5"), touch("mixed"), touch("other")
+        Switch("choose", {Condition("1 == 2"): mixed}, otherwise=other)
+        late >> mixed
+    notes: list[str] = []
+    scheduler = Scheduler(wf.definition(), tmp_path / "run", "", lambda report: None, on_note=notes.append)
+    assert scheduler.run() == "FAILURE"
+    assert [note.split(". A version")[0] for note in notes] == [
+        "DolphinScheduler 3.1 goes another way after task 'late': it runs 'mixed'; 3.2, and this run: it runs nothing"
+    ]
 
 
 def test_outputs_and_local_parameters_reach_the_tasks_after(tmp_path: Path) -> None:
