@@ -294,7 +294,7 @@ class Engine:
         """
         catalog = BatchCatalog(self._storage.catalog.state, kind, db, connection)
         with _told_by_duckdb():
-            return compile_batch(query, catalog, db, parameters)
+            return compile_batch(query, catalog, db, parameters, online=kind == "online")
 
     def _explain(self, statement: nodes.Explain, db: str | None) -> Result:
         connection = self._storage.connection()

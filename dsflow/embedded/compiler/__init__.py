@@ -48,14 +48,17 @@ def compile_batch(
     catalog: Catalog,
     db: str | None,
     parameters: Sequence[tuple[ColumnType, object]] = (),
+    *,
+    online: bool = False,
 ) -> CompiledQuery:
-    """Compile a SELECT for batch (offline) mode.
+    """Compile a SELECT for batch mode.
 
     Args:
         query: the text, or its tree as the dialect ``openmldb`` parses it.
         catalog: where its tables are looked up.
         db: the current database, for tables named without one.
         parameters: type and value of each ``?`` of the query, in order.
+        online: whether it asks the online storage, where aggregates may run over a whole table.
 
     Raises:
         SqlError: the query is wrong.
@@ -63,7 +66,7 @@ def compile_batch(
     """
     from dsflow.embedded.compiler.batch import compile_batch as compile_
 
-    return compile_(query, catalog, db, parameters)
+    return compile_(query, catalog, db, parameters, online=online)
 
 
 def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> CompiledRequest:

@@ -1,4 +1,4 @@
-"""Batch (offline) mode."""
+"""Batch mode."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ def compile_batch(
     catalog: Catalog,
     db: str | None,
     parameters: Sequence[tuple[ColumnType, object]] = (),
+    *,
+    online: bool = False,
 ) -> CompiledQuery:
     """See `dsflow.embedded.compiler.compile_batch`."""
     tree = parse_query(query) if isinstance(query, str) else query
     tree = number_parameters(tree)
-    relation = SelectCompiler(Context(catalog, db, parameters)).query(tree)
+    relation = SelectCompiler(Context(catalog, db, parameters, whole_tables=online)).query(tree)
     return CompiledQuery(final_sql(relation), output_columns(relation))

@@ -268,7 +268,7 @@ class BatchWindows:
         del window
         found = self.current
         if found is None:
-            raise SqlError("an aggregate over the whole table is not supported", hint="use OVER or GROUP BY")
+            raise SqlError(f"{call.name} needs a window", hint="use OVER", **nodes.position(call))
         if top:
             found = lag_window(found, call)
         self.order_sql.add(order_column(found, self.relation.fields).sql)

@@ -24,13 +24,18 @@ from dsflow.openmldb.types import ColumnType
 
 @dataclass
 class Context:
-    """What all parts of one statement share; ``online`` is request mode."""
+    """What all parts of one statement share.
+
+    ``online`` is request mode; ``whole_tables`` says that it is batch mode over the online storage, where aggregates
+    may run over all rows of a table, and HAVING works.
+    """
 
     catalog: Catalog
     db: str | None
     parameters: Sequence[tuple[ColumnType, object]] = ()
     names: Names = field(default_factory=Names)
     online: bool = False
+    whole_tables: bool = False
 
 
 @dataclass
@@ -53,7 +58,7 @@ class GroupFrame(Frame):
 
 @dataclass
 class GroupAggregates:
-    """`Aggregates` of a SELECT with GROUP BY."""
+    """`Aggregates` of a SELECT with GROUP BY, or over all rows."""
 
     group: GroupFrame
 
@@ -224,9 +229,39 @@ class SelectCompiler:
         items = expand(node.expressions, relation)
         if node.args.get("group"):
             return self._grouped(node, relation, items)
+        if any(map(is_over_all, items)):
+            return self._over_all(node, relation, items)
         if node.args.get("having"):
             raise SqlError("HAVING needs GROUP BY", **nodes.position(node))
         return self._projected(node, relation, items)
+
+    def _over_all(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        """Aggregates over all rows: one row, none when there are no rows (OpenMLDB gives none then, either)."""
+        where = nodes.position(items[0].node)
+        if self.context.online:
+            raise SqlError("an aggregate over a whole table does not exist in request mode", hint="use OVER", **where)
+        if not self.context.whole_tables:
+            raise SqlError(
+                "an aggregate over a whole table does not run offline: OpenMLDB's engine refuses it"
+                " (Project type kAggregation not supported)",
+                hint="use OVER or GROUP BY, or ask online",
+                **where,
+            )
+        if node.args.get("windows") or any(item.node.find(nodes.Over) for item in items):
+            raise SqlError("aggregates over a table and over windows cannot stand in one SELECT", **where)
+        for item in items:
+            if not is_over_all(item):
+                raise SqlError(
+                    f"beside aggregates over the whole table, {item.name} has to be one as well",
+                    **nodes.position(item.node),
+                )
+        aggregates = GroupAggregates(GroupFrame(relation))
+        expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
+        values = [self._group_value(item, expressions, [], relation) for item in items]
+        tail = self._where(node, relation) + " HAVING count(*) > 0"
+        if having := node.args.get("having"):
+            tail += f" AND {expressions.condition(having.this)}"
+        return self._output(items, values, relation, tail, "", row=f"min({relation.row})")
 
     def _where(self, node: exp.Select, relation: Relation) -> str:
         where = node.args.get("where")
@@ -293,6 +328,12 @@ class SelectCompiler:
         values = [self._group_value(item, expressions, keys, relation) for item in items]
         tail = self._where(node, relation) + f" GROUP BY {', '.join(k.sql for k in keys)}"
         if having := node.args.get("having"):
+            if not self.context.whole_tables and not self.context.online:
+                raise UnsupportedError(
+                    "HAVING offline: OpenMLDB's engine passes over it and gives every group",
+                    hint="write SELECT ... FROM (SELECT ... GROUP BY ...) AS g WHERE ...",
+                    **nodes.position(having.this),
+                )
             tail += f" HAVING {expressions.condition(having.this)}"
         return self._output(items, values, relation, tail, "", row=f"min({relation.row})")
 
@@ -343,6 +384,18 @@ class SelectCompiler:
             many=relation.many,
             computed=relation.computed or not all(is_simple(item.node) for item in items),
         )
+
+
+_OF_WINDOWS = frozenset({"lag", "at", "first_value", "last_value"})
+"""Aggregates that OpenMLDB has for windows only."""
+
+
+def is_over_all(item: Item) -> bool:
+    """Whether a column of a SELECT without GROUP BY has an aggregate that no OVER gives a window."""
+    return any(
+        is_aggregate(call.name) and call.name.lower() not in _OF_WINDOWS and call.find_ancestor(nodes.Over) is None
+        for call in item.node.find_all(exp.Anonymous)
+    )
 
 
 @dataclass(frozen=True)

@@ -87,11 +87,11 @@ def test_a_table_that_is_dropped_while_the_query_is_compiled(
 ) -> None:
     compile_batch = engine_module.compile_batch
 
-    def late(*given: Any) -> Any:
+    def late(*given: Any, **more: Any) -> Any:
         other = threading.Thread(target=engine.execute, args=("DROP TABLE t", "d"))
         other.start()
         other.join()
-        return compile_batch(*given)
+        return compile_batch(*given, **more)
 
     monkeypatch.setattr(engine_module, "compile_batch", late)
     with pytest.raises(SqlError, match="does not exist"):

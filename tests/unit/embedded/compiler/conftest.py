@@ -55,20 +55,23 @@ class Database:
         schema = self.tables[name]
         return replace(schema, facts=StoredFacts(self.connection, schema.relation)) if self.informed else schema
 
-    def batch(self, query: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+    def batch(self, query: str, parameters: Any = (), *, online: bool = False) -> list[tuple[Any, ...]]:
         """The rows, sorted; the plan that knows nothing of the data and the one that looks at it must agree."""
         plain, informed = (
-            sorted(self.connection.execute(self.plan(query, parameters, informed=known)).fetchall(), key=repr)
+            sorted(
+                self.connection.execute(self.plan(query, parameters, informed=known, online=online)).fetchall(),
+                key=repr,
+            )
             for known in (False, True)
         )
         assert list(map(repr, plain)) == list(map(repr, informed))
         return plain
 
-    def plan(self, query: str, parameters: Any = (), *, informed: bool) -> str:
+    def plan(self, query: str, parameters: Any = (), *, informed: bool, online: bool = False) -> str:
         """DuckDB SQL of a query in batch mode; ``informed``: the compiler may look at what is known of the rows."""
         self.informed = informed
         try:
-            return compile_batch(query, self, "db", parameters).sql
+            return compile_batch(query, self, "db", parameters, online=online).sql
         finally:
             self.informed = False
 

@@ -56,10 +56,50 @@ def test_last_join_of_a_union_needs_an_order(joined: Database) -> None:
 
 
 def test_group_by(joined: Database) -> None:
-    query = "SELECT k, count(rid) AS c, sum(v) AS s FROM r GROUP BY k HAVING count(rid) > 0"
+    query = "SELECT k, count(rid) AS c, sum(v) AS s FROM r GROUP BY k"
     assert joined.batch(query) == [("a", 3, 6.0), ("b", 1, 4.0), (None, 1, 5.0)]
+    assert joined.batch(f"{query} HAVING count(rid) > 1", online=True) == [("a", 3, 6.0)]
+    with pytest.raises(UnsupportedError, match="HAVING offline"):
+        joined.batch(f"{query} HAVING count(rid) > 1")
     with pytest.raises(UnsupportedError, match="outside GROUP BY"):
         joined.batch("SELECT v FROM r GROUP BY k")
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("SELECT count(*) FROM r", [(5,)]),
+        ("SELECT count(k) + 1 AS n, max(v) AS m FROM r WHERE k <> 'b'", [(4, 3.0)]),
+        ("SELECT n FROM (SELECT count(*) AS n FROM r) AS x", [(5,)]),
+        ("SELECT count(*) FROM (SELECT k FROM r WHERE v > 2) AS x", [(3,)]),
+        ("SELECT count(*) FROM l UNION ALL SELECT count(*) FROM r", [(4,), (5,)]),
+        ("SELECT count(*) FROM r HAVING count(*) > 5", []),
+        ("SELECT count(*) FROM r WHERE v > 99", []),  # OpenMLDB gives no row then
+    ],
+)
+def test_aggregates_over_a_whole_table_are_online_only(joined: Database, query: str, rows: list[tuple[int]]) -> None:
+    assert joined.batch(query, online=True) == rows
+    with pytest.raises(SqlError, match="does not run offline"):
+        joined.batch(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT k, count(*) FROM r", "k has to be one as well"),
+        ("SELECT 1, count(*) FROM r", "has to be one as well"),
+        ("SELECT count(*) + v FROM r", "outside an aggregate"),
+        ("SELECT lag(v, 1) FROM r", "lag needs a window"),
+        (
+            "SELECT count(*), count(*) OVER w FROM r WINDOW w AS"
+            " (PARTITION BY k ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)",
+            "cannot stand in one SELECT",
+        ),
+    ],
+)
+def test_aggregates_over_a_whole_table_that_openmldb_refuses(joined: Database, query: str, message: str) -> None:
+    with pytest.raises(SqlError, match=message):
+        joined.batch(query, online=True)
 
 
 def test_with_and_subqueries(joined: Database) -> None:

@@ -125,12 +125,6 @@ def test_wrong_frames(database: Database, frame: str, message: str) -> None:
         database.batch(select(frame))
 
 
-def test_an_aggregate_over_the_whole_table_is_refused(database: Database) -> None:
-    database.create("t", COLUMNS)
-    with pytest.raises(SqlError, match="whole table"):
-        database.batch("SELECT count(v) AS c FROM t")
-
-
 def test_a_nested_aggregate_is_refused_by_name(database: Database) -> None:
     database.create("t", COLUMNS)
     with pytest.raises(UnsupportedError, match="max inside sum"):
