@@ -42,6 +42,7 @@ _VARIABLES = {
     "web_url": "DSFLOW_WEB_URL",
     "environment": "DSFLOW_ENVIRONMENT",
     "version": "DSFLOW_VERSION",
+    "openmldb": "DSFLOW_OPENMLDB",
 }
 
 
@@ -57,6 +58,7 @@ class Profile:
         gateway_token: the gateway's own token; None means the one that every release ships with.
         tenant: the tenant that runs the tasks; None leaves it to the user's binding.
         environment: the DolphinScheduler environment of tasks that name none; None takes the server's default one.
+        openmldb: the release of the cluster's OpenMLDB, such as ``0.9.2``, for ``validate``; None: nobody says.
         web_url: where the web page is, when that is not beside the API.
         version: DolphinScheduler's version there (``3.1``, ``3.2.2``), for what does not ask the server: where versions
             differ, a local run follows this one, and ``validate`` speaks of it alone.
@@ -72,6 +74,7 @@ class Profile:
     gateway_token: str | None = field(default=None, repr=False)
     tenant: str | None = None
     environment: str | None = None
+    openmldb: str | None = None
     web_url: str | None = None
     version: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)

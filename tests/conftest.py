@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from dsflow.openmldb.sdk import Compiler, SdkMissing, find_sdk
+from dsflow.openmldb.sdk import Compiler, Sdk, SdkMissing, find_sdk
 from tests.parallel import (  # noqa: F401  (pytest finds its hooks here)
     SECTIONS,
     Report,
@@ -56,12 +56,18 @@ def report(request: pytest.FixtureRequest) -> Report:
     return put
 
 
-@pytest.fixture(scope="module")
-def compiler() -> Iterator[Compiler]:
-    """OpenMLDB's own compiler."""
+@pytest.fixture(scope="session")
+def installed_compiler() -> Sdk:
+    """Where OpenMLDB's own compiler is; without it the test is skipped."""
     sdk = find_sdk()
     if isinstance(sdk, SdkMissing):
         pytest.skip(f"{sdk.reason}; `dsflow validate --install-compiler` fetches it")
-    compiler = Compiler(sdk)
+    return sdk
+
+
+@pytest.fixture(scope="module")
+def compiler(installed_compiler: Sdk) -> Iterator[Compiler]:
+    """OpenMLDB's own compiler."""
+    compiler = Compiler(installed_compiler)
     yield compiler
     compiler.close()

@@ -13,8 +13,9 @@ import typer
 from dsflow.cli import exits
 from dsflow.cli.collecting import check_given, collect, own_values
 from dsflow.cli.loading import load_workflow
-from dsflow.cli.options import Set, parse_set
+from dsflow.cli.options import ProfileName, Set, parse_set, target
 from dsflow.cli.repository import find_repository
+from dsflow.config import load_profile
 from dsflow.errors import DsflowError
 from dsflow.workflow import Workflow
 
@@ -28,14 +29,18 @@ InstallCompiler = Annotated[
 
 
 def validate(
-    workflow: Workflow, set_: Set = None, json_: Json = False, install_compiler: InstallCompiler = False
+    workflow: Workflow,
+    set_: Set = None,
+    json_: Json = False,
+    install_compiler: InstallCompiler = False,
+    profile: ProfileName = None,
 ) -> None:
     """Check the workflow, without any server: its SQL by OpenMLDB's own compiler, and the rules of docs/rules.md.
 
     Exit code 1: there are errors.
     """
     _install(install_compiler)
-    _check([workflow], parse_set(set_), json_, [])
+    _check([workflow], parse_set(set_), json_, [], target(workflow, profile).openmldb)
 
 
 def validate_paths(
@@ -45,6 +50,7 @@ def validate_paths(
     set_: Set = None,
     json_: Json = False,
     install_compiler: InstallCompiler = False,
+    profile: ProfileName = None,
 ) -> None:
     """Check every workflow below the paths, without any server: the SQL by OpenMLDB's own compiler, and the rules of
     docs/rules.md.
@@ -59,7 +65,8 @@ def validate_paths(
         collection = collect(places, find_repository(places[0]))
         named += [found.workflow for found in collection.found]
         errors = collection.errors
-    _check(named, parse_set(set_), json_, errors)
+    place = load_profile(profile, start=places[0] if places else named[0].folder if named else None)
+    _check(named, parse_set(set_), json_, errors, place.openmldb)
 
 
 def _names_a_workflow(path: str) -> bool:
@@ -74,7 +81,13 @@ def _install(wanted: bool) -> None:
         print(f"OpenMLDB's compiler: {install_sdk().native}", file=sys.stderr)
 
 
-def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool, errors: Sequence[DsflowError]) -> None:
+def _check(
+    workflows: Sequence[Workflow],
+    values: dict[str, str],
+    as_json: bool,
+    errors: Sequence[DsflowError],
+    release: str | None,
+) -> None:
     from dsflow.display.indexes import indexes_data, indexes_text
     from dsflow.validation import check, findings_json, findings_text, refused
 
@@ -85,7 +98,8 @@ def _check(workflows: Sequence[Workflow], values: dict[str, str], as_json: bool,
     failed = bool(errors)
     for workflow in workflows:
         # of one workflow the check itself says, with what there is, that a name is unknown
-        report = check(workflow, values if len(workflows) == 1 else own_values(workflow, values))
+        given = values if len(workflows) == 1 else own_values(workflow, values)
+        report = check(workflow, given, release=release)
         failed = failed or not report.ok
         findings += report.findings
         notes += [note for note in report.notes if note not in notes]

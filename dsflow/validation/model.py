@@ -144,6 +144,7 @@ class Model:
         values: the text of every parameter.
         compiler: OpenMLDB's, when it is installed.
         notes: what was not checked, one line each.
+        release: of the cluster's OpenMLDB, such as ``0.9.2``; '' when nobody says.
     """
 
     workflow: Workflow
@@ -152,6 +153,7 @@ class Model:
     compiler: Compiler | None
     sources: Sources = field(default_factory=Sources)
     notes: list[str] = field(default_factory=list)
+    release: str = ""
     _answers: dict[tuple[str, str, str], Refusal | CompilerError | None] = field(default_factory=dict)
     _indexes: dict[tuple[str, str], dict[str, list[IndexNeed]]] = field(default_factory=dict)
 

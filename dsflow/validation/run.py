@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dsflow.context import declared_workflows
 from dsflow.definition import Definition
-from dsflow.errors import DsflowError, SourceLocation
+from dsflow.errors import ConfigError, DsflowError, SourceLocation
+from dsflow.openmldb.releases import RELEASES
 from dsflow.params import Scalar, to_text
 from dsflow.tasks.openmldb import OpenMLDB
 from dsflow.validation.finding import Finding, Place
@@ -47,18 +48,29 @@ class Report:
         return {"ok": self.ok, "findings": [f.to_dict() for f in self.findings], "notes": list(self.notes)}
 
 
-def check(workflow: Workflow, values: Mapping[str, Scalar | str] | None = None, *, compiler: bool = True) -> Report:
+def check(
+    workflow: Workflow,
+    values: Mapping[str, Scalar | str] | None = None,
+    *,
+    compiler: bool = True,
+    release: str | None = None,
+) -> Report:
     """Check a workflow without any server.
 
     Args:
         workflow: as declared.
         values: parameters' values in place of their defaults.
         compiler: whether to ask OpenMLDB's own compiler, where it is installed.
+        release: of the cluster's OpenMLDB, one of :data:`dsflow.openmldb.releases.RELEASES`; None: nobody says.
 
     Raises:
         ParameterError: a value is for no parameter, or of another type.
+        ConfigError: ``release`` is none that is known.
     """
     from dsflow.compiler import parameter_values
+
+    if release and release not in RELEASES:
+        raise ConfigError(f"{release!r} is no known release of OpenMLDB", hint="known: " + ", ".join(RELEASES))
 
     chosen = parameter_values(workflow, values or {})
     definition, refused = None, None
@@ -66,7 +78,7 @@ def check(workflow: Workflow, values: Mapping[str, Scalar | str] | None = None, 
         definition = workflow.definition(values)
     except DsflowError as error:
         refused = error
-    return _check(workflow, definition, chosen, refused, compiler)
+    return _check(workflow, definition, chosen, refused, compiler, release or "")
 
 
 def refused(error: DsflowError) -> tuple[Finding, ...]:
@@ -91,6 +103,7 @@ def _check(
     values: Mapping[str, str],
     refused: DsflowError | None,
     use_compiler: bool,
+    release: str = "",
 ) -> Report:
     # Start the compiler before the rules and the SQL parser are imported: its library loads meanwhile.
     has_sql = any(isinstance(task, OpenMLDB) for task in workflow.tasks.values())
@@ -98,7 +111,7 @@ def _check(
     compiler, lacking = _compiler() if use_compiler and has_sql else (None, "")
     from dsflow.validation.rules import RULES
 
-    model = Model(workflow, definition, values, compiler)
+    model = Model(workflow, definition, values, compiler, release=release)
     if workflow.where:
         model.sources[workflow.where.file]
     if lacking:

@@ -22,10 +22,15 @@ def validate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What it prints, but for the note on a machine without OpenMLDB's compiler."""
+    return [line for line in done.stdout.splitlines() if not line.startswith("not checked: SQL was parsed")]
+
+
 def test_the_projects_examples_and_pipelines(root: Path) -> None:
     done = validate(root / "examples", root / "pipelines")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(": ok") == len(done.stdout.splitlines()) >= 5
+    assert done.stdout.count(": ok") == len(said(done)) >= 5
     assert "fraud-detection/talkingdata" in done.stdout
 
 
@@ -37,7 +42,7 @@ def test_the_indexes_of_one_pipeline_are_listed(root: Path) -> None:
         "  INDEX(KEY=(app, ip), TS=click_time)      for deploy features",
         "  INDEX(KEY=(app, ip, os), TS=click_time)  for deploy features",
     ]
-    assert validate(pipeline).stdout.splitlines()[1:] == [f"  {line}" for line in listed]
+    assert said(validate(pipeline))[1:] == [f"  {line}" for line in listed]
     indexes = json.loads(validate(pipeline, "--json").stdout)["indexes"]
     assert [index["index"] for index in indexes] == [line.split("  ")[1] for line in listed[1:]]
     command = [sys.executable, str(pipeline), "show"]

@@ -6,8 +6,7 @@ import pytest
 
 from dsflow.consistency.query import as_requests, time_column
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.sdk import SdkMissing, find_sdk
-from dsflow.openmldb.sdk.client import shared_compiler
+from dsflow.openmldb.sdk import Compiler
 
 COLUMNS = [("a", "int"), ("b", "string"), ("ts", "timestamp")]
 CATALOG = {"d": {"t": COLUMNS, "p": COLUMNS, "z": COLUMNS, "u": [("id", "int"), ("x", "double"), ("uts", "timestamp")]}}
@@ -43,12 +42,8 @@ def test_windows_hold_what_is_stored_and_no_other_probe() -> None:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_the_compiler_takes_it(name: str) -> None:
+def test_the_compiler_takes_it(compiler: Compiler, name: str) -> None:
     sql = QUERIES[name]
-    try:
-        compiler = shared_compiler(find_sdk())
-    except SdkMissing as missing:
-        pytest.skip(str(missing))
     assert compiler.validate(sql, "d", CATALOG, "request") is None
     written = as_requests(sql, "t", "p", [name for name, _ in COLUMNS])
     assert compiler.validate(written, "d", CATALOG, "batch") is None

@@ -67,6 +67,7 @@ MANY_LINES = f"""
     ],
     ids=["one line", "many lines", "dedented", "squeezed", "f-string", "in pieces"],
 )
+@pytest.mark.usefixtures("installed_compiler")
 def test_of_a_literal(tmp_path: Path, literal: str) -> None:
     found = [f for f in findings(tmp_path, VIEW % literal) if f.code == "DSF102"]
     assert [marked(f)[0] for f in found] == ["p.py"]
@@ -74,6 +75,7 @@ def test_of_a_literal(tmp_path: Path, literal: str) -> None:
 
 
 @pytest.mark.parametrize("text", [ONE_LINE, MANY_LINES, f"-- first\n\n{MANY_LINES};\n"])
+@pytest.mark.usefixtures("installed_compiler")
 def test_of_a_file_of_sql(tmp_path: Path, text: str) -> None:
     literal = '(HERE / "view.sql").read_text()'
     found = [f for f in findings(tmp_path, VIEW % literal, view=text) if f.code == "DSF102"]
@@ -87,6 +89,7 @@ with Workflow("w", project="p") as wf:
 """
 
 
+@pytest.mark.usefixtures("installed_compiler")
 def test_of_statements_in_a_file(tmp_path: Path) -> None:
     text = "-- all\nUSE db; SET @@job_timeot=1; SET @@sync_job=true;\n\n  SET @@spark_conf=\n 'x';TRUNCATE db.t"
     found = findings(tmp_path, STATEMENTS, steps=text)
@@ -167,6 +170,7 @@ def test_what_is_refused_as_the_file_is_read(tmp_path: Path, capsys: pytest.Capt
     assert (found["code"], found["line"], found["column"]) == ("DSF200", 7, 6)
 
 
+@pytest.mark.usefixtures("installed_compiler")
 def test_a_dollar_that_is_meant_as_it_stands(tmp_path: Path) -> None:
     body = """
 from dsflow.openmldb import literal

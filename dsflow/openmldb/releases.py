@@ -1,0 +1,68 @@
+"""What OpenMLDB's releases take of SQL, where they differ.
+
+Seen by asking each release's own compiler (the ``openmldb`` wheels 0.9.0 to 0.9.2, ``openmldb-jdbc`` with
+``openmldb-native`` 0.9.3) about every function and aggregate with every type of argument, in request mode, each once
+and each twice over one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dsflow.openmldb.types import ColumnType
+
+RELEASES = ("0.9.0", "0.9.1", "0.9.2", "0.9.3")
+"""The releases that are known, oldest first."""
+
+ASSUMED = "0.9.2"
+"""The release of a cluster of which nothing is said."""
+
+SINCE: Mapping[str, str] = {"array_join": "0.9.1", "isin": "0.9.1", "locate": "0.9.1"}
+"""Function -> the first release that has it; the others are in all of them."""
+
+REPEATED_REFUSED = "0.9.3"
+"""The release that refuses a repeated aggregate (:func:`repeated`) by words about an "expr id node"."""
+
+_REPEATED = frozenset(["count", "count_where", "avg_where"])
+_COUNTED_ALONE = frozenset(
+    [ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DOUBLE]
+)
+
+
+def has_function(name: str, release: str) -> bool:
+    """Whether a release has a function of OpenMLDB's; the name's case does not matter."""
+    return RELEASES.index(SINCE.get(name.lower(), RELEASES[0])) <= RELEASES.index(release)
+
+
+def repeated(select: Any, types: Mapping[str, ColumnType]) -> Iterator[Any]:
+    """The aggregates of one SELECT that :data:`REPEATED_REFUSED` refuses, each at its second place.
+
+    That release takes ``count``, ``count_where`` and ``avg_where`` only once with the same arguments over the same
+    named window. It does take a ``count`` of a column that is a number, the same call over another window, and one
+    whose arguments are written otherwise (``t.i`` and ``i``).
+
+    Args:
+        select: the parsed SELECT (sqlglot's); subqueries are SELECTs of their own.
+        types: the types of the columns that it reads, by name.
+    """
+    from sqlglot import exp
+
+    from dsflow.openmldb import nodes
+
+    seen: set[tuple[str, str]] = set()
+    for over in select.find_all(nodes.Over, bfs=False):
+        call = over.this
+        window = over.args["window"]
+        if over.find_ancestor(exp.Select) is not select or not isinstance(window, exp.Identifier):
+            continue
+        name = call.name.lower() if isinstance(call, exp.Anonymous) else ""
+        if name not in _REPEATED:
+            continue
+        first = call.expressions[0] if call.expressions else None
+        if name == "count" and isinstance(first, exp.Column) and types.get(first.name) in _COUNTED_ALONE:
+            continue
+        key = (window.name, f"{name}({', '.join(argument.sql() for argument in call.expressions)})")
+        if key in seen:
+            yield call
+        seen.add(key)
