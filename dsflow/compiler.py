@@ -57,7 +57,7 @@ def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
         warning_type=workflow.warning_type,
         warning_group=workflow.warning_group,
         worker_group=workflow.worker_group,
-        schedule=_schedule(workflow.schedule) if workflow.schedule else None,
+        schedule=compile_schedule(workflow.schedule) if workflow.schedule else None,
         tasks=tasks,
         relations=tuple(Relation(pre, post) for pre, post in relations),
         fixed_params=tuple(sorted(fixed)),
@@ -198,7 +198,9 @@ def _read_texts(task: Task) -> JsonDict:
     }
 
 
-def _schedule(schedule: Schedule) -> ScheduleDefinition:
+def compile_schedule(schedule: Schedule) -> ScheduleDefinition:
+    """A schedule as it is sent, with the defaults of its start and end."""
+
     def text(moment: Any, default: str) -> str:
         return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else default
 

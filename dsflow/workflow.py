@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from dsflow import context
 from dsflow._source import caller
+from dsflow.cron import HINT, CronError, parse
 from dsflow.definition import Definition
 from dsflow.errors import DeclarationError, ParameterError, SourceLocation
 from dsflow.params import Namespace, Param, Reference, Scalar, check_name, parse_value, to_text
@@ -33,7 +34,8 @@ class Schedule:
     """When a workflow runs by itself.
 
     Args:
-        cron: Quartz's fields: second, minute, hour, day of month, month, day of week, and a year (``*`` when left out).
+        cron: Quartz's fields: second, minute, hour, day of month, month, day of week, and a year (``*`` when left out);
+            see :mod:`dsflow.cron`.
         timezone: an IANA name.
         start: from when on; None means 2000-01-01.
         end: until when; None means 2099-12-31.
@@ -61,19 +63,10 @@ class Schedule:
                 )
         if not isinstance(self.cron, str):
             raise DeclarationError(f"the schedule {self.cron!r} is not a text", where=caller())
-        fields = self.cron.split()
-        if len(fields) not in (6, 7):
-            raise DeclarationError(
-                f"the schedule {self.cron!r} has {len(fields)} fields; Quartz wants 6 or 7 (seconds first)",
-                where=caller(),
-                hint="every day at three: 0 0 3 * * ? *",
-            )
-        days = (fields[3], fields[5])
-        if ("?" in days) is False or days == ("?", "?"):
-            raise DeclarationError(
-                f"the schedule {self.cron!r} needs a '?' in exactly one of day-of-month and day-of-week", where=caller()
-            )
-        _check_fields(self.cron, fields)
+        try:
+            parse(self.cron)
+        except CronError as error:
+            raise DeclarationError(f"the schedule {self.cron!r}: {error}", where=caller(), hint=HINT) from None
         for what, moment in (("start", self.start), ("end", self.end)):
             if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is not None):
                 raise DeclarationError(
@@ -335,29 +328,6 @@ class Workflow:
         from dsflow.display.svg import workflow_svg
 
         return workflow_svg(self.definition())
-
-
-# what one of Quartz's fields may hold: numbers and names with * ? / , - and the letters L W C and #
-_CRON_NAMES = "SUN MON TUE WED THU FRI SAT JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
-_CRON_RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2099))
-_CRON_PART = re.compile(
-    rf"(?:\*|\?|\d+|{_CRON_NAMES.replace(' ', '|')}|L(?:-\d+)?W?)(?:-(?:\d+|[A-Z]{{3}}))?(?:/\d+|#[1-5]|L|W)?"
-)
-
-
-def _check_fields(cron: str, fields: Sequence[str]) -> None:
-    for text, (least, most) in zip(fields, _CRON_RANGES, strict=False):
-        for part in text.upper().split(","):
-            bounds = [int(n) for n in re.findall(r"\d+", re.split(r"[/#]|L-", part)[0])]
-            if not _CRON_PART.fullmatch(part) or any(not least <= n <= most for n in bounds):
-                raise DeclarationError(
-                    f"the schedule {cron!r}: {part!r} is no {_CRON_FIELDS[fields.index(text)]}",
-                    where=caller(),
-                    hint="the fields are " + ", ".join(_CRON_FIELDS),
-                )
-
-
-_CRON_FIELDS = ("second", "minute", "hour", "day of month", "month", "day of week", "year")
 
 
 def _check_param(name: str, param: Param, where: SourceLocation | None) -> None:

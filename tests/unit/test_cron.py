@@ -1,4 +1,4 @@
-"""The times of Quartz expressions; tests/integration compares them with what the servers say."""
+"""The times of Quartz expressions; tests/conformance compares them with what Quartz says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from dsflow.cron import next_times
+from dsflow.cron import CronError, next_times, parse
 
 NOW = datetime(2026, 3, 6, 12, 0, tzinfo=timezone.utc)  # a Friday
 
@@ -49,9 +49,70 @@ def test_start_and_end_are_in_the_schedules_own_zone():
     assert times("0 0 20 * * ? *", "Asia/Shanghai")[0] == "2026-03-07 20:00:00"
 
 
-def test_a_time_that_the_clocks_skip_is_an_hour_later():
-    assert times("0 30 2 8 3 ? *", "America/New_York")[0] == "2026-03-08 03:30:00"
-    assert times("0 30 2,3 8 3 ? 2026", "America/New_York") == ["2026-03-08 03:30:00"]
+def offsets(crontab: str, after: datetime, count: int, zone: str = "America/New_York"):
+    found = next_times(crontab, zone, "2000-01-01 00:00:00", "2099-12-31 23:59:59", after, count)
+    return [f"{t:%m-%d %H:%M %z}" for t in found]
+
+
+def test_there_is_no_run_on_the_day_whose_clocks_skip_the_time():
+    spring = datetime(2026, 3, 7, 0, 0, tzinfo=timezone.utc)
+    assert offsets("0 30 2 * * ?", spring, 3) == ["03-07 02:30 -0500", "03-09 02:30 -0400", "03-10 02:30 -0400"]
+    assert offsets("0 30 2,3 8 3 ? 2026", spring, 3) == ["03-08 03:30 -0400"]
+    assert offsets("0 30 2 8 3 ? 2026", spring, 3) == []
+    midnight = datetime(2026, 9, 5, 12, 0, tzinfo=timezone.utc)
+    assert offsets("0 0 0 * * ?", midnight, 2, "America/Santiago") == ["09-07 00:00 -0300", "09-08 00:00 -0300"]
+
+
+def test_in_an_hour_that_comes_twice_it_fires_the_second_time():
+    autumn = datetime(2026, 10, 31, 12, 0, tzinfo=timezone.utc)
+    assert offsets("0 30 1 * * ?", autumn, 2) == ["11-01 01:30 -0500", "11-02 01:30 -0500"]
+    before = datetime(2026, 11, 1, 4, 50, tzinfo=timezone.utc)
+    assert offsets("0 0/30 * * * ?", before, 3) == ["11-01 01:00 -0500", "11-01 01:30 -0500", "11-01 02:00 -0500"]
+
+
+@pytest.mark.parametrize(
+    ("crontab", "read"),
+    [
+        ("0 0 3 ? * MON-FRI/2", ["Quartz reads the day of week 'MON-FRI/2' as 'MON-FRI'"]),
+        ("0 0 3 ? * MON/2", ["Quartz reads the day of week 'MON/2' as 'MON'"]),
+        ("0 0 3 1W,15W * ?", ["Quartz reads the day of month '1W,15W' as '1W'"]),
+        ("0 0 3 20,15W * ?", ["Quartz reads the day of month '20,15W' as '15W'"]),
+        ("0 0 3 ? * MON#2,WED", ["Quartz reads the day of week 'MON#2,WED' as '2#2'"]),
+        ("0 0 3 ? JAN/3 L-3", ["Quartz reads the month 'JAN/3' as 'JAN'", "Quartz reads the day of week 'L-3' as 'L'"]),
+        ("0 0 3 ? * MON-FRI", []),
+        ("0 0 3 15W * ?", []),
+        ("0 0 3 ? * 6#3", []),
+    ],
+)
+def test_what_quartz_does_not_look_at_is_named(crontab, read):
+    assert [str(misread) for misread in parse(crontab).misread] == read
+
+
+@pytest.mark.parametrize(
+    ("crontab", "why"),
+    [
+        ("0 0 3 1,L * ?", "L only alone"),
+        ("0 0 3 ? * 6L,2", "L only alone"),
+        ("0 0 3 ? * 2#1,2#3", "only one #"),
+        ("0 0/0 3 * * ?", "a step of 0"),
+        ("0 */90 3 * * ?", "a step of 90 in the minutes; Quartz takes 59"),
+        ("0 0 3 L-3W * ?", "not both in one"),
+        ("0 0 3 L-31 * ?", "from 1 to 30 days"),
+        ("0 0 3 ? * 0", "'0' is no day of week: they go from 1 to 7"),
+        ("0 0 3 ? * MON-5", "names or numbers in a range"),
+        ("0 0 3 * * MON", "exactly one of day-of-month and day-of-week"),
+        ("0 0 3 ? * ?", "exactly one of day-of-month and day-of-week"),
+        ("0 0 3 5,? * ?", "exactly one of|no day of month"),
+        ("0 0 3X * * ?", "'3X' is no hour"),
+        ("0 0 3, * * ?", "'' is no hour"),
+        ("0 0 L * * ?", "'L' is no hour"),
+        ("0 0 3 * * ? 2030-2020", "the years go backwards"),
+        ("0 0 3 * * ? * *", "it has 8 fields"),
+    ],
+)
+def test_what_is_refused_says_why(crontab, why):
+    with pytest.raises(CronError, match=why):
+        parse(crontab)
 
 
 @pytest.mark.parametrize("crontab", ["", "0 0 3 * *", "0 0 24 * * ?", "0 0 x * * ?", "0 0 0 ? * MOND"])

@@ -71,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     order.collision,
     order.switched_off,
     order.http,
+    schedule.misread,
 )
 
 __all__ = ["RULES", "Rule"]
