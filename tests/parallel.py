@@ -1,7 +1,7 @@
 """What the tests share when pytest-xdist runs them in several processes: real servers, groups, and what was tried.
 
-``pytest -n 3 --dist loadgroup`` keeps the tests of one server version in one process: one drives 3.1, another one 3.2,
-and the third does the rest. To share the time out evenly, tests that are marked ``own_server`` belong to the rest: they
+``pytest -n 3 --dist loadgroup`` keeps the tests of one server version in one process: one drives each version, and
+another one does the rest. To share the time out evenly, tests that are marked ``own_server`` belong to the rest: they
 get servers of their own. The controller of the processes names the folder of the servers, stops them at the end, and
 prints what the processes report. Without xdist there is one process, which does it all.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,8 @@ from typing import Any
 
 import pytest
 
-VERSIONS = ("3.1.5", "3.2.2")
+from tests.servers import KINDS, server_command
+
 # what stands at the end of pytest's output: the lines of each section
 SECTIONS = pytest.StashKey[dict[str, list[str]]]()
 TRIED = "tried on real servers"
@@ -27,16 +26,6 @@ Report = Callable[[str, list[str]], None]
 """What the fixture ``report`` gives: it puts lines under a heading at the end of pytest's output."""
 SERVERS = pytest.StashKey[Path]()
 OWN = "own-servers"
-HOW_TO_RUN = "set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone` to run the tests on real servers"
-
-
-def standalone(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The script that starts, stops and looks at a server; skips the test when it is not there."""
-    folder = os.environ.get("DSFLOW_TEST_DOLPHINSCHEDULER")
-    if not folder:
-        pytest.skip(HOW_TO_RUN)
-    script = str(Path(folder) / "standalone")
-    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=300)
 
 
 def kept_folder() -> Path | None:
@@ -60,7 +49,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if base is None or hasattr(config, "workerinput") or base == kept_folder():
         return
     for info in base.glob("**/server.json"):
-        standalone("stop", "--dir", str(info.parent))
+        server_command("stop", "--dir", str(info.parent))
     shutil.rmtree(base, ignore_errors=True)
 
 
@@ -103,7 +92,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one server version run in one process, one after the other."""
     for item in items:
         version = getattr(item, "callspec", None) and item.callspec.params.get("running")  # type: ignore[attr-defined]
-        if version in VERSIONS:
+        if version in KINDS:
             group = OWN if has_own_server(item) else f"DolphinScheduler {version}"
             item.add_marker(pytest.mark.xdist_group(group))
 

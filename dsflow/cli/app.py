@@ -18,6 +18,7 @@ from dsflow.cli import (
     consistency,
     deploy,
     doctor,
+    dolphinscheduler,
     project,
     runs,
     servers,
@@ -65,6 +66,7 @@ def build_app(workflow: Workflow | None) -> typer.Typer:
             *servers.COMMANDS,
         ):
             app.command(function.__name__.rstrip("_"))(function)
+        app.add_typer(dolphinscheduler.GROUP)
         app.callback()(_program)
     else:
         app.callback()(_nothing)

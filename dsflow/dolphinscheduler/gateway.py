@@ -28,7 +28,7 @@ from typing import Any
 
 from dsflow.config import DEFAULT_GATEWAY_TOKEN, Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.errors import DsflowError, MissingExtraError, ServerError, UnreachableError
+from dsflow.errors import ConfigError, DsflowError, ServerError, UnreachableError
 
 CONNECT_TIMEOUT = 10.0
 CALL_TIMEOUT = 300.0  # an update of some thousand tasks takes the server minutes
@@ -394,7 +394,15 @@ def _pydolphinscheduler(host: str, port: int, token: str) -> Any:
             with _quiet:
                 return importlib.import_module(name)
         except ModuleNotFoundError as error:
-            raise MissingExtraError("submitting", "submit", error.name or name) from error
+            if error.name == "pkg_resources":  # 4.0.x imports it, and does not say that it needs it
+                raise ConfigError(
+                    "the installed apache-dolphinscheduler needs the module pkg_resources, which is not installed",
+                    hint="install it with: pip install 'setuptools<82'",
+                ) from error
+            raise ConfigError(
+                f"pydolphinscheduler can not be imported: there is no module {error.name!r}",
+                hint="install it with: pip install apache-dolphinscheduler",
+            ) from error
         except Exception as error:
             if isinstance(error, DsflowError):
                 raise

@@ -33,6 +33,7 @@ def variables(profile: Profile) -> dict[str, str]:
     return {
         "DSFLOW_API_URL": str(profile.api_url),
         "DSFLOW_GATEWAY": str(profile.gateway),
+        "DSFLOW_GATEWAY_TOKEN": str(profile.gateway_token),
         "DSFLOW_USER": str(profile.user),
         "DSFLOW_PASSWORD": str(profile.password),
     }

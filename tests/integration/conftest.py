@@ -1,4 +1,4 @@
-"""Real DolphinScheduler servers for the tests, one of 3.1.5 and one of 3.2.2, each with its own client."""
+"""Real DolphinScheduler servers for the tests, one of each version, each with the client that belongs to it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ import pytest
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.client import Server
-from tests.parallel import OWN, SECTIONS, SERVERS, TRIED, VERSIONS, has_own_server, standalone
+from tests.parallel import OWN, SECTIONS, SERVERS, TRIED, has_own_server
+from tests.servers import KINDS, RELEASES_VARIABLE, START_SECONDS, Kind, missing, server_command
 
-CLIENTS = {"3.1.5": "4.0.4", "3.2.2": "4.1.0"}
+CLIENTS = {"3.1": "4.0.4", "3.2": "4.1.0"}  # the apache-dolphinscheduler of a series
 TENANT = getpass.getuser()
 ENVIRONMENT = "dsflow tests"
 
@@ -41,6 +42,7 @@ class Running:
             user=self.info["user"],
             password=self.info["password"],
             gateway=f"{self.info['gateway_host']}:{self.info['gateway_port']}",
+            gateway_token=self.info["gateway_token"],
             environment=ENVIRONMENT,
         )
         return replace(profile, **changes)
@@ -53,7 +55,7 @@ class Running:
     @property
     def is_new(self) -> bool:
         """3.2 rather than 3.1."""
-        return self.version.startswith("3.2")
+        return KINDS[self.version].series == "3.2"
 
 
 @contextmanager
@@ -65,12 +67,13 @@ def only_one(lock: Path) -> Iterator[None]:
         yield
 
 
-def start_server(version: str, folder: Path, *options: str) -> Running:
+def start_server(kind: Kind, folder: Path, *options: str) -> Running:
     """Start a server in a folder of its own."""
     python = str(Path(sys.executable).with_name("python3"))
-    done = standalone("start", "--version", version, "--dir", str(folder), "--python", python, *options)
+    arguments = ["--dir", str(folder), "--python", python, "--timeout", str(START_SECONDS), *options]
+    done = server_command("start", *kind.options, *arguments)
     assert done.returncode == 0, done.stderr
-    return Running(version, json.loads((folder / "server.json").read_text()))
+    return Running(kind.version, json.loads((folder / "server.json").read_text()))
 
 
 @pytest.fixture(scope="session")
@@ -87,12 +90,15 @@ def prepared(request: pytest.FixtureRequest) -> Callable[..., Running]:
 
     @functools.cache
     def prepare(version: str, place: str = ".") -> Running:
+        lacking = missing(version)
+        if lacking:
+            pytest.skip(lacking)
         folder = base / place / version
         with only_one(folder.parent / f"{version}.lock"):
-            if standalone("status", "--dir", str(folder)).returncode == 0:
+            if server_command("status", "--dir", str(folder)).returncode == 0:
                 running = Running(version, json.loads((folder / "server.json").read_text()))
             else:
-                running = start_server(version, folder)
+                running = start_server(KINDS[version], folder)
             with running.connect() as server:
                 server.bootstrap(
                     tenant=TENANT, environment=ENVIRONMENT, variables={"DSFLOW_TEST": "yes"}, say=lambda line: None
@@ -104,7 +110,7 @@ def prepared(request: pytest.FixtureRequest) -> Callable[..., Running]:
 
 def _client_folder(version: str, cache: Path) -> Path:
     """A folder with the pydolphinscheduler that belongs to a server, installed once."""
-    client = CLIENTS[version]
+    client = CLIENTS[KINDS[version].series]
     folder = cache / client
     with only_one(cache / f"{client}.lock"):
         return _installed(client, folder)
@@ -112,7 +118,10 @@ def _client_folder(version: str, cache: Path) -> Path:
 
 def _installed(client: str, folder: Path) -> Path:
     if not (folder / "pydolphinscheduler").is_dir():
-        arguments = ["install", "--no-deps", "--quiet", "--target", str(folder), f"apache-dolphinscheduler=={client}"]
+        packages = [f"apache-dolphinscheduler=={client}"]
+        if client.startswith("4.0"):
+            packages.append("setuptools<82")  # it imports pkg_resources, which no environment need have
+        arguments = ["install", "--no-deps", "--quiet", "--target", str(folder), *packages]
         commands = ([sys.executable, "-m", "pip", *arguments], ["uv", "pip", *arguments])
         errors = []
         for command in commands:
@@ -146,12 +155,24 @@ def client_installed(folder: Path) -> Iterator[None]:
         forget()
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=KINDS)
 def running(request: pytest.FixtureRequest, prepared: Callable[..., Running]) -> Iterator[Running]:
     """A server of each version, with the client that belongs to it."""
+    lacking = missing(request.param)
+    if lacking:
+        pytest.skip(lacking)
     cache = Path(request.config.cache.mkdir("pydolphinscheduler"))
     with client_installed(_client_folder(request.param, cache)):
         yield prepared(request.param, OWN) if has_own_server(request.node) else prepared(request.param)
+
+
+@pytest.fixture
+def of_another_series(running: Running, prepared: Callable[..., Running]) -> Running:
+    """A server of another series than ``running`` is."""
+    others = [kind for kind in KINDS.values() if kind.series != KINDS[running.version].series]
+    if not others:
+        pytest.skip(f"needs servers of two series: {RELEASES_VARIABLE} names a release of another one")
+    return prepared(others[0].version)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def environment(running: Running, **changes: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
         "DSFLOW_API_URL": str(profile.api_url),
         "DSFLOW_GATEWAY": str(profile.gateway),
+        "DSFLOW_GATEWAY_TOKEN": str(profile.gateway_token),
         "DSFLOW_USER": str(profile.user),
         "DSFLOW_PASSWORD": str(profile.password),
         **changes,

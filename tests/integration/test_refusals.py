@@ -20,7 +20,7 @@ from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import ConfigError, ServerError, UnreachableError
 from tests.integration.proxy import Exchange
 from tests.integration.test_faults import profile_of, through
-from tests.parallel import VERSIONS
+from tests.parallel import OWN
 
 
 def small(project: str) -> Definition:
@@ -99,19 +99,17 @@ def test_a_gateway_that_is_not_there_or_refuses(
     assert server.plan(small(project)).is_empty
 
 
-def test_a_gateway_of_another_server(
-    server: Server, running: Any, prepared: Callable[[str], Any], project: str
-) -> None:
+def test_a_gateway_of_another_server(server: Server, running: Any, prepared: Callable[..., Any], project: str) -> None:
     """It holds a workflow of the same name, online with a live schedule, and that stays so."""
-    (version,) = set(VERSIONS) - {running.version}
-    elsewhere = prepared(version)
+    elsewhere = prepared(running.version, OWN)
     schedule = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "UTC")
     theirs = replace(small(project), schedule=schedule)
     with elsewhere.connect() as other:
         other.submit(theirs)
         before = other.state(project, "small")
         assert before.live_schedules
-        with running.connect(gateway=elsewhere.profile().gateway) as mixed:
+        theirs_profile = elsewhere.profile()
+        with running.connect(gateway=theirs_profile.gateway, gateway_token=theirs_profile.gateway_token) as mixed:
             deployer = Deployer(mixed, "example.com/mixed")
             for wanted, words in ((theirs, "another code"), (small(f"{project}-new"), "is not there")):
                 with pytest.raises(ServerError, match=rf"belongs to another server(.|\n)*{words}") as error:
@@ -208,7 +206,8 @@ from dsflow.config import Profile
 from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 profile = Profile(
-    api_url={profile.api_url!r}, user={profile.user!r}, password={profile.password!r}, gateway={profile.gateway!r}
+    api_url={profile.api_url!r}, user={profile.user!r}, password={profile.password!r}, gateway={profile.gateway!r},
+    gateway_token={profile.gateway_token!r},
 )
 with Server(profile) as server:
     server.submit(Definition({project!r}, "small", (TaskDefinition("a", "SHELL", {{"rawScript": "true"}}),), ()))
