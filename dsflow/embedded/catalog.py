@@ -56,7 +56,10 @@ class Table:
         defaults: the DEFAULT values of columns that have one, as JSON values.
         indexes: its indexes, at least one.
         options: OPTIONS of CREATE TABLE, names in lower case.
-        has_offline: whether data was ever imported into its offline storage.
+        has_offline: whether it has offline data: data was imported, or paths were added.
+        copied: whether some of it is in the offline storage, and not only in files that stay where they are.
+        links: paths of offline data that stays in its files, in the order in which they were added.
+        offline_format, offline_options: how these files are read, as in OPTIONS of LOAD DATA.
     """
 
     tid: int
@@ -67,6 +70,10 @@ class Table:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     has_offline: bool = False
+    copied: bool = False
+    links: tuple[str, ...] = ()
+    offline_format: str = "parquet"
+    offline_options: Mapping[str, Any] = field(default_factory=dict)
 
     def column(self, name: str) -> Column | None:
         """The column of that name, None when there is none."""
@@ -282,6 +289,10 @@ def _table_to_json(table: Table) -> dict[str, Any]:
         "defaults": dict(table.defaults),
         "options": dict(table.options),
         "has_offline": table.has_offline,
+        "copied": table.copied,
+        "links": list(table.links),
+        "offline_format": table.offline_format,
+        "offline_options": dict(table.offline_options),
     }
 
 
@@ -298,6 +309,11 @@ def _table_from_json(item: dict[str, Any]) -> Table:
         defaults=item["defaults"],
         options=item["options"],
         has_offline=item["has_offline"],
+        # states of earlier versions know copied data only
+        copied=item.get("copied", item["has_offline"]),
+        links=tuple(item.get("links", ())),
+        offline_format=item.get("offline_format", "parquet"),
+        offline_options=item.get("offline_options", {}),
     )
 
 

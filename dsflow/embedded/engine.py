@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
-from dsflow.embedded import deployments, loading, outfile, tables
+from dsflow.embedded import deployments, intotable, links, loading, outfile, tables
 from dsflow.embedded.compiler import CompiledQuery, compile_batch
 from dsflow.embedded.compiler.parse import parse
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -206,6 +206,14 @@ class Engine:
             transaction.state = transaction.state.with_table(replace(table, indexes=kept))
         return Result()
 
+    def _alter_table(self, statement: nodes.AlterTable, db: str | None) -> Result:
+        with self._storage.writing() as transaction:
+            table = transaction.state.table(statement.table.db or db, statement.table.name)
+            for add, path in statement.paths:
+                table = links.altered(table, path, add=add)
+            transaction.state = transaction.state.with_table(table)
+        return Result()
+
     def _describe(self, statement: nodes.Describe, db: str | None) -> Result:
         return self._shows.describe(self._storage.catalog.state.table(statement.table.db or db, statement.table.name))
 
@@ -225,7 +233,9 @@ class Engine:
         table = self._storage.catalog.state.table(statement.table.db or db, statement.table.name)
         rows = tables.rows_of(statement, table)
         if mode == "online":
-            self.insert(table.db, table.name, rows)
+            with self._storage.writing() as transaction:
+                current = transaction.state.table(table.db, table.name)
+                transaction.insert(current, "online", rows, if_absent=statement.or_ignore)
             return Result()
 
         def work(run: JobRun) -> str:
@@ -233,8 +243,12 @@ class Engine:
 
             with self._storage.writing(run.connection) as transaction:
                 current = transaction.state.table(table.db, table.name)
+                if current.links:
+                    raise SqlError(
+                        f"cannot insert into the offline data of {table.db}.{table.name}: some of it stays in its files"
+                    )
                 transaction.insert(current, "offline", rows)
-                transaction.state = transaction.state.with_table(replace(current, has_offline=True))
+                transaction.state = transaction.state.with_table(replace(current, has_offline=True, copied=True))
                 log = f"inserted {len(rows)} rows into {table.db}.{table.name} (offline)"
                 run.finish_in(transaction, log)
             return log
@@ -266,14 +280,12 @@ class Engine:
         kind: Kind = "online" if mode == "online" else "offline"
         if mode == "online" or sync:
             connection = self._storage.connection()
-            with self._storage.reading(connection):
-                compiled = self._compile(query, db, kind, parameters, connection)
+            with self._reading(query, db, kind, parameters, connection) as compiled:
                 return Result(compiled.columns, tuple(_fetch(connection, compiled.sql)))
         self._compile(query, db, kind, parameters)
 
         def work(run: JobRun) -> str:
-            with self._storage.reading(run.connection):
-                compiled = self._compile(query, db, kind, parameters, run.connection)
+            with self._reading(query, db, kind, parameters, run.connection) as compiled:
                 return f"{len(_fetch(run.connection, compiled.sql))} rows"
 
         return self._job(self.jobs.submit("SparkBatchSql", sql, work), False, timeout_ms)
@@ -285,16 +297,32 @@ class Engine:
         kind: Kind,
         parameters: Sequence[tuple[ColumnType, Any]] = (),
         connection: duckdb.DuckDBPyConnection | None = None,
+        rows: links.LinkedRows | None = None,
     ) -> CompiledQuery:
         """Compile a query.
 
         Args:
             connection: the one that will run it within the transaction that it is in: the plan may build on what the
                 rows are now. None to see whether the query is right, before a job runs it.
+            rows: reads the offline rows that stay in their files.
         """
-        catalog = BatchCatalog(self._storage.catalog.state, kind, db, connection)
+        offline = (rows or links.LinkedRows(None)).relation
+        catalog = BatchCatalog(self._storage.catalog.state, kind, db, connection, offline)
         with _told_by_duckdb():
             return compile_batch(query, catalog, db, parameters, online=kind == "online")
+
+    @contextlib.contextmanager
+    def _reading(
+        self,
+        query: exp.Expr,
+        db: str | None,
+        kind: Kind,
+        parameters: Sequence[tuple[ColumnType, Any]],
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Iterator[CompiledQuery]:
+        """A query, compiled in the transaction in which it is to run."""
+        with self._storage.reading(connection), links.LinkedRows(connection) as rows:
+            yield self._compile(query, db, kind, parameters, connection, rows)
 
     def _explain(self, statement: nodes.Explain, db: str | None) -> Result:
         connection = self._storage.connection()
@@ -313,15 +341,35 @@ class Engine:
         def work(run: JobRun) -> str:
             options = LoadOptions.of(statement.options)
             loading.check_mode(table, kind, options)
+            if not options.deep_copy:
+                return self._link(run, table, statement.path, options)
             staged = loading.stage(run.connection, table, statement.path, options)
             log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"
             with self._storage.writing(run.connection) as transaction:
+                if kind == "offline" and options.mode != "overwrite":
+                    current = transaction.state.table(table.db, table.name)
+                    if current.has_offline:
+                        links.check_same(current, "parquet", {})
                 loading.store(transaction, table, kind, staged, options)
                 run.finish_in(transaction, log)
             return log
 
         name = "ImportOnlineData" if kind == "online" else "ImportOfflineData"
         return self._job(self.jobs.submit(name, sql, work), sync, timeout_ms)
+
+    def _link(self, run: JobRun, table: Table, path: str, options: LoadOptions) -> str:
+        """Leave the offline rows of a load in their files."""
+        loading.check_files(run.connection, table, path, options)
+        log = f"linked {path} to {table.db}.{table.name} (offline); queries read it where it is"
+        with self._storage.writing(run.connection) as transaction:
+            current = transaction.state.table(table.db, table.name)
+            if current.tid != table.tid:
+                raise SqlError(f"table {table.db}.{table.name} was dropped meanwhile")
+            if options.mode == "overwrite":
+                transaction.clear(current, "offline")
+            transaction.state = transaction.state.with_table(links.linked(current, path, options))
+            run.finish_in(transaction, log)
+        return log
 
     def _select_into(
         self, statement: nodes.SelectInto, sql: str, db: str | None, mode: Mode, sync: bool, timeout_ms: int | None
@@ -331,20 +379,37 @@ class Engine:
         if mode == "online":
             options = outfile.OutfileOptions.of(statement.options)
             connection = self._storage.connection()
-            with self._storage.reading(connection):
-                compiled = self._compile(statement.query, db, kind, connection=connection)
+            with self._reading(statement.query, db, kind, (), connection) as compiled:
                 outfile.write_file(connection, compiled.sql, compiled.columns, statement.path, options)
             return Result()
         self._compile(statement.query, db, kind)
 
         def work(run: JobRun) -> str:
+            if statement.path.lower().startswith(intotable.SCHEME):
+                return self._select_into_table(run, statement, db)
             options = outfile.OutfileOptions.of(statement.options)
-            with self._storage.reading(run.connection):
-                compiled = self._compile(statement.query, db, kind, connection=run.connection)
+            with self._reading(statement.query, db, kind, (), run.connection) as compiled:
                 count = outfile.write_folder(run.connection, compiled.sql, compiled.columns, statement.path, options)
             return f"wrote {count} rows to {statement.path}"
 
         return self._job(self.jobs.submit("ExportOfflineData", sql, work), sync, timeout_ms)
+
+    def _select_into_table(self, run: JobRun, statement: nodes.SelectInto, db: str | None) -> str:
+        own_db, name, create = intotable.target_of(statement.path, statement.options)
+        with self._reading(statement.query, db, "offline", (), run.connection) as compiled:
+            count = intotable.stage(run.connection, compiled)
+        with self._storage.writing(run.connection) as transaction:
+            if create and (own_db, name) not in transaction.state.tables:
+                created = intotable.create_statement(compiled, transaction.state.database(own_db), name)
+                table = tables.table_of(created, own_db, transaction.state.next_tid)
+                transaction.create(table)
+                transaction.state = transaction.state.with_table(table)
+            table = transaction.state.table(own_db, name)
+            intotable.check_columns(compiled, table)
+            intotable.store(transaction, table, count)
+            log = f"wrote {count} rows to {own_db}.{name} (online)"
+            run.finish_in(transaction, log)
+        return log
 
     def _stop_job(self, statement: nodes.StopJob, db: str | None) -> Result:
         number = statement.target_value
@@ -492,6 +557,7 @@ _HANDLERS: dict[type[exp.Expr], Any] = {
     nodes.CreateTable: Engine._create_table,
     nodes.DropTable: Engine._drop_table,
     nodes.TruncateTable: Engine._truncate,
+    nodes.AlterTable: Engine._alter_table,
     nodes.CreateIndex: Engine._create_index,
     nodes.DropIndex: Engine._drop_index,
     nodes.Describe: Engine._describe,

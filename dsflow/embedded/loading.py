@@ -49,6 +49,8 @@ def check_mode(table: Table, kind: Kind, options: LoadOptions) -> None:
     Raises:
         LoadError: it cannot.
     """
+    if kind == "online" and not options.deep_copy:
+        raise LoadError("import to online storage copies the rows: deep_copy=false is for offline data")
     if kind == "online" and options.mode != "append":
         raise LoadError(
             f"import to online storage: mode must be append, not {options.mode}",
@@ -61,7 +63,9 @@ def check_mode(table: Table, kind: Kind, options: LoadOptions) -> None:
         )
 
 
-def stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions) -> Staged:
+def stage(
+    connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions, *, name: str = _STAGE
+) -> Staged:
     """Read files into a temporary table of the connection.
 
     Args:
@@ -69,24 +73,18 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, option
         table: the table that they must fit.
         path: as in LOAD DATA: a file, a folder of files, a pattern with ``*``, ``?`` or ``[]``, or ``file://`` and one.
         options: the statement's options.
+        name: of the temporary table.
 
     Raises:
         LoadError: a file is missing or empty, or does not fit the table; names file, line and column.
     """
-    files = find_files(path)
-    if options.format == "csv":
-        files = [file for file in files if Path(file).stat().st_size > 0] or files[:1]
-        for file in files:
-            csvfiles.check_start(file, table, options)
-        query = csvfiles.select_rows(files, table, options)
-    else:
-        for file in files:
-            _check_parquet_schema(connection, file, table)
-        query = _parquet_query(files, table)
     import duckdb
 
+    files = check_files(connection, table, path, options)
+    query = csvfiles.select_rows(files, table, options) if options.format == "csv" else _parquet_query(files, table)
+
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS {query}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
@@ -94,9 +92,26 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, option
             for file in files:
                 csvfiles.explain(connection, file, table, options)
         raise LoadError(f"cannot read {path}: {_first_line(error)}") from error
-    _check_not_null(connection, table, files, options)
-    row = connection.execute(f"SELECT count(*) FROM {_STAGE}").fetchone()
-    return Staged(_STAGE, int(row[0]) if row else 0, tuple(files))
+    _check_not_null(connection, table, files, options, name)
+    row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    return Staged(name, int(row[0]) if row else 0, tuple(files))
+
+
+def check_files(connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions) -> Sequence[str]:
+    """The files of a path, after a look at their headers or schemas; their rows are not read.
+
+    Raises:
+        LoadError: a file is missing or empty, or its columns are not the table's.
+    """
+    files = find_files(path)
+    if options.format == "csv":
+        files = [file for file in files if Path(file).stat().st_size > 0] or files[:1]
+        for file in files:
+            csvfiles.check_start(file, table, options)
+    else:
+        for file in files:
+            _check_parquet_schema(connection, file, table)
+    return files
 
 
 def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, options: LoadOptions) -> None:
@@ -112,8 +127,13 @@ def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, op
     # offline imports do not know the option, and OpenMLDB passes over it there
     absent = options.put_if_absent and kind == "online"
     transaction.insert_staged(current, kind, staged.relation, staged.count, if_absent=absent)
-    if kind == "offline" and not current.has_offline:
-        transaction.state = transaction.state.with_table(replace(current, has_offline=True))
+    if kind == "online":
+        return
+    after = replace(current, has_offline=True, copied=True)
+    if options.mode == "overwrite":
+        after = replace(after, links=(), offline_format="parquet", offline_options={})
+    if after != current:
+        transaction.state = transaction.state.with_table(after)
 
 
 # ---- which files
@@ -171,11 +191,11 @@ def _where_instead(target: Path) -> str | None:
 
 
 def _check_not_null(
-    connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[str], options: LoadOptions
+    connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[str], options: LoadOptions, staged: str
 ) -> None:
     strict = [column for column in table.columns if not column.nullable]
     for column in strict:
-        row = connection.execute(f"SELECT 1 FROM {_STAGE} WHERE {quote(column.name)} IS NULL LIMIT 1").fetchone()
+        row = connection.execute(f"SELECT 1 FROM {staged} WHERE {quote(column.name)} IS NULL LIMIT 1").fetchone()
         if row is None:
             continue
         if options.format == "csv":

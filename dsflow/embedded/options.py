@@ -23,6 +23,7 @@ class LoadOptions:
         null_value: the text that stands for NULL; an empty value that is not quoted is NULL, too.
         mode: ``append``, ``overwrite`` (offline only) or ``error_if_exists`` (offline only).
         put_if_absent: online: whether rows that are stored already are left out.
+        deep_copy: offline: whether the rows are copied; False leaves them in their files, which each query reads.
     """
 
     format: str = "csv"
@@ -32,6 +33,7 @@ class LoadOptions:
     null_value: str = "null"
     mode: str = "error_if_exists"
     put_if_absent: bool = False
+    deep_copy: bool = True
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> LoadOptions:
@@ -40,13 +42,11 @@ class LoadOptions:
         Raises:
             LoadError: an option or its value is unknown, or not supported here.
         """
-        known = {"format", "header", "delimiter", "quote", "null_value", "mode", "put_if_absent"}
-        ignored = {"thread", "writer_type", "load_mode", "deep_copy"}
+        known = {"format", "header", "delimiter", "quote", "null_value", "mode", "put_if_absent", "deep_copy"}
+        ignored = {"thread", "writer_type", "load_mode"}
         for name in given:
             if name not in known | ignored:
                 raise LoadError(f"LOAD DATA has no option {name!r}", hint=f"it knows {', '.join(sorted(known))}")
-        if given.get("deep_copy") is False:
-            raise LoadError("the embedded OpenMLDB does not support deep_copy=false: it always copies the data")
         options = cls(**{name: check_option(name, value) for name, value in given.items() if name in known})
         if options.mode not in MODES:
             raise LoadError(f"mode={options.mode!r} is not known", hint=f"use one of {', '.join(MODES)}")
@@ -59,7 +59,7 @@ def check_option(name: str, value: Any) -> Any:
     Raises:
         LoadError: it is not of the option's type.
     """
-    if name in ("header", "put_if_absent"):
+    if name in ("header", "put_if_absent", "deep_copy"):
         if isinstance(value, bool):
             return value
         if str(value).lower() in ("true", "false"):

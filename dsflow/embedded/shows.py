@@ -80,8 +80,14 @@ class Shows:
             text_table(("#", "name", "keys", "ts", "ttl", "ttl_type"), indexes),
         ]
         if table.has_offline:
-            rows = self._storage.count(table, "offline")
-            blocks.append(text_table(("Offline rows", "Format"), [(rows, "duckdb")]))
+            options = ", ".join(f"{name}={value}" for name, value in sorted(table.offline_options.items()))
+            data = (
+                str(self._storage.file) if table.copied else "",
+                ", ".join(table.links),
+                table.offline_format,
+                options,
+            )
+            blocks.append(text_table(("Data path", "Symbolic paths", "Format", "Options"), [data]))
         blocks.append(text_table(("storage_mode", "compress_type"), [("Memory", "NoCompress")]))
         return Result.of_texts([TEXT_COLUMN], [[block] for block in blocks])
 
@@ -109,7 +115,10 @@ class Shows:
             elif db and table.db != db:
                 continue
             count = self._storage.count(table, "online")
-            offline = [str(self._storage.file), "duckdb", ""] if table.has_offline else ["NULL", "NULL", "NULL"]
+            offline = ["NULL", "NULL", "NULL"]
+            if table.has_offline:
+                path = str(self._storage.file) if table.copied else ""
+                offline = [path, "duckdb" if table.copied else table.offline_format, ", ".join(table.links)]
             rows.append([table.tid, table.name, table.db, "memory", count, 0, 0, 1, 0, 1, *offline, ""])
         return Result.of_texts(names, rows)
 

@@ -250,8 +250,11 @@ class Transaction:
         """Remove all rows of one relation."""
         self.connection.execute(f"DELETE FROM {relation(table, kind)}")
 
-    def insert(self, table: Table, kind: Kind, rows: Sequence[Sequence[Any]]) -> None:
+    def insert(self, table: Table, kind: Kind, rows: Sequence[Sequence[Any]], *, if_absent: bool = False) -> None:
         """Append rows of stored values, in the order of the table's columns.
+
+        Args:
+            if_absent: leave out a row that equals, column by column, one that is stored or came before it.
 
         Raises:
             SqlError: OpenMLDB's online storage takes no such row.
@@ -259,6 +262,14 @@ class Transaction:
         if kind == "online":
             check_times(table, rows)
         target = relation(table, kind)
+        if if_absent:
+            same = " AND ".join(
+                f"{quote(c.name)} IS NOT DISTINCT FROM CAST(? AS {duckdb_type(c.type)})" for c in table.columns
+            )
+            for row in rows:
+                if not self.connection.execute(f"SELECT 1 FROM {target} WHERE {same} LIMIT 1", row).fetchall():
+                    self.insert(table, kind, [row])
+            return
         first = self._reserve(target, len(rows))
         marks = ", ".join("?" for _ in range(len(table.columns) + 1))
         numbered = [[*row, first + number] for number, row in enumerate(rows)]

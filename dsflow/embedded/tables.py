@@ -159,8 +159,6 @@ def rows_of(statement: InsertRows, table: Table) -> list[list[Any]]:
     Raises:
         SqlError: a value does not fit its column.
     """
-    if statement.or_ignore:
-        raise UnsupportedError("INSERT OR IGNORE", **nodes.position(statement))
     names = statement.columns or tuple(column.name for column in table.columns)
     unknown = next((name for name in names if table.column(name) is None), None)
     if unknown is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,21 +51,28 @@ class BatchCatalog:
     Args:
         connection: where the query will run, in the transaction that it is in now; its facts are asked there. None:
             the query is compiled to see whether it is right, and needs none.
+        offline: the offline rows of a table, as text for a FROM clause; by default those that are stored.
     """
 
     def __init__(
-        self, state: CatalogState, kind: Kind, db: str | None, connection: duckdb.DuckDBPyConnection | None = None
+        self,
+        state: CatalogState,
+        kind: Kind,
+        db: str | None,
+        connection: duckdb.DuckDBPyConnection | None = None,
+        offline: Callable[[Table], str] = lambda table: relation(table, "offline"),
     ) -> None:
         self._state = state
         self._kind = kind
         self._db = db
         self._connection = connection
+        self._offline = offline
         self._facts: dict[int, StoredFacts] = {}
 
     def table(self, db: str | None, name: str) -> TableSchema:
         """The table, or a SqlError."""
         table = self._state.table(db or self._db, name)
-        stored = relation(table, self._kind)
+        stored = relation(table, "online") if self._kind == "online" else self._offline(table)
         rows = live_relation(table, table.indexes[0]) if self._kind == "online" else stored
         facts = None
         if self._connection is not None:

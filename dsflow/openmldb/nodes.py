@@ -191,6 +191,22 @@ class DropTable(Statement):
     arg_types: ClassVar[dict[str, bool]] = {"table": True, "exists": False}
 
 
+class AlterTable(Statement):
+    """ALTER TABLE table ADD OFFLINE_PATH 'path', DROP OFFLINE_PATH 'path': ``table``, ``paths`` (added?, the path)."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"table": True, "exists": False, "actions": True}
+
+    @property
+    def paths(self) -> list[tuple[bool, str]]:
+        return [(bool(action.args["add"]), str(action.args["path"])) for action in self.args["actions"]]
+
+
+class OfflinePath(exp.Expression):
+    """``ADD OFFLINE_PATH 'path'``, or ``DROP`` when ``add`` is False."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"add": True, "path": True}
+
+
 class TruncateTable(Statement):
     """TRUNCATE TABLE table."""
 

@@ -67,6 +67,11 @@ class OpenMLDBGenerator(generator.Generator):
             text += f" LIKE {node.like[0].upper()} {self._string(node.like[1])}"
         return self._with_options(text, node)
 
+    def altertable_sql(self, node: nodes.AlterTable) -> str:
+        words = {True: "ADD", False: "DROP"}
+        paths = ", ".join(f"{words[add]} OFFLINE_PATH {self._string(path)}" for add, path in node.paths)
+        return f"ALTER TABLE {self._if(node)}{self.sql(node, 'table')} {paths}"
+
     def createindex_sql(self, node: nodes.CreateIndex) -> str:
         keys = ", ".join(self.sql(exp.to_identifier(key)) for key in node.spec.keys)
         options = [self.sql(o) for o in node.spec.args["options"] if o.name.lower() != "key"]
@@ -172,6 +177,7 @@ class OpenMLDBGenerator(generator.Generator):
         nodes.ColumnSpec: columnspec_sql,
         nodes.IndexSpec: indexspec_sql,
         nodes.CreateTable: createtable_sql,
+        nodes.AlterTable: altertable_sql,
         nodes.CreateIndex: createindex_sql,
         nodes.LoadData: _load_data,
         nodes.SelectInto: selectinto_sql,

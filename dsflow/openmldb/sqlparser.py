@@ -299,6 +299,18 @@ class OpenMLDBParser(parser.Parser):
         exists = self._exists()
         return nodes.DropTable(table=self._table_name(), exists=exists)
 
+    def _alter_table(self) -> exp.Expr:
+        exists = self._exists()
+        table = self._table_name()
+        return nodes.AlterTable(table=table, exists=exists, actions=self._list(self._offline_path))
+
+    def _offline_path(self) -> nodes.OfflinePath:
+        add = self._word("ADD")
+        if not add and not self._word("DROP"):
+            self._unexpected("ADD or DROP")
+        self._need("OFFLINE_PATH")
+        return nodes.OfflinePath(add=add, path=self._string_text("a path"))
+
     def _truncate(self) -> exp.Expr:
         return nodes.TruncateTable(table=self._table_name())
 
@@ -419,6 +431,7 @@ class OpenMLDBParser(parser.Parser):
         ("USE", _use),
         ("CREATE TABLE", _create_table),
         ("DROP TABLE", _drop_table),
+        ("ALTER TABLE", _alter_table),
         ("TRUNCATE TABLE", _truncate),
         ("CREATE INDEX", _create_index),
         ("DROP INDEX", _drop_index),

@@ -127,7 +127,6 @@ def test_missing_paths(run: Run, path: str, message: str) -> None:
         ("mode='append', format='orc'", "does not support format='orc'"),
         ("mode='append', wrong=1", "LOAD DATA has no option 'wrong'"),
         ("mode='append', header='maybe'", "must be true or false"),
-        ("mode='append', deep_copy=false", "does not support deep_copy=false"),
         ("mode='append', delimiter=''", "option delimiter is ''"),
         ("mode='append', quote='xx'", "option quote is 'xx'"),
     ],

@@ -1,0 +1,143 @@
+"""Offline data that stays in its files: LOAD DATA with ``deep_copy=false``, and ALTER TABLE ... OFFLINE_PATH.
+
+The table knows the paths; each offline query reads the files anew, as OpenMLDB's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from dsflow.embedded import loading
+from dsflow.embedded.compiler import ROW_COLUMN
+from dsflow.embedded.errors import SqlError
+from dsflow.embedded.failures import LoadError
+from dsflow.embedded.options import LoadOptions
+from dsflow.embedded.storage import quote, relation
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from dsflow.embedded.catalog import Table
+
+_ROWS_OF_A_PATH = 1 << 34
+"""``__row`` of a path's rows begins at its place times this, so that paths come in their order, after what is copied."""
+
+_MOST_PATHS = 100
+
+_NOT_FOR_READING = ("format", "mode", "put_if_absent", "deep_copy")
+
+
+def reading_options(options: LoadOptions) -> dict[str, Any]:
+    """What OpenMLDB keeps of a statement's options to read the files with later."""
+    if options.format != "csv":
+        return {}
+    return {name: value for name, value in asdict(options).items() if name not in _NOT_FOR_READING}
+
+
+def linked(table: Table, path: str, options: LoadOptions) -> Table:
+    """The table after a LOAD DATA with ``deep_copy=false``.
+
+    Raises:
+        LoadError: its other offline data has another format or is read with other options.
+    """
+    reading = reading_options(options)
+    if options.mode == "overwrite" or not table.has_offline:
+        first = replace(table, has_offline=True, copied=False, links=(path,))
+        return replace(first, offline_format=options.format, offline_options=reading)
+    check_same(table, options.format, reading)
+    return table if path in table.links else replace(table, links=_more(table, path))
+
+
+def check_same(table: Table, format: str, reading: Mapping[str, Any]) -> None:
+    """A table's offline data has one format and one set of options.
+
+    Raises:
+        LoadError: it has others.
+    """
+    if (table.offline_format, dict(table.offline_options)) != (format, dict(reading)):
+        raise LoadError(
+            f"the offline data of {table.db}.{table.name} is {_described(table.offline_format, table.offline_options)},"
+            f" not {_described(format, reading)}: OpenMLDB reads all of it in one way",
+            hint="write OPTIONS(mode='overwrite') to replace what is there",
+        )
+
+
+def altered(table: Table, path: str, *, add: bool) -> Table:
+    """The table after ALTER TABLE ... ADD or DROP OFFLINE_PATH.
+
+    Raises:
+        SqlError: the path is there already, or is not there.
+    """
+    if add:
+        if path in table.links:
+            raise SqlError(f"the offline path {path} is there already")
+        return replace(table, has_offline=True, links=_more(table, path))
+    if path not in table.links:
+        raise SqlError(f"the offline path {path} is not there", hint=_known(table))
+    return replace(table, links=tuple(link for link in table.links if link != path))
+
+
+def _known(table: Table) -> str:
+    return f"there are: {', '.join(table.links)}" if table.links else "the table has none"
+
+
+def _more(table: Table, path: str) -> tuple[str, ...]:
+    if len(table.links) >= _MOST_PATHS:
+        raise LoadError(f"the embedded OpenMLDB takes {_MOST_PATHS} offline paths of a table at most")
+    return (*table.links, path)
+
+
+def _described(format: str, reading: Mapping[str, Any]) -> str:
+    return f"{format} ({', '.join(f'{n}={v!r}' for n, v in sorted(reading.items()))})" if reading else format
+
+
+class LinkedRows:
+    """The offline rows of tables with paths, read into temporary tables of a connection.
+
+    Use it as a context manager: at its end the temporary tables are gone.
+
+    Args:
+        connection: the one that runs the query; None reads nothing, and is enough to see whether a query is right.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+        self._connection = connection
+        self._staged: dict[int, str] = {}
+
+    def relation(self, table: Table) -> str:
+        """The offline rows of a table, as text for a FROM clause.
+
+        Raises:
+            SqlError: a file is missing, or does not fit the table.
+        """
+        if not table.links or self._connection is None:
+            return relation(table, "offline")
+        if table.tid not in self._staged:
+            try:
+                self._staged[table.tid] = self._read(self._connection, table)
+            except LoadError as error:
+                of = f"the offline data of {table.db}.{table.name}"
+                raise SqlError(f"{of}: {error.message}", hint=error.hint) from error
+        return self._staged[table.tid]
+
+    def _read(self, connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+        names = ", ".join(quote(column.name) for column in table.columns)
+        options = LoadOptions.of({**table.offline_options, "format": table.offline_format, "mode": "append"})
+        parts = [f"SELECT {names}, {ROW_COLUMN} FROM {relation(table, 'offline')}"]
+        for place, path in enumerate(table.links, 1):
+            staged = loading.stage(connection, table, path, options, name=f"linked_{table.tid}_{place}")
+            parts.append(f"SELECT {names}, {ROW_COLUMN} + {place * _ROWS_OF_A_PATH} FROM {staged.relation}")
+        return f"({' UNION ALL '.join(parts)})"
+
+    def __enter__(self) -> LinkedRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None and self._staged:
+            rows = self._connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE temporary AND table_name LIKE 'linked!_%' ESCAPE '!'"
+            ).fetchall()
+            for (name,) in rows:
+                self._connection.execute(f"DROP TABLE temp.{quote(name)}")
