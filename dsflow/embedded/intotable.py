@@ -64,7 +64,8 @@ def check_columns(compiled: CompiledQuery, table: Table) -> None:
             return ", ".join(f"{name} {kind}" for name, kind in columns)
 
         raise OutfileError(
-            f"the query does not fit table {table.db}.{table.name}: it gives {said(given)}, the table has {said(wanted)}"
+            f"the query does not fit table {table.db}.{table.name}: it gives {said(given)}, the table"
+            f" has {said(wanted)}"
         )
 
 

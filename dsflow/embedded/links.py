@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dsflow.embedded.catalog import Table
 
 _ROWS_OF_A_PATH = 1 << 34
-"""``__row`` of a path's rows begins at its place times this, so that paths come in their order, after what is copied."""
+"""``__row`` of a path's rows begins at its place times this, so that what is copied comes first, then path by path."""
 
 _MOST_PATHS = 100
 
