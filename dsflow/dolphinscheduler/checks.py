@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
 
 from dsflow.config import Profile
-from dsflow.cron import FORMAT
-from dsflow.definition import Definition
+from dsflow.cron import FORMAT, HINT, CronError, next_times, parse
+from dsflow.definition import Definition, ScheduleDefinition
 from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.names import GatheringNames, Names, UnknownNameError, known_hint, unknown_name
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.schedules import preview
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 
@@ -181,6 +183,11 @@ def _schedule(rest: RestClient, definition: Definition, project: int) -> Iterato
             yield DeclarationError(
                 f"the schedule's {label} {text!r} is not of the form YYYY-MM-DD HH:MM:SS", where=where
             )
+    try:
+        ZoneInfo(schedule.timezone_id)
+    except (LookupError, ValueError, OSError):  # the server would take any text for GMT
+        yield DeclarationError(f"the schedule's {schedule.timezone_id!r} is not a time zone", where=where)
+        return
     if len(times) < 2:
         return
     if times[0] >= times[1]:
@@ -189,16 +196,19 @@ def _schedule(rest: RestClient, definition: Definition, project: int) -> Iterato
         )
         return
     try:
-        due = rest.preview_schedule(project, codec.schedule_json(schedule))
-    except RefusedError as error:
-        yield DeclarationError(
-            f"the server does not take the schedule's crontab {schedule.crontab!r} "
-            f"(time zone {schedule.timezone_id!r}): {error.reason}",
-            where=where,
-            hint="Quartz, seven fields, such as '0 0 2 * * ? *' for 02:00 each day",
-        )
+        parse(schedule.crontab)
+        preview(rest, schedule, project)
+    except CronError as error:
+        yield _not_taken(definition, schedule, str(error))
         return
-    if not due and schedule.online and definition.release_state == "ONLINE":
+    except RefusedError as error:
+        if error.is_cron_not_read:
+            yield _not_taken(definition, schedule, error.reason)
+            return
+    if not schedule.online or definition.release_state != "ONLINE":
+        return
+    now = datetime.now(timezone.utc)
+    if not next_times(schedule.crontab, schedule.timezone_id, schedule.start_time, schedule.end_time, now, 1):
         # the server takes it and then refuses to set it online: what was live before would be lost
         yield DeclarationError(
             f"the schedule {schedule.crontab!r} is never due again between {schedule.start_time} and "
@@ -206,3 +216,12 @@ def _schedule(rest: RestClient, definition: Definition, project: int) -> Iterato
             where=where,
             hint="give it other times or a later end, or declare it with online=False",
         )
+
+
+def _not_taken(definition: Definition, schedule: ScheduleDefinition, reason: str) -> DeclarationError:
+    return DeclarationError(
+        f"the server does not take the schedule's crontab {schedule.crontab!r} "
+        f"(time zone {schedule.timezone_id!r}): {reason}",
+        where=definition.where,
+        hint=HINT,
+    )

@@ -13,6 +13,7 @@ import re
 
 from dsflow.errors import ServerError
 
+_CRON_NOT_READ = 10140  # PARSE_TO_CRON_EXPRESSION_ERROR
 # MyBatis' words for what H2, MySQL and PostgreSQL say when two writers got in each other's way
 _CONFLICT = re.compile(
     r"IntegrityConstraintViolation|Duplicate entry|duplicate key value|[Dd]eadlock|Lock wait timeout"
@@ -41,6 +42,11 @@ class RefusedError(ServerError):
         The H2 database of a standalone server gives, with many writers at once, two rows the same number now and then.
         """
         return _CONFLICT.search(self.reason) is not None
+
+    @property
+    def is_cron_not_read(self) -> bool:
+        """Whether the server's reader of cron expressions does not take one."""
+        return self.code == _CRON_NOT_READ
 
 
 class AuthenticationError(ServerError):

@@ -2,13 +2,63 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+
 from dsflow.config import Profile
-from dsflow.definition import Definition, JsonDict
+from dsflow.cron import FORMAT, next_times
+from dsflow.definition import Definition, JsonDict, ScheduleDefinition
 from dsflow.dolphinscheduler import codec
+from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
+
+_PREVIEWED = 5  # times that a server's preview gives
+_ALWAYS = ("2000-01-01 00:00:00", "2099-12-31 23:59:59")
+_FORM_FIELDS = (
+    "warningType", "warningGroupId", "failureStrategy", "workerGroup", "environmentCode", "processInstancePriority",
+    "tenantCode",
+)  # fmt: skip
+
+
+def preview(rest: RestClient, schedule: ScheduleDefinition, project: int) -> list[str]:
+    """The next times of an expression as the server's page shows them: read by cron-utils, not by Quartz, which fires.
+
+    Its start and end are left out: the server takes those of a preview in its own time zone.
+
+    Raises:
+        RefusedError: it is not taken; or is, and the preview fails.
+    """
+    start, end = _ALWAYS
+    return rest.preview_schedule(project, codec.schedule_json(replace(schedule, start_time=start, end_time=end)))
+
+
+def preview_note(rest: RestClient, definition: Definition, project: int) -> str:
+    """'' or a sentence on how the server's page shows other times than those at which the schedule will fire."""
+    schedule = definition.schedule
+    if schedule is None:
+        return ""
+    now = datetime.now(timezone.utc)
+    try:
+        times = next_times(schedule.crontab, schedule.timezone_id, *_ALWAYS, now, _PREVIEWED + 1)
+        shown = preview(rest, schedule, project)
+    except RefusedError as error:
+        if error.is_cron_not_read:
+            return ""  # which the checks say
+        return f"the server can not preview the schedule {schedule.crontab!r} ({error.reason}), but runs it"
+    except (ValueError, LookupError, OSError):
+        return ""
+    fires = [time.strftime(FORMAT) for time in times]
+    if shown in (fires[:_PREVIEWED], fires[1:]):  # a time may pass while we ask
+        return ""
+    other = next((t for t in shown if t not in fires), shown[0] if shown else "none")
+    return (
+        f"DolphinScheduler's page previews the schedule {schedule.crontab!r} with other times than those at which it "
+        f"runs (such as {other}): what counts are the runs told here"
+    )
 
 
 def apply_schedule(
@@ -49,6 +99,33 @@ def apply_schedule(
         bring_online(rest, project, code, [own, *others] if definition.schedule.online else others)
         if not definition.schedule.online:
             _take_offline(rest, project, code, own)
+
+
+def put_back(rest: RestClient, project: int, code: int, before: list[JsonDict]) -> None:
+    """Give schedules the content that they had; one that was not there is deleted.
+
+    They are offline afterwards where something had to be changed.
+
+    Args:
+        before: the workflow's schedules, as the server gave them.
+    """
+    rows = {int(row["id"]): row for row in before}
+    for now in rest.schedules(project, code):
+        number = int(now["id"])
+        then = rows.get(number)
+        if then is not None and _form_of(then) == _form_of(now):
+            continue
+        _take_offline(rest, project, code, number)
+        if then is None:
+            rest.delete_schedule(project, number)
+        else:
+            rest.update_schedule(project, number, _form_of(then))
+
+
+def _form_of(row: JsonDict) -> JsonDict:
+    schedule = {key: row.get(key) for key in ("startTime", "endTime", "crontab", "timezoneId")}
+    kept = {key: row[key] for key in _FORM_FIELDS if row.get(key) is not None}
+    return {"schedule": json.dumps(schedule), **kept}
 
 
 def bring_online(rest: RestClient, project: int, code: int, wanted: list[int]) -> None:

@@ -29,7 +29,7 @@ from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.payload import held_codes, workflow_call
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online
+from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online, preview_note, put_back
 from dsflow.dolphinscheduler.state import (
     NO_PROJECT,
     Place,
@@ -174,6 +174,8 @@ class Submitter:
         plan = self._differences(definition, state)
         if state.project_code == NO_PROJECT:
             plan = replace(plan, notes=(*plan.notes, _missing(definition.project)))
+        if plan.changes_schedule and (note := preview_note(self._rest, definition, state.project_code)):
+            plan = replace(plan, notes=(*plan.notes, note))
         found = content_drift(state, plan), schedule_drift(self._rest, state, plan, alone=alone)
         sentences = "; ".join(sentence for sentence in found if sentence)
         if not sentences:
@@ -313,7 +315,7 @@ class Submitter:
         try:
             code, more = self._write_until_taken(now, lease, call, lock)
         except BaseException as error:  # also when the user interrupts: nothing may be left offline
-            lock.keep = not self._after_failure(definition, state, error)
+            lock.keep = not self._after_failure(definition, state, error, lock)
             raise
         held = content(self._rest, state.project_code, code)
         lock.let_go()
@@ -417,7 +419,7 @@ class Submitter:
                 hint="did someone else change it at the same moment? Submitting again shows what is left",
             )
 
-    def _after_failure(self, definition: Definition, before: ServerState, error: BaseException) -> bool:
+    def _after_failure(self, definition: Definition, before: ServerState, error: BaseException, lock: Lock) -> bool:
         """Restore the release state and the live schedules of a workflow that a failed update left offline.
 
         Gives:
@@ -432,10 +434,12 @@ class Submitter:
                 if again:
                     self._sleep(SETTLE_PAUSE)
                     after = self.read(definition.project, definition.name)
+                if isinstance(error, RefusedError):  # what the server refuses to run must not stay
+                    put_back(self._rest, before.project_code, before.code, before.schedules)
                 if not after.online:
                     self._rest.release(before.project_code, before.code, "ONLINE")
                 bring_online(self._rest, before.project_code, before.code, before.live_schedules)
-            _add_hint(error, "the workflow is online as before")
+            after = self.read(definition.project, definition.name)
         except ServerError as second:
             if before.code is not None and before.online:
                 lost = "and its schedule " if before.live_schedules else ""
@@ -445,16 +449,20 @@ class Submitter:
                     "submitting again finishes it",
                 )
             return False
-        return self._has_no_new_record(definition, before)
+        _add_hint(error, _standing(before, after))
+        return self._has_no_new_record(definition, before, lock)
 
-    def _has_no_new_record(self, definition: Definition, before: ServerState) -> bool:
-        """A new record beside the old schedule would look as if somebody had edited that one."""
+    def _has_no_new_record(self, definition: Definition, before: ServerState, lock: Lock) -> bool:
+        """A new record beside the old schedule would look as if somebody had edited that one.
+
+        It may also be that of the submit whose lock was taken over.
+        """
         try:
             after = replace(self.read(definition.project, definition.name), lock=None)
         except ServerError:
             return False
         then, now = (recorded_schedule(state.raw.get("processTaskRelationList", [])) for state in (before, after))
-        return then == now or not schedule_edits(after, datetime.now(timezone.utc))
+        return (then == now and not lock.taken_over) or not schedule_edits(after, datetime.now(timezone.utc))
 
     def _result(
         self, definition: Definition, state: ServerState, plan: Plan, *, written: bool, notes: tuple[str, ...]
@@ -469,6 +477,21 @@ class Submitter:
             version=state.version,
             notes=notes,
         )
+
+
+def _standing(before: ServerState, after: ServerState) -> str:
+    """What stands on the server after a failure, in words that can be relied on."""
+    if not after.online:
+        return "the workflow is OFFLINE: set it online on the page, or submit again"
+    said = "the workflow is online as before"
+    if before.version != after.version:
+        said += f" (with what was submitted, as version {after.version})"
+    lost = set(before.live_schedules) - set(after.live_schedules)
+    if lost:
+        return f"{said}, but its schedule is OFFLINE: set it online on the page, or submit again"
+    if before.live_schedules:
+        return f"{said}, and its schedule is live"
+    return f"{said}; its schedule is OFFLINE, as it was found" if after.schedules else said
 
 
 def _missing(project: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ from typing import Any
 import pytest
 
 from dsflow.cron import next_times
+from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.errors import RefusedError
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.errors import DeclarationError
 from tests.integration.commands import Commands
 
 START, END = "2000-01-01 00:00:00", "2099-12-31 23:59:59"
@@ -56,3 +61,120 @@ with Workflow("w", project="{project}", schedule=Schedule("0 30 2 * * ? *", "Asi
     file.write_text(file.read_text().replace("0 30 2 * * ? *", "0 30 2 * * ? 2020"))
     planned = dsflow("plan", "w.py")
     assert (planned.code, "never due" in planned.out) == (1, True)
+
+
+WHOLE_TIME = {"start_time": START, "end_time": END}
+REFUSED = {
+    "a list with L": {"crontab": "0 0 3 1,L * ? *"},
+    "a list with L in the week": {"crontab": "0 0 3 ? * 6L,2 *"},
+    "two #": {"crontab": "0 0 3 ? * 2#1,2#3 *"},
+    "a step of 0": {"crontab": "0 0/0 3 * * ? *"},
+    "a step too long": {"crontab": "0 */90 3 * * ? *"},
+    "a weekday before the last": {"crontab": "0 0 3 L-3W * ? *"},
+    "no expression": {"crontab": "every day"},
+    "crontab's five fields": {"crontab": "0 3 * * *"},
+    "both days": {"crontab": "0 0 3 1 * MON *"},
+    "never": {"crontab": "0 0 3 30 2 ? *"},
+    "over": {"crontab": "0 0 3 * * ? 2020"},
+    "a time that the clocks skip": {
+        "crontab": "0 30 2 14 3 ? 2027", "timezone_id": "America/New_York", "end_time": "2027-12-31 00:00:00"
+    },
+    "an end before the start": {"end_time": "1999-01-01 00:00:00"},
+    "an end at the start": {"end_time": START},
+    "an end that is over": {"end_time": "2020-01-01 00:00:00"},
+    "a start in words": {"start_time": "tomorrow"},
+    "no time zone": {"timezone_id": "Mars/Olympus"},
+}  # fmt: skip
+
+
+def _declared(project: str, **schedule: Any) -> Definition:
+    fields = {"crontab": "0 0 2 * * ? *", "timezone_id": "Asia/Shanghai", **WHOLE_TIME, **schedule}
+    return Definition(
+        project, "w", (TaskDefinition("a", "SHELL", {"rawScript": "true"}),), (), schedule=ScheduleDefinition(**fields)
+    )
+
+
+def test_each_refused_schedule_leaves_everything_as_it_was(server: Server, project: str) -> None:
+    """Alone, and together with a change of the workflow; a good one is taken afterwards."""
+    server.submit(_declared(project))
+    before = server.state(project, "w")
+    assert before.live_schedules
+    for kind, fields in REFUSED.items():
+        for description in ("", "changed"):
+            wrong = replace(_declared(project, **fields), description=description)
+            with pytest.raises(DeclarationError):
+                server.submit(wrong)
+            assert server.plan(wrong).problems, kind
+            assert server.state(project, "w") == before, kind
+    good = _declared(project, crontab="0 0 4 ? * MON-FRI *")
+    assert server.submit(good).written
+    assert server.plan(good).is_empty
+
+
+@pytest.mark.parametrize("at", ["update_schedule", "release_schedule"])
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_schedule_that_the_server_refuses_late_gives_way_to_the_live_one(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch, at: str, twice: bool
+) -> None:
+    """What no check foresees: the workflow is written, the schedule is refused. The next submits know it."""
+    server.submit(_declared(project))
+    before = server.state(project, "w")
+    wanted = replace(_declared(project, crontab="0 0 5 * * ? *"), description="changed")
+    real = getattr(RestClient, at)
+
+    def refused(self: RestClient, project: int, schedule: int, *rest: Any, **named: Any) -> None:
+        held = next(s for s in self.schedules(project, before.code or 0) if s["id"] == schedule)
+        new = "0 5 * *" in str(rest) if at == "update_schedule" else "0 0 5" in held["crontab"]
+        if new and named.get("online", True):
+            raise RefusedError("change the schedule", "not today")
+        real(self, project, schedule, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RestClient, at, refused)
+        for _ in range(2 if twice else 1):
+            with pytest.raises(RefusedError, match="not today") as caught:
+                server.submit(wanted)
+            assert "its schedule is live" in str(caught.value)
+            after = server.state(project, "w")
+            assert (after.online, after.live_schedules) == (True, before.live_schedules)
+            assert after.schedules[0]["crontab"] == "0 0 2 * * ? *"
+    assert server.submit(wanted).written
+    assert server.plan(wanted).is_empty
+    assert server.state(project, "w").live_schedules
+
+
+def test_a_schedule_that_can_not_be_set_online_again_is_said_to_be_offline(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.submit(_declared(project))
+
+    def refused(self: RestClient, project: int, schedule: int, online: bool) -> None:
+        if online:
+            raise RefusedError("set the schedule online", "no master server")
+        real(self, project, schedule, online)
+
+    real = RestClient.release_schedule
+    with monkeypatch.context() as patch:
+        patch.setattr(RestClient, "release_schedule", refused)
+        with pytest.raises(RefusedError) as caught:
+            server.submit(_declared(project, crontab="0 0 5 * * ? *"))
+        assert "its schedule may now be offline, and could not be set online again" in str(caught.value)
+    assert server.submit(_declared(project, crontab="0 0 5 * * ? *")).written
+    assert server.state(project, "w").live_schedules
+
+
+@pytest.mark.parametrize(
+    ("crontab", "says"),
+    [
+        ("0 0 3 ? * MON/2 *", "with other times than those at which it runs"),
+        ("0 0 22-2 * * ? *", "with other times than those at which it runs"),
+        ("0 0 3 31W * ? *", "can not preview the schedule"),
+        ("0 0 3 * * ? *", None),
+    ],
+)
+def test_a_preview_that_misleads_is_said(server: Server, project: str, crontab: str, says: str | None) -> None:
+    declared = _declared(project, crontab=crontab)
+    for notes in (server.plan(declared).notes, server.submit(declared).notes):
+        said = [note for note in notes if "preview" in note]
+        assert (len(said), bool(said) and says in said[0]) == (bool(says), bool(says))
+    assert server.state(project, "w").live_schedules
