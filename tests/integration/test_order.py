@@ -1,0 +1,70 @@
+"""What runs and what does not: generated workflows on real servers and here, task by task."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dsflow.definition import Definition
+from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.runs import map_state
+from dsflow.local.order import rules_of
+from dsflow.local.scheduler import Scheduler
+from tests.integration.graphs import Result, generated, possible
+
+GRAPHS = int(os.environ.get("DSFLOW_TEST_GRAPHS", "25"))
+FIRST = int(os.environ.get("DSFLOW_TEST_FIRST_GRAPH", "0"))
+AT_ONCE = 6
+
+
+def test_generated_workflows_come_to_the_same_here_and_there(
+    running: Any, server: Server, project: str, tmp_path: Path, tally: list[str]
+) -> None:
+    """A run there is one of those that can come of the order in which its tasks ended; a run here likewise.
+
+    Where only one result is possible, both are that one. DSFLOW_TEST_GRAPHS sets how many workflows are tried.
+    """
+    version = tuple(int(n) for n in running.version.split("."))
+
+    seeds = range(FIRST, FIRST + GRAPHS)
+
+    def there(seed: int) -> tuple[int, Result, dict[str, str]]:
+        definition, _ = generated(seed, project)
+        with running.connect() as own:
+            own.submit(replace(definition, schedule=None))
+            run = own.start(definition)
+            own.follow(run, poll=0.5)
+            report = own.report(run, definition, logs=False)
+            rows = own.rest.task_instances(run.project_code, run.instance)
+        ended = {row["name"]: str(row["endTime"]) for row in rows if map_state(row["state"])}
+        return seed, Result(report.state, tuple((t.name, t.state) for t in report.tasks)), ended
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(there, seeds))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        local = list(pool.map(lambda seed: _here(*generated(seed, project), version, tmp_path / str(seed)), seeds))
+    wrong, counts = [], Counter[str]()
+    for (seed, found, ended), here in zip(results, local, strict=True):
+        definition, strategy = generated(seed, project)
+        every = possible(definition, rules_of(version), strategy)
+        counts["with one possible result"] += len(every) == 1
+        counts["that failed"] += found.outcome == "FAILURE"
+        counts["with END"] += strategy == "END"
+        if found not in possible(definition, rules_of(version), strategy, ended):
+            wrong.append(f"{seed} there, {strategy}: {found}, ends {ended}; possible: {every}")
+        if here not in every:
+            wrong.append(f"{seed} here, {strategy}: {here}; possible: {every}")
+    tally.append(
+        f"{running.version}: {len(results)} generated workflows, "
+        + ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
+    )
+    assert wrong == []
+
+
+def _here(definition: Definition, strategy: str, version: tuple[int, ...], folder: Path) -> Result:
+    scheduler = Scheduler(definition, folder, "", lambda report: None, version=version, failure_strategy=strategy)
+    return Result(scheduler.run(), tuple((t.name, t.state) for t in scheduler.reports))
