@@ -6,9 +6,8 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +16,9 @@ from dsflow.errors import DsflowError, RunError
 from dsflow.local.expressions import evaluate
 from dsflow.local.expressions import fill as fill_condition
 from dsflow.local.processes import run_process
-from dsflow.local.values import fill, read_outputs
+from dsflow.local.values import TaskValues, check_outputs, read_outputs
+from dsflow.outputs import OutputError
+from dsflow.placeholders import Series
 
 
 class TaskFailed(DsflowError):
@@ -32,6 +33,8 @@ class Attempt:
         folder: the attempt's working folder.
         log: where its log goes.
         values: all that it sees by name.
+        series: the series of DolphinScheduler that the run follows.
+        outputs: what its script has set, for each series, also when it failed then.
         timeout: seconds, None for none.
         stop: set when the run is interrupted.
         openmldb_url: the embedded OpenMLDB, '' when the workflow has no use for it.
@@ -40,15 +43,16 @@ class Attempt:
     task: TaskDefinition
     folder: Path
     log: IO[str]
-    values: Mapping[str, Property]
-    now: datetime
+    values: TaskValues
+    series: Sequence[Series]
     timeout: float | None
     stop: threading.Event
     openmldb_url: str
+    outputs: dict[Series, dict[str, str]] = field(default_factory=dict)
 
     def fill(self, text: str) -> str:
         """Put the values into a text."""
-        return fill(text, self.values, self.now)
+        return self.values.fill(text)
 
     def say(self, text: str) -> None:
         """Write a line to the log."""
@@ -85,12 +89,21 @@ def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
         timeout=attempt.timeout,
         stop=attempt.stop,
     )
-    if code:
-        raise TaskFailed(f"the script ended with exit code {code}")
     attempt.log.flush()
-    with open(attempt.log.name, encoding="utf-8", errors="replace") as written:
+    with open(attempt.log.name, encoding="utf-8", errors="replace", newline="") as written:
         written.seek(start)
-        return read_outputs(attempt.task, written.read())
+        text = written.read()
+    if code:
+        failure = TaskFailed(f"the script ended with exit code {code}")
+        try:
+            attempt.outputs = read_outputs(attempt.task, text, attempt.series)  # a server hands them on all the same
+        except OutputError as error:
+            raise failure from error
+        raise failure
+    attempt.outputs = read_outputs(attempt.task, text, attempt.series)
+    found = attempt.outputs[attempt.series[-1]] if attempt.outputs else {}
+    check_outputs(attempt.task, found)
+    return found
 
 
 def run_openmldb(attempt: Attempt) -> Outcome:

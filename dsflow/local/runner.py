@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from dsflow.errors import MissingExtraError, RunError
 from dsflow.local.executors import check_runnable
 from dsflow.local.scheduler import Scheduler
-from dsflow.params import Scalar
+from dsflow.params import Scalar, to_text
 from dsflow.report import SUCCESS, RunReport, TaskReport
 from dsflow.workflow import Workflow, slug
 
@@ -152,7 +152,15 @@ def _execute(
         display.note(f"prediction server at {places['predict_server']}")
     definition = workflow.definition(local_values(workflow, values, places))
     folder = _run_folder(state)
-    scheduler = Scheduler(definition, folder, places["openmldb"], display.update, version=version, on_note=display.note)
+    scheduler = Scheduler(
+        definition,
+        folder,
+        places["openmldb"],
+        display.update,
+        version=version,
+        given={name: to_text(value) for name, value in values.items()},
+        on_note=display.note,
+    )
     started = time.monotonic()
     outcome = scheduler.run()
     report = RunReport(

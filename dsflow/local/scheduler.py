@@ -15,7 +15,8 @@ from dsflow.errors import DsflowError, RunError
 from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states, switch_branches
 from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
-from dsflow.local.values import system_values, typed, visible
+from dsflow.local.values import Pool, Shared, TaskValues, series_of, system_values, typed, visible
+from dsflow.placeholders import Series
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
 from dsflow.workflow import slug
 
@@ -48,7 +49,7 @@ class _Node:
     task: TaskDefinition
     report: TaskReport
     stop: _Stop
-    outputs: dict[str, Property] = field(default_factory=dict)
+    pools: dict[Series, dict[str, Property]] = field(default_factory=dict)  # what it hands on, and what came to it
     # of SWITCH and CONDITIONS: what goes on, and what the other branches are
     taken: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class Scheduler:
         on_change: told of every change of a task's state.
         workers: how many tasks run at once.
         version: DolphinScheduler's version, whose rules hold; None follows 3.2 and says where 3.1 would go another way.
+        given: values of parameters that were given for this run; the Definition holds them already.
         failure_strategy: ``END`` stops all that runs when a task has failed; None takes the schedule's.
         on_note: told what the user should know of the run.
     """
@@ -79,6 +81,7 @@ class Scheduler:
         workers: int = 8,
         *,
         version: tuple[int, ...] | None = None,
+        given: Mapping[str, str] | None = None,
         failure_strategy: str | None = None,
         on_note: OnNote = lambda text: None,
     ) -> None:
@@ -92,9 +95,11 @@ class Scheduler:
         self.stop = threading.Event()
         self.nodes = {t.name: _Node(t, TaskReport(t.name, t.task_type), _Stop(self.stop)) for t in definition.tasks}
         self.shared: dict[str, Property] = {
-            **system_values(self.now, definition.name),
+            **system_values(self.now, definition.name, definition.project),
             **{p.prop: p for p in definition.global_params},
         }
+        self._series = series_of(version)
+        self._values = Shared(definition, given or {}, self.now)
         strategy = failure_strategy or (definition.schedule.failure_strategy if definition.schedule else "CONTINUE")
         self._rules = rules_of(version or (3, 2))
         self._order = Order(definition, self._rules, strategy)
@@ -208,12 +213,14 @@ class Scheduler:
     def _attempt(self, node: _Node, work: Path, log: object) -> str:
         task = node.task
         limit = task.timeout * MINUTE if task.timeout and "FAILED" in task.timeout_notify_strategy else None
+        node.pools = {series: self._before(task.name, series) for series in self._series}
+        before = {s: {name: p.value for name, p in pool.items()} for s, pool in node.pools.items()}
         attempt = Attempt(
             task=task,
             folder=work,
             log=log,  # type: ignore[arg-type]
-            values=visible(task, self.shared, self._outputs_before(task.name)),
-            now=self.now,
+            values=TaskValues(self._values, task, before),
+            series=self._series,
             timeout=limit,
             stop=node.stop,
             openmldb_url=self.openmldb_url,
@@ -234,8 +241,6 @@ class Scheduler:
                 return SUCCESS if node.holds or not self._rules.conditions_fail else FAILURE
             outputs = EXECUTORS[task.task_type](attempt)
             node.report.outputs = dict(typed(task, outputs))
-            types = {p.prop: p.type for p in task.local_params}
-            node.outputs = {name: Property(name, "OUT", types[name], text) for name, text in outputs.items()}
         except TimedOut:
             attempt.say(f"-- timed out after {task.timeout} min")
             return TIMEOUT
@@ -248,6 +253,11 @@ class Scheduler:
         finally:
             if warning:
                 warning.cancel()
+            types = {p.prop: p.type for p in task.local_params}
+            for series, given in attempt.outputs.items():
+                for name, text in given.items():
+                    if text or series >= (3, 2):
+                        node.pools[series][name] = Property(name, "OUT", types[name], text)
         return SUCCESS
 
     def _switch(self, node: _Node, attempt: Attempt) -> str:
@@ -255,7 +265,7 @@ class Scheduler:
         branches = switch_branches(node.task)
         place = len(branches) - 1  # 3.1 takes the default's branch for chosen when a condition can not be evaluated
         try:
-            place = choose_branch(node.task, attempt.values, attempt.say)
+            place = choose_branch(node.task, self._seen(node.task), attempt.say)
             if not branches[place]:
                 raise RunError(f"the chosen branch of switch {node.task.name!r} names no task", where=node.task.where)
         finally:
@@ -264,16 +274,18 @@ class Scheduler:
         attempt.say(f"goes on with {branches[place]}")
         return SUCCESS
 
+    def _seen(self, task: TaskDefinition) -> dict[str, Property]:
+        """What a switch sees by name."""
+        return visible(task, self.shared, self._outputs_before(task.name))
+
     def _outputs_before(self, name: str) -> list[Property]:
-        """Outputs of all tasks that ran before, nearest last."""
-        seen: dict[str, None] = {}
-        pending = self.definition.upstream(name)
-        while pending:
-            current = pending.pop(0)
-            if current not in seen:
-                seen[current] = None
-                pending += self.definition.upstream(current)
-        return [p for task in reversed(seen) for p in self.nodes[task].outputs.values()]
+        """The outputs that come to a task."""
+        return list(self._before(name, self._series[-1]).values())
+
+    def _before(self, name: str, series: Series) -> dict[str, Property]:
+        """What the tasks directly before this one hand on; one that was not run, or is disabled, hands on nothing."""
+        nodes = [self.nodes[before] for before in self.definition.upstream(name)]
+        return Pool.joined((Pool(n.pools[series], n.ended) for n in nodes if series in n.pools), series)
 
     def _succeeded(self) -> Mapping[str, bool]:
         return {
