@@ -1,7 +1,7 @@
 """What DolphinScheduler takes for a script's outputs: lines ``${setValue(name=value)}`` of what it writes.
 
-3.1 (``AbstractCommandExecutor``, ``AbstractParameters.dealOutParam``) reads only lines that begin with the mark: of each
-the first one up to the next ``)``, and of that the value up to the next ``=``; an empty value fails the task. 3.2
+3.1 (``AbstractCommandExecutor``, ``AbstractParameters.dealOutParam``) reads only lines that begin with the mark: of
+each the first one up to the next ``)``, and of that the value up to the next ``=``; an empty value fails the task. 3.2
 (``TaskOutputParameterParser``) reads anywhere in a line and over lines, and a value ends with ``)}``.
 """
 

@@ -1,5 +1,7 @@
 """What tasks see of parameters, outputs and times: on real servers and here."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re
