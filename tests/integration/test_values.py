@@ -30,8 +30,9 @@ SYSTEM = ["system.biz.date", "system.biz.curdate", "system.workflow.definition.n
 OUT = "o-${g}"
 TEXTS = [
     *(f"${{{name}}}" for name in [*GLOBALS, *LOCALS, *SYSTEM, "out", "both", "nobody"]),
-    "$[yyyyMMdd]", "$[5]", "$[1+1]", "$[add_months(yyyyMMdd,-1)]", "$[month_begin(yyyy-MM-dd,0)]", "${${g}}", "$[${form}]", "${g",
+    "$[yyyyMMdd]", "$[5]", "$[1+1]", "$[add_months(yyyyMMdd,-1)]", "$[month_begin(yyyy-MM-dd,0)]", "${${g}}", "$[${form}]",
     "${g}${empty}${g}", "$$[yyyy]", "$[week_end(yyyyMMdd,-1)]", "$[yyyy-MM-dd'T']",
+    "${g",  # the last one: it would take in what follows
 ]  # fmt: skip
 
 
@@ -47,7 +48,9 @@ def printing(texts: list[str]) -> str:
 
 
 def printed(log: str) -> list[str]:
-    return [m[2] for m in re.finditer(r"<(\d+)>(.*)</\1>", log)]
+    """What it wrote; the script itself stands before it in a log."""
+    found = {int(m[1]): m[2] for m in re.finditer(r"<(\d+)>(.*)</\1>", log)}
+    return [found[number] for number in sorted(found)]
 
 
 def test_tasks_see_the_same_here_and_there(running: Any, server: Server, project: str) -> None:

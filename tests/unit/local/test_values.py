@@ -76,7 +76,7 @@ def test_what_came_with_3_2() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["$[i]", "$[add_months(yyyyMMdd,-1)-1]", "$[add_months(yyyyMMdd)]", "$[name]", "$[yyyyMMddd]"]
+    "text", ["$[i]", "$[add_months(yyyyMMdd,-1)-1]", "$[add_months(yyyyMMdd)]", "$[total]", "$[yyyyMMddd]"]
 )
 def test_what_no_version_knows(text: str) -> None:
     for version in [(3, 1), (3, 2), None]:
