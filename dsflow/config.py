@@ -159,7 +159,7 @@ def repository_name(path: Path) -> str | None:
     Raises:
         ConfigError: the file is not readable, or the name is not a text.
     """
-    name = _read(path).get("repository")
+    name = read_config(path).get("repository")
     if name is not None and (not isinstance(name, str) or not name.strip()):
         raise ConfigError(f"repository: {name!r} is not a name", where=str(path))
     return name.strip() if name else None
@@ -206,7 +206,7 @@ def load_version(
     version = environ.get("DSFLOW_VERSION")
     path = None if version else find_config(start)
     if path is not None:
-        data = _read(path)
+        data = read_config(path)
         entries = (data.get("profiles") or {}).get(name or data.get("default"))
         if isinstance(entries, dict) and isinstance(entries.get("version"), (str, float)):
             version = str(entries["version"])
@@ -216,11 +216,16 @@ def load_version(
 def _known(path: Path | None) -> str | None:
     if path is None:
         return None
-    names = ", ".join(_read(path).get("profiles") or {}) or "none"
+    names = ", ".join(read_config(path).get("profiles") or {}) or "none"
     return f"profiles there: {names}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """What a ``dsflow.yaml`` holds.
+
+    Raises:
+        ConfigError: it is not readable, no mapping, or has unknown keys.
+    """
     import yaml
 
     try:
@@ -242,7 +247,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _from_file(path: Path, name: str | None) -> Profile | None:
-    data = _read(path)
+    data = read_config(path)
     chosen = name or data.get("default")
     profiles = data.get("profiles") or {}
     if chosen is None or chosen not in profiles:

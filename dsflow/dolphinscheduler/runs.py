@@ -39,6 +39,11 @@ from dsflow.report import (
 FIND_TIMEOUT = 60.0
 PATIENCE = 60.0  # how long following goes on while the server does not answer
 MARK = "dsflow.start"
+# The last lines of a script reach its log up to a second after its task's state has changed (3.1), before this one.
+LAST_LINE = "FINALIZE_SESSION"
+PROCESS_ENDED = "process has exited"  # how DolphinScheduler says that a script has ended
+LATE_LOOKS = 4
+LATE_PAUSE = 0.4  # seconds
 
 _STATES = {
     "SUBMITTED_SUCCESS": WAITING,
@@ -285,9 +290,18 @@ class Runs:
             report.log = "".join(self.log(a) for a in started)
 
     def log(self, row: JsonDict) -> str:
-        """A task instance's log; when it cannot be read (its worker is gone), a line that says so."""
+        """A task instance's log; when it cannot be read (its worker is gone), a line that says so.
+
+        Of one that has ended, the whole: its last lines are waited for.
+        """
         try:
-            return self._rest.log(int(row["id"]))
+            text = self._rest.log(int(row["id"]))
+            looks = LATE_LOOKS if map_state(row["state"]) in FINAL_STATES else 0
+            while looks and PROCESS_ENDED in text and LAST_LINE not in text:
+                self._sleep(LATE_PAUSE)
+                text = self._rest.log(int(row["id"]))
+                looks -= 1
+            return text
         except UnreachableError:
             raise
         except ServerError as error:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.dolphinscheduler.runs import Run, map_state
+from dsflow.dolphinscheduler.runs import LAST_LINE, LATE_LOOKS, LATE_PAUSE, Run, map_state
 from dsflow.errors import RunError, ServerError, UnreachableError
 from dsflow.report import FINAL_STATES, WAITING
 
@@ -182,10 +182,6 @@ class Watch:
                     raise RunTimeoutError(f"run {self.run.instance} was not over after {self.limit:g} s: it goes on")
             self.patience.sleep(left)
 
-
-LAST_LINE = "FINALIZE_SESSION"
-LATE_LOOKS = 4
-LATE_PAUSE = 0.4
 
 _LOG_LINE = re.compile(r"^\[([A-Z]+)\]\s+\d{4}-\d\d-\d\d \S+\s.*?-\s(.*)$|^\[LOG-PATH\]:")
 _OUTPUT = re.compile(r"^\s*->\s?(.*)$")

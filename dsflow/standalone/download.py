@@ -45,3 +45,13 @@ def download(url: str, path: Path) -> None:
             raise StandaloneError(f"{url} can not be got: {error}") from error
         except OSError as error:
             raise StandaloneError(f"can not write {path}: {error.strerror}") from error
+
+
+def read(url: str) -> str:
+    """The text at a URL; the same errors as :func:`download`."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "text")
+        download(url, path)
+        return path.read_text(encoding="utf-8", errors="replace")

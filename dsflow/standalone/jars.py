@@ -1,6 +1,6 @@
 """The jars of a server from Maven Central: by Maven, or from a repository's URL; kept in the cache, and checked.
 
-Beside this module, ``maven/VERSION.lock`` holds coordinates and SHA-256 of each jar, in the order of the class path,
+Beside this module, ``maven/NAME.lock`` holds coordinates and SHA-256 of each jar, in the order of the class path,
 and ``maven/parents`` two parent POMs that were never published, without which Maven reads no POM below them.
 """
 
@@ -47,12 +47,12 @@ class Jar:
 
 def versions() -> tuple[str, ...]:
     """The versions of DolphinScheduler that Maven Central has as a whole, oldest first."""
-    return tuple(sorted(path.stem for path in DATA.glob("*.lock")))
+    return tuple(sorted(path.stem for path in DATA.glob("[0-9]*.lock")))
 
 
-def locked(version: str) -> list[Jar]:
-    """The jars of a version, in the order of the class path."""
-    lines = (DATA / f"{version}.lock").read_text(encoding="utf-8").splitlines()
+def locked(name: str) -> list[Jar]:
+    """The jars of a list, which a version names, in the order of the class path."""
+    lines = (DATA / f"{name}.lock").read_text(encoding="utf-8").splitlines()
     jars = []
     for line in lines:
         if line and not line.startswith("#"):

@@ -15,7 +15,7 @@ from pathlib import Path
 from dsflow.standalone.configuration import Given, configure
 from dsflow.standalone.errors import PortTakenError, StandaloneError
 from dsflow.standalone.guarded import Guarded, program
-from dsflow.standalone.java import Java, find_java
+from dsflow.standalone.java import Java
 from dsflow.standalone.model import INFO, PASSWORD, USER, Info, Source, Start, read_info
 from dsflow.standalone.places import exclusive
 from dsflow.standalone.ports import LOOPBACK, answers, choose_ports
@@ -56,22 +56,16 @@ class Stopped:
     killed: bool
 
 
-def start(source: Source, how: Start) -> Info:
+def start(source: Source, how: Start, java: Java) -> Info:
     """Start a server and wait until it can be used.
 
     Raises:
         StandaloneError: it can not be started; nothing of it runs.
     """
-    check_folder(how.folder)
-    java = find_java()
     busy = f"another process is starting or stopping a server in {how.folder}"
     with exclusive(how.folder / LOCK, busy) as lock:
+        check_free(how)
         old = read_info(how.folder)
-        if old is not None and is_running(old):
-            raise StandaloneError(
-                f"a server already runs in {how.folder} (process {old.pid})",
-                hint="use it, stop it (dsflow dolphinscheduler stop --dir ...), or give another folder",
-            )
         began = time.monotonic()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -108,6 +102,23 @@ def stop(folder: Path, patience: float) -> Stopped:
 def is_running(info: Info) -> bool:
     """Whether the server is still that very process."""
     return is_alive(info.pid, info.pid_start)
+
+
+def check_free(how: Start) -> None:
+    """See, before anything is got, that a server can be started.
+
+    Raises:
+        StandaloneError: one runs in the folder, or the folder is none that it can write to.
+        PortTakenError: a port that is named is taken.
+    """
+    check_folder(how.folder)
+    old = read_info(how.folder)
+    if old is not None and is_running(old):
+        raise StandaloneError(
+            f"a server already runs in {how.folder} (process {old.pid})",
+            hint=f"use it, stop it (dsflow dolphinscheduler stop --dir {how.folder}), or give another folder",
+        )
+    choose_ports(how.ports)
 
 
 def check_folder(folder: Path) -> None:

@@ -1,24 +1,53 @@
-"""Where a server comes from."""
+"""Where a server comes from: Maven Central, or an Apache release."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from dsflow.standalone.errors import StandaloneError
 from dsflow.standalone.jars import get_jars, locked, versions
+from dsflow.standalone.java import Java
 from dsflow.standalone.model import Source
+from dsflow.standalone.releases import from_release, from_version
 
 DEFAULT = "3.1.1"
+JAVASCRIPT = "javascript"  # the name of its list of jars
+_ENGINE = "nashorn-core-"
+
+Say = Callable[[str], None]
 
 
-def from_maven(version: str | None, say: Callable[[str], None]) -> Source:
-    """A server whose jars Maven Central has.
+def get_source(version: str | None, release: Path | None, say: Say) -> Source:
+    """The server that is meant; what is not here is got, and kept in the cache.
+
+    Args:
+        version: such as 3.2.2.
+        release: an archive or an unpacked folder; its version must be ``version`` where both are given.
 
     Raises:
-        StandaloneError: Maven Central does not have that version as a whole, or its jars can not be got.
+        StandaloneError: it can not be had.
     """
+    if release is not None:
+        source = from_release(release, say)
+        if version is not None and version != source.version:
+            raise StandaloneError(f"{release} is DolphinScheduler {source.version}, not {version}")
+        return source
     version = version or DEFAULT
-    if version not in versions():
-        known = ", ".join(versions())
-        raise StandaloneError(f"Maven Central has no DolphinScheduler {version}", hint=f"it has {known}")
-    return Source(version, tuple(get_jars(locked(version), say)))
+    if version in versions():
+        return Source(version, tuple(get_jars(locked(version), say)))
+    return from_version(version, say)
+
+
+def with_javascript(source: Source, java: Java, say: Say) -> Source:
+    """The same server with a JavaScript engine, which SWITCH tasks need, where neither it nor Java brings one."""
+    if java.has_javascript or any(jar.name.startswith(_ENGINE) for jar in source.class_path):
+        return source
+    try:
+        jars = get_jars(locked(JAVASCRIPT), say)
+    except StandaloneError as error:
+        say(f"Java {java.version} has no JavaScript engine, so that SWITCH tasks will fail: {error}")
+        return source
+    names = {jar.name for jar in source.class_path}
+    return replace(source, class_path=(*source.class_path, *(jar for jar in jars if jar.name not in names)))
