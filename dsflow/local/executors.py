@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from dsflow.definition import Property, TaskDefinition
+from dsflow.conditions.switch import Known, decide
+from dsflow.definition import TaskDefinition
 from dsflow.errors import DsflowError, RunError
-from dsflow.local.expressions import evaluate
-from dsflow.local.expressions import fill as fill_condition
 from dsflow.local.processes import run_process
 from dsflow.local.values import TaskValues, check_outputs, read_outputs
 from dsflow.outputs import OutputError
@@ -188,14 +187,19 @@ def switch_branches(task: TaskDefinition) -> list[str]:
     return [str(branch["nextNode"] or "") for branch in result["dependTaskList"]] + [str(result["nextNode"] or "")]
 
 
-def choose_branch(task: TaskDefinition, values: Mapping[str, Property], say: Callable[[str], None]) -> int:
-    """SWITCH: which of :func:`switch_branches` to go on with."""
+def choose_branch(task: TaskDefinition, known: Known, version: Sequence[int], say: Callable[[str], None]) -> int:
+    """SWITCH: which of :func:`switch_branches` to go on with.
+
+    Raises:
+        SwitchFailed: the task fails on servers of this version.
+        UnknownExpression: a condition that is not evaluated here.
+    """
     branches = task.task_params["switchResult"]["dependTaskList"]
     for place, branch in enumerate(branches):
-        filled = fill_condition(branch["condition"], values)
-        holds = evaluate(filled)
-        say(f"{branch['condition']}  is  {filled}  is  {str(holds).lower()}")
-        if holds:
+        verdict = decide(branch["condition"], known, version)
+        because = f" ({verdict.why})" if verdict.why else ""
+        say(f"{branch['condition']}  is  {verdict.text}  is  {str(verdict.holds).lower()}{because}")
+        if verdict.holds:
             return place
     return len(branches)
 

@@ -6,16 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from dsflow.conditions.switch import Known
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import DsflowError, RunError
 from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states, switch_branches
 from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
-from dsflow.local.values import Pool, Shared, TaskValues, series_of, system_values, typed, visible
+from dsflow.local.values import Pool, Shared, TaskValues, series_of, typed
 from dsflow.placeholders import Series
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
 from dsflow.workflow import slug
@@ -54,6 +55,7 @@ class _Node:
     taken: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
     holds: bool = True
+    there: str = ""  # of a SWITCH: what 3.1 does, where that is something else
     ended: float = 0.0
 
 
@@ -94,10 +96,6 @@ class Scheduler:
         self.now = datetime.now()
         self.stop = threading.Event()
         self.nodes = {t.name: _Node(t, TaskReport(t.name, t.task_type), _Stop(self.stop)) for t in definition.tasks}
-        self.shared: dict[str, Property] = {
-            **system_values(self.now, definition.name, definition.project),
-            **{p.prop: p for p in definition.global_params},
-        }
         self._series = series_of(version)
         self._values = Shared(definition, given or {}, self.now)
         strategy = failure_strategy or (definition.schedule.failure_strategy if definition.schedule else "CONTINUE")
@@ -153,6 +151,10 @@ class Scheduler:
         """The tasks whose turn has come now that this one has ended."""
         name = node.task.name
         ready = self._order.ended(name, Ending(node.report.state, node.taken, node.passed))
+        if self._other and node.there:
+            self._say_difference(
+                f"at switch {name!r}", node.there, f"it goes on with {', '.join(node.taken) or 'none'}"
+            )
         if self._other:
             state = node.report.state if node.holds else FAILURE
             there = self._other.ended(name, Ending(state, node.taken, node.passed))
@@ -265,7 +267,9 @@ class Scheduler:
         branches = switch_branches(node.task)
         place = len(branches) - 1  # 3.1 takes the default's branch for chosen when a condition can not be evaluated
         try:
-            place = choose_branch(node.task, self._seen(node.task), attempt.say)
+            # without a version 3.2 is followed, and what 3.1 does is said
+            place = choose_branch(node.task, self._known(node.task, self._series[-1]), self._series[-1], attempt.say)
+            node.there = self._elsewhere(node.task, branches, place)
             if not branches[place]:
                 raise RunError(f"the chosen branch of switch {node.task.name!r} names no task", where=node.task.where)
         finally:
@@ -274,13 +278,29 @@ class Scheduler:
         attempt.say(f"goes on with {branches[place]}")
         return SUCCESS
 
-    def _seen(self, task: TaskDefinition) -> dict[str, Property]:
-        """What a switch sees by name."""
-        return visible(task, self.shared, self._outputs_before(task.name))
+    def _elsewhere(self, task: TaskDefinition, branches: list[str], place: int) -> str:
+        """What the other series that the run looks at does at a switch; '' when it goes on with the same branch."""
+        if len(self._series) == 1:
+            return ""
+        try:
+            there = choose_branch(task, self._known(task, self._series[0]), self._series[0], lambda text: None)
+        except DsflowError as error:
+            return f"the switch fails there, {error.message}"
+        return "" if there == place else f"it goes on with {branches[there] or 'none'}"
 
-    def _outputs_before(self, name: str) -> list[Property]:
-        """The outputs that come to a task."""
-        return list(self._before(name, self._series[-1]).values())
+    def _known(self, task: TaskDefinition, series: Series) -> Known:
+        """What a switch knows by name."""
+        outputs = self._before(task.name, series)
+        if series < (3, 2):
+            texts = self._values.of(series)
+        else:
+            texts = self._values.seen_by(task, {name: p.value for name, p in outputs.items()}, series)
+        own = [p for p in task.local_params if p.direct == "IN" and p.prop not in self._values.given]
+        return Known(
+            workflow={name: Property(name, "IN", "VARCHAR", text) for name, text in texts.items()},
+            outputs=outputs,
+            own={p.prop: replace(p, value=texts.get(p.prop, p.value)) for p in own},
+        )
 
     def _before(self, name: str, series: Series) -> dict[str, Property]:
         """What the tasks directly before this one hand on; one that was not run, or is disabled, hands on nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dsflow.definition import Definition, Property, TaskDefinition
@@ -249,13 +249,3 @@ def typed(task: TaskDefinition, outputs: Mapping[str, str]) -> dict[str, Scalar]
     """
     types = {p.prop: PYTHON_TYPES.get(p.type, str) for p in task.local_params if p.direct == "OUT"}
     return {name: parse_value(name, types[name], text) for name, text in outputs.items()}
-
-
-def visible(task: TaskDefinition, shared: Mapping[str, Property], outputs: Iterable[Property]) -> dict[str, Property]:
-    """What a SWITCH sees by name: workflow parameters, outputs of tasks before it, its own IN parameters."""
-    seen = {**shared, **{p.prop: p for p in outputs}}
-    texts = {name: p.value for name, p in seen.items()}
-    for local in task.local_params:
-        if local.direct == "IN":
-            seen[local.prop] = replace(local, value=fill_names(local.value, texts))
-    return seen

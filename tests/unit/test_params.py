@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsflow import Param, Shell, Switch, Workflow
+from dsflow.conditions.switch import Known, decide
 from dsflow.definition import Property
 from dsflow.errors import DeclarationError, ParameterError
-from dsflow.local.expressions import evaluate, fill
 from dsflow.params import (
     Reference,
     check_name,
@@ -64,13 +64,13 @@ def test_conditions(condition, expression):
     assert condition.expression == expression
 
 
-@pytest.mark.parametrize("quoted", [True, False], ids=["3.1 puts a bool in quotes", "3.2 does not"])
+@pytest.mark.parametrize("version", [(3, 1), (3, 2)])
+@pytest.mark.parametrize("of", ["workflow", "outputs"])
 @pytest.mark.parametrize("value", [True, False])
-def test_a_bool_decides_the_same_on_every_version(value, quoted):
-    text = to_text(value)
+def test_a_bool_decides_the_same_on_every_version(value, of, version):
+    known = Known(**{of: {"on": Property("on", "IN", "BOOLEAN", to_text(value))}})
     for condition, expected in ((FLAG == True, value), (FLAG == False, not value), (FLAG != True, not value)):  # noqa: E712
-        assert evaluate(condition.expression.replace("${on}", f'"{text}"' if quoted else text)) is expected
-        assert evaluate(fill(condition.expression, {"on": Property("on", "IN", "BOOLEAN", text)})) is expected
+        assert decide(condition.expression, known, version).holds is expected
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
@@ -79,8 +79,10 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53
 @given(NUMBERS, NUMBERS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]))
 def test_a_condition_means_what_python_means(left, right, operator):
     condition = eval(f"reference {operator} right", {"reference": NUMBER, "right": right})
-    filled = fill(condition.expression, {"auc": Property("auc", "IN", "DOUBLE", to_text(left))})
-    assert evaluate(filled) is eval(f"left {operator} right", {"left": left, "right": right})
+    expected = eval(f"left {operator} right", {"left": left, "right": right})
+    known = Known(outputs={"auc": Property("auc", "OUT", "DOUBLE", to_text(left))})
+    for version in ((3, 1), (3, 2)):
+        assert decide(condition.expression, known, version).holds is expected
 
 
 def refused_at(make):

@@ -49,7 +49,7 @@ def test_the_branch_that_holds_is_taken_and_the_other_skipped(tmp_path: Path) ->
         "choose": "SUCCESS",
     }
     assert reports["train"].outputs == {"auc": 0.8}
-    assert "0.8 >= 0.7" in reports["choose"].log
+    assert '0.8 >= "0.7"' in reports["choose"].log
 
 
 def test_the_other_branch_skips_all_that_follows(tmp_path: Path) -> None:
