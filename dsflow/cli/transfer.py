@@ -16,10 +16,11 @@ from dsflow.errors import ConfigError
 from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
-    from dsflow.definition import Definition
+    from dsflow.definition import Definition, JsonDict
     from dsflow.dolphinscheduler.repair import Choice, RepairPlan
 
 _BRANCH = re.compile(r"(?P<task>.+?):(?P<code>\d+)=(?P<target>.+)", re.DOTALL)
+_NAME_OF = re.compile(r"(?P<kind>[A-Za-z0-9 -]+):(?P<code>[^=]+)=(?P<name>.+)", re.DOTALL)
 _SUFFIXES = (".py", ".yaml", ".yml")
 
 
@@ -82,37 +83,79 @@ def import_(
         str | None, typer.Option("--project", metavar="NAME", help="The project to write into the source.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
+    name_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name-of",
+            metavar="KIND:CODE=NAME",
+            help="The name of what the file knows by a code of a server that is gone, such as datasource:3=orders, "
+            "resource:7=/a.jar or workflow:23878883983168=load; repeatable.",
+        ),
+    ] = None,
     profile: ProfileName = None,
 ) -> None:
-    """Take a workflow in: an export file into a server, or a file's or a server's workflow as Python or YAML source."""
+    """Take a workflow in: an export file into a server, or a file's or a server's workflow as Python or YAML source.
+
+    Files of DolphinScheduler 1.x to 3.x are read.
+    """
     if (file is None) == (from_server is None):
         raise ConfigError("say what to import: either FILE.json or --from-server PROJECT/WORKFLOW")
     if (output is None) == (to_server is None):
         raise ConfigError("say where to: either -o FILE.py (or FILE.yaml) or --to-server PROJECT")
     if output is not None:
         _check_output(output, force)
-        found = _read_definitions(file, from_server, project, profile)
+        found = _read_definitions(file, from_server, project, profile, _given(name_of))
         _write(output, _source(found, output, name), force=force)
     else:
         if file is None:
             raise ConfigError("--to-server takes an export file, not a workflow of the server")
-        _import_to_server(file, str(to_server), name, profile)
+        _import_to_server(file, str(to_server), name, profile, _given(name_of))
 
 
-def _import_to_server(file: Path, project: str, name: str | None, profile: str | None) -> None:
+def _given(texts: list[str] | None) -> dict[tuple[str, str], str]:
+    from dsflow.dolphinscheduler import names as kinds
+
+    known = {kind.lower().replace(" ", "-"): kind for kind in kinds.CODED}
+    found = {}
+    for text in texts or []:
+        match = _NAME_OF.fullmatch(text)
+        if match is None or match["kind"].lower() not in known:
+            raise ConfigError(
+                f"--name-of {text!r} is not of the form KIND:CODE=NAME",
+                hint=f"the kinds are {', '.join(sorted(known))}",
+            )
+        found[known[match["kind"].lower()], match["code"]] = match["name"]
+    return found
+
+
+def _tell_version(exported: list[JsonDict], file: Path) -> None:
+    from dsflow.dolphinscheduler.oldfiles import version_note
+
+    if note := version_note(exported):
+        print(f"note: {file}: {note}", file=sys.stderr)
+
+
+def _import_to_server(
+    file: Path, project: str, name: str | None, profile: str | None, given: dict[tuple[str, str], str]
+) -> None:
     from dsflow.dolphinscheduler import transfer
     from dsflow.dolphinscheduler.client import Server
 
     exported = transfer.read_file(file)
+    _tell_version(exported, file)
     with Server(load_profile(profile)) as server:
-        for one in transfer.import_to_server(server, exported, project, name):
+        for one in transfer.import_to_server(server, exported, project, name, given):
             print(f"{one.project}/{one.name}: imported, {one.rewritten} references of switches and conditions set anew")
             for note in one.notes:
                 print(f"note: {note}")
 
 
 def _read_definitions(
-    file: Path | None, from_server: str | None, project: str | None, profile: str | None
+    file: Path | None,
+    from_server: str | None,
+    project: str | None,
+    profile: str | None,
+    given: dict[tuple[str, str], str],
 ) -> list[Definition]:
     from dataclasses import replace
 
@@ -121,12 +164,19 @@ def _read_definitions(
 
     if file is not None:
         exported = transfer.read_file(file)
+        _tell_version(exported, file)
+        notes: list[str] = []
         if profile is None:
-            return transfer.definitions(exported, project)
-        from dsflow.dolphinscheduler.names import server_names
+            found = transfer.definitions(exported, project, given=given, notes=notes)
+        else:
+            from dsflow.dolphinscheduler.names import server_names
 
-        with Server(load_profile(profile)) as server:
-            return transfer.definitions(exported, project, server_names(server.rest))
+            with Server(load_profile(profile)) as server:
+                names = server_names(server.rest)
+                found = transfer.definitions(exported, project, names, given=given, notes=notes)
+        for note in dict.fromkeys(notes):
+            print(f"note: {note}", file=sys.stderr)
+        return found
     place, workflow = _split(str(from_server))
     with Server(load_profile(profile)) as server:
         definition = transfer.read_definition(server, place, workflow)

@@ -36,6 +36,25 @@ MAX_DESCRIPTION = 255
 _STREAM_TYPES = frozenset({"FLINK_STREAM"})
 _SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
 _DATASOURCE_TYPES = frozenset({"SQL", "PROCEDURE"})
+# where else ids stand, by the type of the task (3.1.5's and 3.2.2's classes); on the way there may be a JSON text
+_IDS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "SQL": ((("groupId",), kinds.ALERT_GROUP), (("udfs",), kinds.UDF)),
+    "REMOTESHELL": ((("datasource",), kinds.DATASOURCE),),
+    "SAGEMAKER": ((("datasource",), kinds.DATASOURCE),),
+    "ZEPPELIN": ((("datasource",), kinds.DATASOURCE),),
+    "DATAX": ((("dataSource",), kinds.DATASOURCE), (("dataTarget",), kinds.DATASOURCE)),
+    "CHUNJUN": ((("dataSource",), kinds.DATASOURCE), (("dataTarget",), kinds.DATASOURCE)),
+    "SQOOP": (
+        (("sourceParams", "srcDatasource"), kinds.DATASOURCE),
+        (("targetParams", "targetDatasource"), kinds.DATASOURCE),
+    ),
+    "DATA_QUALITY": tuple(
+        (("ruleInputParameter", key), kinds.DATASOURCE)
+        for key in ("src_datasource_id", "target_datasource_id", "writer_datasource_id")
+    ),
+}
+_K8S_TYPES = frozenset({"K8S", "SPARK"})
+_NO_IDS = (None, "", 0, "0", -1, "-1")
 _NESTED_TYPES = frozenset({"SWITCH", "CONDITIONS", "DEPENDENT"})  # references deep inside, not only at the top
 _NO_BRANCHES = {"successNode": [""], "failedNode": [""]}
 
@@ -183,6 +202,7 @@ def _params_to_server(
         sub_workflow=sub_workflow,
         datasource=lambda name: lookup(kinds.DATASOURCE, name),
         resource=resource,
+        named=lookup,
     )
     if series < (3, 2):
         params = lingering.with_line(task.task_type, params)
@@ -305,6 +325,7 @@ def _params_from_server(row: JsonDict, own: Mapping[int, str], names: Names) -> 
         sub_workflow=lambda code: names.name(kinds.WORKFLOW, code, project),
         datasource=lambda code: names.name(kinds.DATASOURCE, code),
         resource=resource,
+        named=lambda kind, code: code if kind == kinds.K8S_NAMESPACE else names.named(kind, code),
     )
 
 
@@ -335,6 +356,7 @@ def references(task: TaskDefinition) -> list[str]:
         sub_workflow=keep,
         datasource=keep,
         resource=resource,
+        named=lambda kind, name: keep(name),
     )
     return found
 
@@ -348,9 +370,19 @@ def translate(
     sub_workflow: Callable[[Any], Any],
     datasource: Callable[[Any], Any],
     resource: Callable[[JsonDict], JsonDict],
+    named: Callable[[str, Any], Any],
 ) -> JsonDict:
-    """A copy of ``taskParams`` with every reference replaced; one walk for both directions."""
-    params = copy.deepcopy(task_params) if task_type in _NESTED_TYPES else dict(task_params)
+    """A copy of ``taskParams`` with every reference replaced; one walk for both directions.
+
+    Args:
+        named: for the ids of a kind that stand among a task's other fields.
+    """
+    nested = task_type in _NESTED_TYPES or task_type in _IDS
+    params = copy.deepcopy(task_params) if nested else dict(task_params)
+    for path, kind in _IDS.get(task_type, ()):
+        _replace(params, path, lambda value, kind=kind: _each(named, kind, value))  # type: ignore[misc]
+    if task_type in _K8S_TYPES and isinstance(params.get("namespace"), str):
+        _check_namespace(params["namespace"], named)
     if task_type == "SWITCH":
         result = params.get("switchResult") or {}
         for branch in [result, *(result.get("dependTaskList") or [])]:
@@ -384,7 +416,52 @@ def translate_own_tasks(task: TaskDefinition, own_task: Callable[[Any], Any]) ->
         return value
 
     params, kind = task.task_params, task.task_type
-    return translate(kind, params, own_task=own_task, depended=same, sub_workflow=same, datasource=same, resource=same)
+    return translate(
+        kind,
+        params,
+        own_task=own_task,
+        depended=same,
+        sub_workflow=same,
+        datasource=same,
+        resource=same,
+        named=lambda kind, value: value,
+    )
+
+
+def _replace(params: JsonDict, path: tuple[str, ...], change: Callable[[Any], Any]) -> None:
+    """Replace the value at a path, if there is one; a JSON text on the way is read and written again."""
+    key, rest = path[0], path[1:]
+    value = params.get(key)
+    if not rest:
+        if value not in _NO_IDS:
+            params[key] = change(value)
+        return
+    inner = _object(value) if isinstance(value, str) else value
+    if isinstance(inner, dict):
+        _replace(inner, rest, change)
+        params[key] = json.dumps(inner, ensure_ascii=False, separators=(",", ":")) if isinstance(value, str) else inner
+
+
+def _object(text: str) -> JsonDict | None:
+    try:
+        found = json.loads(text)
+    except ValueError:  # such as a text with placeholders in place of values: there is no id to be read in it
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _each(named: Callable[[str, Any], Any], kind: str, value: Any) -> Any:
+    """``udfs`` is a text of ids with commas between."""
+    if kind != kinds.UDF:
+        return named(kind, value)
+    return ",".join(str(named(kind, part.strip())) for part in str(value).split(","))
+
+
+def _check_namespace(text: str, named: Callable[[str, Any], Any]) -> None:
+    """A K8s namespace is named: there is nothing to replace, but it may not be there."""
+    found = _object(text)
+    if found and found.get("cluster") and found.get("name"):
+        named(kinds.K8S_NAMESPACE, kinds.k8s_name({"clusterName": found["cluster"], "namespace": found["name"]}))
 
 
 def _dependence_items(params: JsonDict) -> list[JsonDict]:
@@ -487,7 +564,8 @@ def normalise(definition: Definition) -> Definition:
 
 
 def _normal_fields(task: TaskDefinition) -> JsonDict:
-    params = {k: v for k, v in task.task_params.items() if v not in (None, [], {})}
+    written = translate_own_tasks(task, lambda name: name)  # JSON texts in one form
+    params = {k: v for k, v in written.items() if v not in (None, [], {})}
     if task.task_type != "CONDITIONS" and params.get("conditionResult") == _NO_BRANCHES:
         del params["conditionResult"]
     if "localParams" in params:

@@ -20,11 +20,16 @@ ALERT_GROUP = "alert group"
 WORKER_GROUP = "worker group"
 TASK_GROUP = "task group"
 DATASOURCE = "datasource"
+UDF = "UDF"
+K8S_NAMESPACE = "K8s namespace"
 RESOURCE = "resource"
 PROJECT = "project"
 WORKFLOW = "workflow"
 TASK = "task"
+CODED = (ENVIRONMENT, ALERT_GROUP, TASK_GROUP, DATASOURCE, UDF, RESOURCE, PROJECT, WORKFLOW, TASK)
+"""The kinds that stand as codes or ids in DolphinScheduler's files."""
 
+_RESOURCES = "/resources/"
 UNKNOWN_PREFIX = "#"
 SHOWN_NAMES = 20
 
@@ -86,6 +91,10 @@ class Names:
                 return name
         return f"{UNKNOWN_PREFIX}{code}"
 
+    def named(self, kind: str, code: Any) -> Any:
+        """The same for an id among a task's other fields: those that a file keeps may stay as they are."""
+        return self.name(kind, code)
+
 
 NOWHERE = 0
 """In place of the code of something that is not known."""
@@ -145,6 +154,20 @@ def environment_codes(rows: Iterable[dict[str, Any]]) -> dict[str, Code]:
     return {e["name"]: int(e["code"]) for e in rows}
 
 
+def k8s_name(row: Mapping[str, Any]) -> str:
+    """A namespace of a K8s cluster, as ``CLUSTER/NAMESPACE``."""
+    return f"{row.get('clusterName')}/{row.get('namespace')}"
+
+
+def resource_name(code: Code) -> str:
+    """What 3.2's place of a file in its store says of its name: the path below the tenant's folder; '' if nothing."""
+    text = str(code)
+    if not text.strip("/") or "/" not in text:
+        return ""
+    _, found, path = text.partition(_RESOURCES)
+    return f"/{path}" if found and path else text
+
+
 def _workflow_tasks(rest: RestClient, scope: Scope) -> dict[str, Code]:
     raw = rest.workflow(int(scope[0]), int(scope[1]))
     return {t["name"]: int(t["code"]) for t in raw["taskDefinitionList"]}
@@ -178,6 +201,8 @@ _LOADERS: dict[str, Callable[[RestClient, Scope], Mapping[str, Code]]] = {
     ALERT_GROUP: lambda rest, _: {g["groupName"]: int(g["id"]) for g in rest.alert_groups()},
     TASK_GROUP: lambda rest, _: {g["name"]: int(g["id"]) for g in rest.task_groups()},
     DATASOURCE: lambda rest, _: {d["name"]: int(d["id"]) for d in rest.datasources()},
+    UDF: lambda rest, _: {u["funcName"]: int(u["id"]) for u in rest.udfs()},
+    K8S_NAMESPACE: lambda rest, _: {k8s_name(n): k8s_name(n) for n in rest.k8s_namespaces()},
     RESOURCE: _resources,
     PROJECT: lambda rest, _: {p["name"]: int(p["code"]) for p in rest.projects()},
     WORKFLOW: lambda rest, scope: {w["name"]: int(w["code"]) for w in rest.workflows(int(scope[0]))},

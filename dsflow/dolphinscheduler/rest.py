@@ -355,6 +355,14 @@ class RestClient:
         """Every datasource: ``id``, ``name``, ``type``."""
         return list(self.pages("/datasources", "list the datasources"))
 
+    def udfs(self) -> list[JsonDict]:
+        """Every UDF: ``id``, ``funcName``."""
+        return list(self.pages("/resources/udf-func", "list the UDFs"))
+
+    def k8s_namespaces(self) -> list[JsonDict]:
+        """The namespaces of K8s clusters that the user may use: ``namespace``, ``clusterName``."""
+        return list(self.get("/k8s-namespace/available-list", "list the K8s namespaces") or [])
+
     def resources(self) -> list[JsonDict]:
         """The tree of files in the resource centre: ``id`` (3.1), ``fullName``, ``children``."""
         return cast("list[JsonDict]", self.get("/resources/list", "list the resources", type="FILE", fullName=""))

@@ -9,7 +9,6 @@ pass over that.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
@@ -17,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, TaskDefinition
-from dsflow.dolphinscheduler import codec
+from dsflow.dolphinscheduler import codec, oldfiles
 from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.fingerprint import record, without_schedule
 from dsflow.dolphinscheduler.names import Code, Names, Scope, UnknownNameError
+from dsflow.dolphinscheduler.oldfiles import TransferError as TransferError
 from dsflow.dolphinscheduler.repair import find_dangling, made_up_code, references, rewrite, with_params
 from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.errors import DsflowError, ServerError
@@ -30,10 +30,6 @@ from dsflow.errors import DsflowError, ServerError
 KEY = "dsflow"
 _PARTS = ("processDefinition", "processTaskRelationList", "taskDefinitionList")
 _EPOCH = "2000-01-01 00:00:00"
-
-
-class TransferError(DsflowError):
-    """A file that is no export of DolphinScheduler, or can not be written or imported as it is."""
 
 
 # ------------------------------------------------------------------ writing a file
@@ -162,7 +158,7 @@ def read_file(path: Path) -> list[JsonDict]:
         raise TransferError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise TransferError(f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}") from error
-    return check_exported(data, str(path))
+    return check_exported(oldfiles.as_exported(data, str(path)), str(path))
 
 
 def check_exported(data: Any, where: str) -> list[JsonDict]:
@@ -192,12 +188,25 @@ def check_exported(data: Any, where: str) -> list[JsonDict]:
     return data
 
 
-def definitions(exported: list[JsonDict], project: str | None = None, names: Names | None = None) -> list[Definition]:
+Given = Mapping[tuple[str, str], str]
+"""Names for codes that only a server which may be gone could name: kind and code -> name."""
+
+
+def definitions(
+    exported: list[JsonDict],
+    project: str | None = None,
+    names: Names | None = None,
+    *,
+    given: Given | None = None,
+    notes: list[str] | None = None,
+) -> list[Definition]:
     """The workflows of a file.
 
     Args:
         project: their project; None takes the one that the file names.
         names: the server that the file came from, for codes that the file does not name itself.
+        given: names of such codes.
+        notes: gets a sentence for each id that stays a number, which submitting will refuse.
 
     Raises:
         TransferError: the file does not name the project, or a code is not known.
@@ -209,7 +218,7 @@ def definitions(exported: list[JsonDict], project: str | None = None, names: Nam
             raise TransferError(
                 "the file does not say to which project its workflows belong", hint="give --project NAME"
             )
-        lookup = _file_names(exported, str(own), names)
+        lookup = _file_names(exported, str(own), names, given or {}, notes if notes is not None else [])
         raw = _with_projects(entry)
         definition = codec.from_server(raw, str(own), lookup, entry.get("schedule") or None)
         if definition.schedule is not None and (entry.get(KEY) or {}).get("scheduleOnline"):
@@ -223,8 +232,8 @@ def _with_projects(entry: JsonDict) -> JsonDict:
     return {**entry, "taskDefinitionList": [{"projectCode": project, **t} for t in entry["taskDefinitionList"]]}
 
 
-def _file_names(exported: list[JsonDict], project: str, names: Names | None) -> Names:
-    """Names for the codes in a file: those that the file itself tells, then the server's."""
+def _file_names(exported: list[JsonDict], project: str, names: Names | None, given: Given, notes: list[str]) -> Names:
+    """Names for the codes in a file: those that are given, those that the file itself tells, then the server's."""
     told: dict[tuple[str, Scope], dict[str, Code]] = {}
     for entry in exported:
         process = entry["processDefinition"]
@@ -235,6 +244,7 @@ def _file_names(exported: list[JsonDict], project: str, names: Names | None) -> 
         told.setdefault((kinds.TASK, (scope, int(process["code"]))), {}).update(tasks)
         for part in (entry.get(KEY) or {}).get("names") or []:
             told.setdefault((part["kind"], tuple(part["scope"])), {}).update(part["codes"])
+        told.setdefault((kinds.RESOURCE, ()), {}).update(_told_resources(entry))
 
     def load(kind: str, scope: Scope) -> Mapping[str, Code]:
         own = told.get((kind, scope), {})
@@ -247,15 +257,46 @@ def _file_names(exported: list[JsonDict], project: str, names: Names | None) -> 
 
     class FromFile(Names):
         def name(self, kind: str, code: Any, *scope: Code) -> str:
+            if (kind, str(code)) in given:
+                return given[kind, str(code)]
             found = super().name(kind, code, *scope)
-            if found == f"{kinds.UNKNOWN_PREFIX}{code}":
-                raise TransferError(
-                    f"the file refers to the {kind} with the code {code}, and does not say what it is called",
-                    hint=f"the server has no such {kind}" if names else "name the server it came from: --profile NAME",
+            if found != f"{kinds.UNKNOWN_PREFIX}{code}":
+                return found
+            if kind == kinds.RESOURCE and (path := kinds.resource_name(code)):
+                return path
+            where = f"the server has no such {kind}" if names else "name the server it came from: --profile NAME"
+            raise TransferError(
+                f"the file refers to the {kind} with the code {code}, and does not say what it is called",
+                hint=f"{where}; or give the name: {name_of(kind, code)}",
+            )
+
+        def named(self, kind: str, code: Any) -> Any:
+            try:
+                return self.name(kind, code)
+            except TransferError:
+                notes.append(
+                    f"the {kind} {code} is a number of the server that the file came from: submitting will refuse it; "
+                    f"write its name in place of it, or import with {name_of(kind, code)}"
                 )
-            return found
+                return code
 
     return FromFile(load)
+
+
+def _told_resources(entry: JsonDict) -> dict[str, Code]:
+    """Names of files that stand beside their ids: up to 2.x, and sometimes in 3.1."""
+    found: dict[str, Code] = {}
+    for task in entry["taskDefinitionList"]:
+        params = codec.task_params(task)
+        for item in [*(params.get("resourceList") or []), params.get("mainJar")]:
+            if isinstance(item, dict) and item.get("id") and (name := item.get("resourceName") or item.get("res")):
+                found[f"/{str(name).lstrip('/')}"] = int(item["id"])
+    return found
+
+
+def name_of(kind: str, code: Any) -> str:
+    """The option that names a code."""
+    return f"--name-of {kind.lower().replace(' ', '-')}:{code}=NAME"
 
 
 # ------------------------------------------------------------------ importing into a server
@@ -278,7 +319,9 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-def import_to_server(server: Server, exported: list[JsonDict], project: str, name: str | None = None) -> list[Imported]:
+def import_to_server(
+    server: Server, exported: list[JsonDict], project: str, name: str | None = None, given: Given | None = None
+) -> list[Imported]:
     """Import a file with the server's own importer, and make of it what the file says.
 
     The server renames the workflow, gives every task a new code, and leaves switches and conditions pointing to the old
@@ -286,6 +329,7 @@ def import_to_server(server: Server, exported: list[JsonDict], project: str, nam
 
     Args:
         name: in place of the name in the file (which must then hold one workflow).
+        given: names of codes that the file does not name and this server does not have.
 
     Raises:
         TransferError: a name is taken, a code in the file is none of this server's, or nothing appeared.
@@ -301,7 +345,7 @@ def import_to_server(server: Server, exported: list[JsonDict], project: str, nam
         )
     held = {str(w["name"]) for w in rest.workflows(code)}
     ordered = _callees_first(exported)
-    target = _Target(project, name, default_environment(rest, server.profile))
+    target = _Target(project, name, default_environment(rest, server.profile), rest.series(), given or {})
     coming = _own_names(exported)
     for entry in ordered:  # everything that can be refused is refused before anything is written
         _prepare(entry, target, held, kinds.server_names(rest), coming)
@@ -326,6 +370,8 @@ class _Target:
     project: str
     name: str | None
     environment: str
+    series: codec.Series
+    given: Given
 
 
 _Coming = dict[tuple[str, Scope, str], str]
@@ -348,15 +394,42 @@ def _callees_first(exported: list[JsonDict]) -> list[JsonDict]:
     entries = {int(e["processDefinition"]["code"]): e for e in exported}
     sorter: TopologicalSorter[int] = TopologicalSorter()
     for code, entry in entries.items():
-        texts = json.dumps([codec.task_params(t) for t in entry["taskDefinitionList"]])
-        named = {int(n) for n in re.findall(r"\d{6,}", texts)}
-        sorter.add(code, *(named & entries.keys() - {code}))
+        sorter.add(code, *(_called(entry) & entries.keys() - {code}))
     try:
         return [entries[code] for code in sorter.static_order()]
     except CycleError:
         raise TransferError(
             "workflows of the file call each other in a circle", hint="import them as source (-o FILE.yaml), and submit"
         ) from None
+
+
+def _called(entry: JsonDict) -> set[int]:
+    """The codes of the workflows that the tasks of one name."""
+    found: set[int] = set()
+
+    def keep(code: Any) -> Any:
+        found.add(int(code))
+        return code
+
+    def depended(item: JsonDict) -> JsonDict:
+        keep(item.get("definitionCode") or 0)
+        return item
+
+    def same(value: Any) -> Any:
+        return value
+
+    for task in entry["taskDefinitionList"]:
+        codec.translate(
+            task["taskType"],
+            codec.task_params(task),
+            own_task=same,
+            depended=depended,
+            sub_workflow=keep,
+            datasource=same,
+            resource=same,
+            named=lambda kind, value: value,
+        )
+    return found
 
 
 def _prepare(
@@ -386,7 +459,8 @@ def _prepare(
             "which no task has",
             hint="it was exported from a workflow that is broken: repair that one first",
         )
-    _translate(copied, names, target.project, coming, arrived)
+    _fill_in(copied, target.series)
+    _translate(copied, names, target, coming, arrived)
     if KEY in copied and target.environment:
         _give_environment(copied, target.environment, int(names.code(kinds.ENVIRONMENT, target.environment)))
     for relation in copied["processTaskRelationList"]:  # the schedule arrives offline, which nobody has edited
@@ -398,6 +472,29 @@ def _prepare(
     return copied
 
 
+def _fill_in(entry: JsonDict, series: codec.Series) -> None:
+    """Fields that this server wants and that older ones do not write."""
+    for task in entry["taskDefinitionList"]:
+        usual = {
+            "flag": "YES", "taskPriority": "MEDIUM", "workerGroup": "default", "environmentCode": codec.NO_ENVIRONMENT,
+            "taskGroupId": codec.NO_TASK_GROUP, "taskGroupPriority": 0, "cpuQuota": -1, "memoryMax": -1,
+            "taskExecuteType": "STREAM" if task["taskType"] == "FLINK_STREAM" else "BATCH", "timeoutFlag": "CLOSE",
+            "timeout": 0, "delayTime": 0, "failRetryTimes": 0, "failRetryInterval": 1, "version": 1,
+        }  # fmt: skip
+        if series >= (3, 2):
+            usual["isCache"] = "NO"
+        for key, value in usual.items():
+            if task.get(key) is None:
+                task[key] = value
+    process = entry["processDefinition"]
+    for key, value in {"executionType": "PARALLEL", "flag": "YES", "timeout": 0, "releaseState": "OFFLINE"}.items():
+        if process.get(key) is None:
+            process[key] = value
+    schedule = entry.get("schedule")
+    if schedule and series >= (3, 2) and not schedule.get("tenantCode"):
+        schedule["tenantCode"] = "default"
+
+
 def _give_environment(entry: JsonDict, environment: str, code: int) -> None:
     for task in entry["taskDefinitionList"]:
         if int(task.get("environmentCode") or -1) < 0:
@@ -406,33 +503,33 @@ def _give_environment(entry: JsonDict, environment: str, code: int) -> None:
                 task["environmentCode"] = code
 
 
-def _translate(entry: JsonDict, names: Names, project: str, coming: _Coming, arrived: bool) -> None:
+def _translate(entry: JsonDict, names: Names, target: _Target, coming: _Coming, arrived: bool) -> None:
     """Replace codes of the file's server by this server's where the file tells the names; check the others."""
     told = {
         (part["kind"], tuple(part["scope"]), str(code)): name
         for part in (entry.get(KEY) or {}).get("names") or []
         for name, code in part["codes"].items()
-    }
+    } | {(kinds.RESOURCE, (), str(code)): name for name, code in _told_resources(entry).items()}
 
     process = entry["processDefinition"]
     old_project = int(process.get("projectCode") or 0)
-    new_project = names.code(kinds.PROJECT, project)
+    new_project = names.code(kinds.PROJECT, target.project)
+    # a code is one server's own; an id is a small number, which means something else on another one
+    at_home = old_project in {int(code) for code in names.known(kinds.PROJECT).values()}
 
     def here(kind: str, code: Any, scope: Scope, own_scope: Scope, inside: str) -> Code:
         own = coming.get((kind, scope, str(code)))
         if own is not None:
             return names.code(kind, own, *own_scope, inside=inside) if arrived else int(code)
-        name = told.get((kind, scope, str(code)))
+        name = target.given.get((kind, str(code))) or told.get((kind, scope, str(code)))
         if name is not None:
             return names.code(kind, name, *own_scope, inside=inside)
-        if names.name(kind, code, *own_scope).startswith(kinds.UNKNOWN_PREFIX):
-            raise UnknownNameError(
-                f"{inside} uses the {kind} with the code {code}, which this server does not have",
-                hint="the file comes from another server: write it as source there (dsflow import FILE.json --profile "
-                "THAT -o FILE.py), and submit that here",
-            )
         kept: Code = code
-        return kept
+        if (at_home or kind not in _IDS) and not names.name(kind, code, *own_scope).startswith(kinds.UNKNOWN_PREFIX):
+            return kept
+        if kind == kinds.RESOURCE and (path := kinds.resource_name(code)):
+            return names.code(kind, path, inside=inside)
+        raise _not_here(kind, code, names, at_home, inside)
 
     for task in entry["taskDefinitionList"]:
         inside = f"task {task['name']!r}"
@@ -440,7 +537,7 @@ def _translate(entry: JsonDict, names: Names, project: str, coming: _Coming, arr
             task["environmentCode"] = here(kinds.ENVIRONMENT, task["environmentCode"], (), (), inside)
         if int(task.get("taskGroupId") or 0) > 0:
             task["taskGroupId"] = here(kinds.TASK_GROUP, task["taskGroupId"], (), (), inside)
-        task["taskParams"] = _params(task, here, inside, old_project, new_project, coming)
+        task["taskParams"] = _params(task, here, inside, old_project, new_project, coming, target.series)
     schedule = entry.get("schedule") or {}
     if int(schedule.get("warningGroupId") or 0) > 0:
         schedule["warningGroupId"] = here(kinds.ALERT_GROUP, schedule["warningGroupId"], (), (), "the schedule")
@@ -448,8 +545,46 @@ def _translate(entry: JsonDict, names: Names, project: str, coming: _Coming, arr
         schedule["environmentCode"] = here(kinds.ENVIRONMENT, schedule["environmentCode"], (), (), "the schedule")
 
 
+_IDS = frozenset({kinds.DATASOURCE, kinds.ALERT_GROUP, kinds.TASK_GROUP, kinds.UDF, kinds.RESOURCE})
+
+
+def _not_here(kind: str, code: Any, names: Names, at_home: bool, inside: str) -> UnknownNameError:
+    """The error for a code of which it is not known what it means on this server."""
+    if kind == kinds.WORKFLOW:
+        for project, project_code in names.known(kinds.PROJECT).items():
+            name = names.name(kind, code, project_code)
+            if not name.startswith(kinds.UNKNOWN_PREFIX):
+                return UnknownNameError(
+                    f"{inside} uses workflow {name!r} of project {project!r}, and a workflow runs those of its own "
+                    "project only",
+                    hint=f"import the file into {project!r}; or import {name!r} here first and name it: "
+                    f"{name_of(kind, code).replace('=NAME', f'={name}')}",
+                )
+    if kind == kinds.K8S_NAMESPACE:
+        return UnknownNameError(
+            f"{inside} uses the {kind} {code!r}, which this server does not have",
+            hint="make it on the page (Security > K8s Namespace)",
+        )
+    if at_home:
+        return UnknownNameError(
+            f"{inside} uses the {kind} with the code {code}, which this server does not have (any more)",
+            hint=f"name another one: {name_of(kind, code)}",
+        )
+    return UnknownNameError(
+        f"{inside} uses the {kind} with the code {code} of the server that the file comes from, which is not this one",
+        hint=f"give its name here: {name_of(kind, code)}; or write it as source there (dsflow import FILE.json "
+        "--profile THAT -o FILE.py), and submit that here",
+    )
+
+
 def _params(
-    task: JsonDict, here: Callable[..., Code], inside: str, old_project: int, new_project: Code, coming: _Coming
+    task: JsonDict,
+    here: Callable[..., Code],
+    inside: str,
+    old_project: int,
+    new_project: Code,
+    coming: _Coming,
+    series: codec.Series,
 ) -> JsonDict:
     def depended(item: JsonDict) -> JsonDict:
         old = int(item["projectCode"]), int(item["definitionCode"])
@@ -462,8 +597,9 @@ def _params(
         return {**item, "projectCode": project, "definitionCode": workflow, "depTaskCode": code}
 
     def resource(item: JsonDict) -> JsonDict:
-        key = "id" if item.get("id") else "resourceName"
-        return {**item, key: here(kinds.RESOURCE, item[key], (), (), inside)}
+        found = here(kinds.RESOURCE, item.get("id") or item.get("resourceName"), (), (), inside)
+        rest = {k: v for k, v in item.items() if k not in ("id", "res", "resourceName")}
+        return {**rest, "id" if series < (3, 2) else "resourceName": found}
 
     return codec.translate(
         task["taskType"],
@@ -473,6 +609,7 @@ def _params(
         sub_workflow=lambda code: here(kinds.WORKFLOW, code, (old_project,), (new_project,), inside),
         datasource=lambda code: here(kinds.DATASOURCE, code, (), (), inside),
         resource=resource,
+        named=lambda kind, code: here(kind, code, (), (), inside),
     )
 
 

@@ -31,7 +31,7 @@ class Sql(Task):
         limit: how many rows of a query are read at most (DolphinScheduler's ``limit``).
         send_email: mail the query's result.
         title: the mail's subject.
-        group_id: the alert group's id that gets the mail.
+        group_id: the name of the alert group that gets the mail.
     """
 
     datasource: str = ""
@@ -44,7 +44,7 @@ class Sql(Task):
     limit: int | None = None
     send_email: bool = False
     title: str = ""
-    group_id: int | None = None
+    group_id: str | int | None = None
 
     type: ClassVar[str] = "SQL"
 

@@ -128,7 +128,7 @@ def every_type(project: str = "demo") -> Definition:
                 "postStatements": ["select 3"],
                 "sendEmail": True,
                 "title": "the result",
-                "groupId": 2,
+                "groupId": "admins",
                 "segmentSeparator": "",
                 "udfs": "",
                 "connParams": "",
