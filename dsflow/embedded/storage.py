@@ -19,6 +19,7 @@ from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, find_udfs, has_udf
 from dsflow.embedded.failures import StorageError
 from dsflow.embedded.times import check_staged_times, check_times
 from dsflow.openmldb.ttl import MINUTE_MS
+from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
     import duckdb
@@ -263,11 +264,14 @@ class Transaction:
             check_times(table, rows)
         target = relation(table, kind)
         if if_absent:
+            given = ", ".join(f"CAST(? AS {duckdb_type(c.type)}) AS {quote(c.name)}" for c in table.columns)
             same = " AND ".join(
-                f"{quote(c.name)} IS NOT DISTINCT FROM CAST(? AS {duckdb_type(c.type)})" for c in table.columns
+                f"{one} IS NOT DISTINCT FROM {other}"
+                for one, other in zip(identity(table, "stored."), identity(table, "fresh."), strict=True)
             )
+            there = f"SELECT 1 FROM {target} AS stored, (SELECT {given}) AS fresh WHERE {same} LIMIT 1"
             for row in rows:
-                if not self.connection.execute(f"SELECT 1 FROM {target} WHERE {same} LIMIT 1", row).fetchall():
+                if not self.connection.execute(there, row).fetchall():
                     self.insert(table, kind, [row])
             return
         first = self._reserve(target, len(rows))
@@ -294,11 +298,15 @@ class Transaction:
         names = ", ".join(quote(column.name) for column in table.columns)
         source = staged
         if if_absent:
+            stored_values, fresh_values = identity(table, "stored."), identity(table, "fresh.")
             same = " AND ".join(
-                f"stored.{quote(c.name)} IS NOT DISTINCT FROM fresh.{quote(c.name)}" for c in table.columns
+                f"{one} IS NOT DISTINCT FROM {other}" for one, other in zip(stored_values, fresh_values, strict=True)
+            )
+            first_of_each = (
+                f"SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {staged} GROUP BY {', '.join(identity(table))}"
             )
             source = (
-                f"(SELECT * FROM (SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {staged} GROUP BY {names})"
+                f"(SELECT * FROM ({first_of_each})"
                 f" AS fresh WHERE NOT EXISTS (SELECT 1 FROM {target} AS stored WHERE {same}))"
             )
         by_key = kind == "online" and count > _BLOCK_ROWS
@@ -315,6 +323,16 @@ class Transaction:
             first = self._storage.first_free_row(self.connection, target)
         self.next_rows[target] = first + count
         return first
+
+
+def identity(table: Table, of: str = "") -> list[str]:
+    """What equal rows have alike; OpenMLDB compares them by their bytes, so -0.0 is not 0.0.
+
+    Args:
+        of: the relation's name and a dot, before each column.
+    """
+    floats = [c.name for c in table.columns if c.type in (ColumnType.FLOAT, ColumnType.DOUBLE)]
+    return [f"{of}{quote(c.name)}" for c in table.columns] + [f"signbit({of}{quote(name)})" for name in floats]
 
 
 def column_definitions(table: Table) -> str:

@@ -202,11 +202,15 @@ class FeatureView:
             after = script(
                 step,
                 f"{step.name}: drop old",
-                "drop_old_deployments",
-                database=self.source.database,
-                prefix=str(self.name if deployment is None else deployment),
-                deployment=self.deployment(deployment),
-                server=server,
+                (
+                    "drop_old_deployments",
+                    {
+                        "database": self.source.database,
+                        "prefix": str(self.name if deployment is None else deployment),
+                        "deployment": self.deployment(deployment),
+                        "server": server,
+                    },
+                ),
             )
             step >> after
             step.make_step(step, after)

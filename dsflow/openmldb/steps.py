@@ -34,7 +34,24 @@ class Check:
             raise DeclarationError(f"Check(timeout={self.timeout!r}) is not a number of minutes", where=caller())
 
 
-def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: Any) -> OpenMLDB:
+@dataclass(frozen=True)
+class Then:
+    """What a step does at its end, checked or not.
+
+    Attributes:
+        name: of the task that does it when there is no check, after the step's name.
+        function: of :mod:`dsflow.openmldb.verify`.
+        settings: what the function is given besides the cluster's address and the timeout.
+    """
+
+    name: str
+    function: str
+    settings: dict[str, Any]
+
+
+def add_check(
+    step: OpenMLDB, check: bool | Check, function: str, then: Then | None = None, **settings: Any
+) -> OpenMLDB:
     """Let a step end with a task that runs a function of :mod:`dsflow.openmldb.verify`.
 
     A task before the step asks for the number of OpenMLDB's newest job, so that the check takes no job of an earlier
@@ -43,17 +60,27 @@ def add_check(step: OpenMLDB, check: bool | Check, function: str, **settings: An
 
     Args:
         check: False for none.
+        then: what is done after the check, by the same task, so that one task says how the step ended.
         settings: what the function is given besides the cluster's address and the timeout.
 
     Raises:
         DeclarationError: ``check`` is neither a bool nor a Check.
     """
     chosen = _chosen(step, check)
-    if chosen is not None and step.enabled:
+    if chosen is None and then is not None and step.enabled:
+        after = script(
+            step, f"{step.name}: {then.name}", (then.function, {"minutes": Check().timeout, **then.settings})
+        )
+        step >> after
+        step.make_step(step, after)
+    elif chosen is not None and step.enabled:
         output = _output("jobs_before", step)
-        ask = script(step, f"{step.name}: ask", "ask_jobs", outputs={output: int}, output=output)
+        ask = script(step, f"{step.name}: ask", ("ask_jobs", {"output": output}), outputs={output: int})
         settings |= {"before": ask.outputs[output], "minutes": chosen.timeout}
-        after = script(step, f"{step.name}: check", function, **settings)
+        calls = [(function, settings)]
+        if then is not None:
+            calls.append((then.function, {"minutes": chosen.timeout, **then.settings}))
+        after = script(step, f"{step.name}: check", *calls)
         ask >> step >> after
         step.make_step(ask, step, after)
     return step
@@ -70,12 +97,12 @@ def unless_deployed(step: OpenMLDB, check: bool | Check, database: Operand, depl
         return step
     place: dict[str, Any] = {"database": database, "deployment": deployment}
     output = _output("deployed", step)
-    ask = script(step, f"{step.name}: ask", "ask_deployed", outputs={output: bool}, **place, output=output)
+    ask = script(step, f"{step.name}: ask", ("ask_deployed", {**place, "output": output}), outputs={output: bool})
     skip = Shell(f"{step.name}: skip", f"echo '{deployment} is deployed already'", **_shared(step))
     choose = Switch(f"{step.name}: choose", {ask.outputs[output] == True: skip}, otherwise=step)  # noqa: E712
     after: Task
     if chosen is not None:
-        after = script(step, f"{step.name}: check", "check_deployed", **place, minutes=chosen.timeout)
+        after = script(step, f"{step.name}: check", ("check_deployed", {**place, "minutes": chosen.timeout}))
     else:
         after = Shell(f"{step.name}: done", f"echo '{deployment}'", **_shared(step))
     ask >> choose
@@ -94,16 +121,18 @@ def _output(what: str, step: Task) -> str:
     return re.sub(r"\W", "_", f"{what}_{step.name}", flags=re.ASCII)
 
 
-def script(step: Task, name: str, function: str, outputs: dict[str, type] | None = None, **settings: Any) -> Python:
-    """A PYTHON task that calls a function of :mod:`dsflow.openmldb.verify` with the cluster of a step."""
+def script(step: Task, name: str, *calls: tuple[str, dict[str, Any]], outputs: dict[str, type] | None = None) -> Python:
+    """A PYTHON task that calls functions of :mod:`dsflow.openmldb.verify`, each with settings and a step's cluster."""
     text = Path(__file__).with_name("verify.py").read_text(encoding="utf-8")
     cluster = step.workflow.openmldb
     places = {
         "zookeeper": getattr(step, "zookeeper", "") or cluster.zookeeper,
         "zookeeper_path": getattr(step, "zookeeper_path", "") or cluster.zookeeper_path,
     }
-    arguments = "".join(f"    {name}={_literal(value)},\n" for name, value in {**places, **settings}.items())
-    body = f"{text}\n\n{function}(\n{arguments})\n"
+    body = f"{text}\n"
+    for function, settings in calls:
+        arguments = "".join(f"    {name}={_literal(value)},\n" for name, value in {**places, **settings}.items())
+        body += f"\n{function}(\n{arguments})\n"
     return Python(name, body, outputs=outputs or {}, **_shared(step))
 
 

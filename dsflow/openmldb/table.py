@@ -11,8 +11,9 @@ from dsflow._source import caller
 from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
 from dsflow.openmldb.deployed import deployed_needs
+from dsflow.openmldb.equalrows import equal_rows
 from dsflow.openmldb.indexes import IndexNeed, TableKey, merged
-from dsflow.openmldb.steps import Check, add_check
+from dsflow.openmldb.steps import Check, Then, add_check
 from dsflow.openmldb.ttl import Ttl, TtlType, duration
 from dsflow.openmldb.types import ColumnType
 from dsflow.params import Operand, Reference
@@ -184,7 +185,7 @@ class Table:
         """
         load = self._load(path, format, "mode='overwrite'")
         step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
-        return self._checked(step, check, path, online=False, distinct=False)
+        return self._checked(step, check, path, online=False)
 
     def load_online(
         self,
@@ -193,43 +194,69 @@ class Table:
         *,
         format: str = "csv",
         replace: bool = False,
-        repeated: Literal["refuse", "drop"] = "refuse",
+        repeated: Literal["keep", "drop", "refuse"] = "keep",
         check: bool | Check = True,
         **fields: Any,
     ) -> OpenMLDB:
         """A task that puts the file's rows into the table's online rows; a second time it changes nothing.
 
-        A row that is stored already, equal in every column, is left out (``put_if_absent``, OpenMLDB 0.8.5 and later):
-        deployments that read the table answer without a gap, and rows that came from elsewhere, such as an earlier
-        file, stay. OpenMLDB compares with the rows of the same key and time (in an index without a ``ts``, with all of
-        the key, which takes long where a key has many), so it also leaves out the second of two equal rows of one
-        file, which offline count twice: features would differ between training and serving. The check therefore reads
-        the file, if it is CSV, the worker sees it and it has no more than a gigabyte, and fails when two of its rows
-        are equal. The load is awaited (``@@sync_job``), which an online step otherwise is not.
+        Afterwards each row of the file is online at least as often as in the file. A row that is stored already, equal
+        in every column, is left out (``put_if_absent``, OpenMLDB 0.8.5 and later): deployments that read the table
+        answer without a gap, and rows that came from elsewhere, such as an earlier file, stay. OpenMLDB compares with
+        the rows of the same key and time (in an index without a ``ts``, with all of the key, which takes long where a
+        key has many), so it also leaves out the second of two equal rows of one file. The check after the load
+        (without a check, a task of its own) adds those: OpenMLDB's offline engine says which rows the file holds more
+        than once (equal as they are stored: ``1.0`` and ``1.00`` are one number), each of them is counted online, and
+        inserted as often as it is missing. A load that was cut in the middle is completed in the same way by running it
+        again. On a cluster that takes two more offline jobs, and two tables, ``TABLE__rows`` and ``TABLE__equal``,
+        while they run. Not kept are equal rows that hold NaN; a table on disk, which holds one row of a key and time,
+        is refused.
+
+        The load is awaited (``@@sync_job``), which an online step otherwise is not.
 
         Args:
             path, name, format, check: as for :meth:`load_offline`.
-            replace: empty the table first, so that its rows are the file's, equal ones as often as they are there.
-                Until the load is done, deployments answer from fewer rows.
-            repeated: ``drop`` says that equal rows of the file are one row, and need no look.
+            replace: empty the table first, so that its rows are the file's and no others. Until the load is done,
+                deployments answer from fewer rows.
+            repeated: what rows are that the file holds more than once: ``keep`` has each as often as the file, ``drop``
+                has it once and takes no look, ``refuse`` fails the step.
 
         Raises:
-            DeclarationError: ``repeated`` is neither ``refuse`` nor ``drop``.
+            DeclarationError: ``repeated`` is none of these.
         """
-        if repeated not in ("refuse", "drop"):
-            raise self._error(f"load_online(repeated={repeated!r}) is neither 'refuse' nor 'drop'")
+        if repeated not in ("keep", "drop", "refuse"):
+            raise self._error(f"load_online(repeated={repeated!r}) is neither 'keep', 'drop' nor 'refuse'")
         statements = [self.use, "SET @@sync_job=true", f"SET @@job_timeout={JOB_TIMEOUT_MS}"]
         if replace:
             statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'")]
         else:
             statements.append(self._load(path, format, "mode='append', put_if_absent=true"))
         step = OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
-        distinct = not replace and repeated == "refuse" and format == "csv"
-        return self._checked(step, check, path, online=True, distinct=distinct)
+        then = None if replace or repeated == "drop" else self._equal_rows(path, format, refuse=repeated == "refuse")
+        return self._checked(step, check, path, then, online=True)
 
-    def _checked(self, step: OpenMLDB, check: bool | Check, path: Operand, **looks: bool) -> OpenMLDB:
-        place = {"database": self.database, "table": self.name, "path": path}
-        return add_check(step, check, "check_load", **place, **looks)
+    def _equal_rows(self, path: Operand, format: str, *, refuse: bool) -> Then:
+        wanted = equal_rows(self.database, self.name, self.columns)
+        settings = {
+            "database": self.database,
+            "table": self.name,
+            "path": path,
+            "kinds": ",".join(kind.value for kind in self.columns.values()),
+            "rows": wanted.rows,
+            "found": wanted.found,
+            "create_rows": wanted.create[0],
+            "create_found": wanted.create[1],
+            "link": self._load(path, format, "mode='overwrite', deep_copy=false", into=wanted.rows),
+            "find": wanted.find,
+            "refuse": refuse,
+        }
+        return Then("equal rows", "keep_equal_rows", settings)
+
+    def _checked(
+        self, step: OpenMLDB, check: bool | Check, path: Operand, then: Then | None = None, *, online: bool
+    ) -> OpenMLDB:
+        place = {"database": self.database, "table": self.name, "path": path, "online": online}
+        return add_check(step, check, "check_load", then, **place)
 
     def _check_ttl(self, index: Index) -> None:
         if index.ttl_type not in _TTLS:
@@ -240,10 +267,10 @@ class Table:
                 f"an index has ttl={index.ttl!r}, which is no {index.ttl_type} TTL", hint=f"such as {example!r}"
             )
 
-    def _load(self, path: Operand, format: str, mode: str) -> str:
+    def _load(self, path: Operand, format: str, mode: str, *, into: str | None = None) -> str:
         check_file(path, format)
         options = f"format='{format}', {mode}" + (", header=true" if format == "csv" else "")
-        return f"LOAD DATA INFILE '{path}' INTO TABLE {self.name} OPTIONS({options})"
+        return f"LOAD DATA INFILE '{path}' INTO TABLE {into or self.name} OPTIONS({options})"
 
     def _error(self, message: str, hint: str | None = None) -> DeclarationError:
         return DeclarationError(f"table {self.name!r}: {message}", where=self.where, hint=hint)

@@ -9,22 +9,21 @@ It runs as it stands with a worker's Python, 3.7 or later, that has the ``openml
 
 from __future__ import annotations
 
-import glob
 import json
+import math
 import os
 import re
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 FINAL = ("FINISHED", "FAILED", "KILLED", "LOST", "STOPPED")
 LOG_LINES = 100
 EFFECT_SECONDS = 30.0  # the nameserver counts a table's rows every few seconds
 PAUSE_SECONDS = 1.0
-LARGEST = 2**30  # bytes of CSV files that are read for rows that are there twice: a minute or two
-BITMAP_BYTES = 2**26
+INSERTED_AT_ONCE = 100
+MOST_EQUAL = 1_000_000  # rows that the worker holds and counts one by one
 
 
 def fail(message: str) -> NoReturn:
@@ -51,6 +50,11 @@ class OpenMLDB:
         self.cursor.execute(statement)
         names = [str(column[0]).lower() for column in self.cursor.description]
         return [{**{name: row[i] for i, name in enumerate(names)}, "first": row[0]} for row in self.cursor.fetchall()]
+
+    def values(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement, as they come."""
+        self.cursor.execute(statement)
+        return [tuple(row) for row in self.cursor.fetchall()]
 
 
 def squeezed(text: object) -> str:
@@ -98,7 +102,7 @@ def finished_job(openmldb: OpenMLDB, kind: str, text: str, before: str, minutes:
     print(f"job {number} ({kind}) is {state}")
     if state != "FINISHED":
         print_log(openmldb, number)
-        print("to go on, run the step itself again (dsflow run --from STEP): this task starts no job, it only looks")
+        print("to go on, run the step itself again (dsflow run --from STEP): this task does not start it again")
         fail(f"job {number} ({kind}) is {state}: {error or 'OpenMLDB gives no reason; its log is above'}")
 
 
@@ -134,17 +138,14 @@ def check_load(
     online: bool,
     before: str,
     minutes: float,
-    distinct: bool = False,
 ) -> None:
-    """LOAD DATA: its job is FINISHED and the table has rows; with ``distinct``, the files have no row twice."""
+    """LOAD DATA: its job is FINISHED and the table has rows."""
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     kind = "ImportOnlineData" if online else "ImportOfflineData"
     statement = f"LOAD DATA INFILE '{path}' INTO TABLE {table} "
     finished_job(openmldb, kind, statement, before, minutes)
     if online:
         has_online_rows(openmldb, database, table, path)
-        if distinct:
-            has_no_row_twice(path)
     else:
         has_offline_rows(openmldb, database, table)
     finished_job(openmldb, kind, statement, before, minutes)  # a job can turn from FINISHED to FAILED
@@ -167,61 +168,170 @@ def has_online_rows(openmldb: OpenMLDB, database: str, table: str, path: str) ->
     print(f"{database}.{table} has {status['rows']} online rows")
 
 
-def has_no_row_twice(path: str) -> None:
-    """Fail if two rows of CSV files are equal: put_if_absent has stored one of them, and offline both count."""
-    place = local_path(path)
-    files = csv_files(place) if place else []
-    if not files:
-        print(f"whether {path} holds a row twice is not checked: this worker does not see it")
-        return
-    if sum(os.path.getsize(file) for file in files) > LARGEST:
-        print(f"whether {path} holds a row twice is not checked: it is larger than {LARGEST} bytes")
-        return
-    rows, again = repeated_rows(files)
-    if again:
-        fail(
-            f"{again} of the {rows} rows of {path} are equal to an earlier one in every column. The online table has"
-            " each of them once, the offline table as often as it is there: features that count or sum them differ"
-            " between training and serving. Write load_online(..., replace=True) to store them all,"
-            " load_online(..., repeated='drop') if once is right, or take them out of the file"
-        )
-    print(f"the {rows} rows of {path} differ from one another")
+def keep_equal_rows(
+    zookeeper: str,
+    zookeeper_path: str,
+    database: str,
+    table: str,
+    path: str,
+    kinds: str,
+    rows: str,
+    found: str,
+    create_rows: str,
+    create_found: str,
+    link: str,
+    find: str,
+    minutes: float,
+    refuse: bool,
+) -> None:
+    """Add the rows that put_if_absent left out because the file itself holds them more than once.
 
+    Each such row is counted online, and inserted until it is there as often as in the file: a second time, or after a
+    cut at any place, this adds what is missing and nothing else.
 
-def csv_files(place: str) -> list[str]:
-    """The files that a path of LOAD DATA names: a file, a folder's, or those of a pattern."""
-    pattern = os.path.join(place, "*") if os.path.isdir(place) else place
-    return [f for f in sorted(glob.glob(pattern)) if os.path.isfile(f) and os.path.basename(f)[0] not in "._"]
-
-
-def repeated_rows(files: list[str]) -> tuple[int, int]:
-    """How many rows CSV files have, and how many of them are equal to an earlier one.
-
-    Two readings, in little memory: the first marks each row's hash in a bitmap and keeps the hashes that it meets
-    again, the second counts the rows of those.
+    Args:
+        kinds: the types of the table's columns, with commas.
+        rows, found: helping tables; they are made anew and dropped at the end.
+        create_rows, create_found, link, find: statements that make them, read the file and fill ``found``.
+        refuse: fail instead, when the file has equal rows.
     """
-    seen, again, rows = bytearray(BITMAP_BYTES), set(), 0
-    for row in csv_rows(files):
-        rows += 1
-        place, bit = divmod(hash(row) % (8 * BITMAP_BYTES), 8)
-        if seen[place] >> bit & 1:
-            again.add(8 * place + bit)
-        seen[place] |= 1 << bit
-    counts: dict[bytes, int] = {}
-    for row in csv_rows(files) if again else ():
-        if hash(row) % (8 * BITMAP_BYTES) in again:
-            counts[row] = counts.get(row, 0) + 1
-    return rows, sum(counts.values()) - len(counts)
+    openmldb = OpenMLDB(zookeeper, zookeeper_path)
+    openmldb.cursor.execute(f"USE {database}")
+    drop = [f"DROP TABLE IF EXISTS {name}" for name in (rows, found)]
+    try:
+        for statement in [*drop, create_rows, create_found]:
+            openmldb.cursor.execute(statement)
+        set_mode(openmldb, "offline", minutes)
+        run_job(openmldb, link)
+        run_job(openmldb, find)
+        set_mode(openmldb, "online", minutes)
+        more_than_once = openmldb.values(f"SELECT * FROM {found}")
+    finally:
+        for statement in drop:
+            try:
+                openmldb.cursor.execute(statement)
+            except Exception as error:  # what went wrong before is what matters
+                print(f"{statement}: {error}")
+    if not more_than_once:
+        print(f"{path} holds no row twice")
+        return
+    if refuse:
+        fail(
+            f"{len(more_than_once)} rows of {path} are there more than once, equal in every column, and"
+            " load_online(..., repeated='refuse') says that none is"
+        )
+    if len(more_than_once) > MOST_EQUAL:
+        fail(
+            f"{len(more_than_once)} rows of {path} are there more than once: too many to count one by one. Write"
+            " load_online(..., replace=True) to store them all, or load_online(..., repeated='drop') if once is right"
+        )
+    add_missing(openmldb, database, table, kinds.split(","), more_than_once)
+    has_online_rows(openmldb, database, table, path)
 
 
-def csv_rows(files: list[str]) -> Iterator[bytes]:
-    """The lines after each file's header."""
-    for file in files:
-        with open(file, "rb") as lines:
-            next(lines, None)
-            for line in lines:
-                if line.strip():
-                    yield line.rstrip(b"\r\n")
+def add_missing(
+    openmldb: OpenMLDB, database: str, table: str, kinds: list[str], more_than_once: list[tuple[Any, ...]]
+) -> None:
+    """Insert each row, whose last value says how often it should be there, as often as it is missing."""
+    names, keys = index_to_count_by(openmldb, table, kinds)
+    columns = list(zip(names, kinds))  # noqa: B905  (Python 3.7)
+    wanted = added = gone = 0
+    missing: list[str] = []
+    for row in more_than_once:
+        values, copies = row[:-1], int(row[-1])
+        wanted += copies
+        found = openmldb.values(selection(table, columns, values, keys))
+        stored = sum(1 for other in found if repr(other) == repr(values))  # -0.0 is another value than 0.0
+        if stored == 0:  # the load has put it there, and the table's TTL has taken it, or it holds NaN
+            gone += 1
+        for _ in range(copies - stored if stored else 0):
+            missing.append("(" + ", ".join(inserted(value, kind) for value, kind in zip(values, kinds)) + ")")  # noqa: B905
+            added += 1
+        if len(missing) >= INSERTED_AT_ONCE:
+            openmldb.cursor.execute(f"INSERT INTO {table} VALUES {', '.join(missing)}")
+            missing = []
+    if missing:
+        openmldb.cursor.execute(f"INSERT INTO {table} VALUES {', '.join(missing)}")
+    print(
+        f"{len(more_than_once)} rows of the file are there more than once, {wanted} times in all: {added} of these were"
+        f" missing in {database}.{table} and are added" + (f"; {gone} are no longer kept by the table" if gone else "")
+    )
+
+
+def index_to_count_by(openmldb: OpenMLDB, table: str, kinds: list[str]) -> tuple[list[str], list[str]]:
+    """Names of the table's columns, and those of the index that keeps the most: without a TTL, with a time, longest."""
+    text = str(openmldb.values(f"SHOW CREATE TABLE {table}")[0][1])
+    if re.search(r"STORAGE_MODE='(SSD|HDD)'", text):
+        fail(
+            f"{table} is stored on disk, where OpenMLDB keeps one row of each key and time: equal rows can not be kept."
+            " Write load_online(..., repeated='drop') if once is right"
+        )
+    names = re.findall(r"^`(\w+)` ", text, re.MULTILINE)
+    if len(names) != len(kinds):
+        fail(f"{table} has {len(names)} columns, not {len(kinds)} as its declaration says")
+    found = []
+    for key, time_column, ttl in re.findall(
+        r"INDEX \(KEY=(\([^)]*\)|`\w+`)(?:, TS=`(\w+)`)?(?:, TTL_TYPE=\w+, TTL=(\([^)]*\)|\w+))?\)", text
+    ):
+        keys = re.findall(r"`(\w+)`", key)
+        unlimited = not re.search("[1-9]", ttl)
+        found.append(((unlimited, bool(time_column), len(keys)), keys + ([time_column] if time_column else [])))
+    return names, max(found, key=lambda index: index[0])[1] if found else names
+
+
+def selection(table: str, columns: list[tuple[str, str]], values: tuple[Any, ...], keys: list[str]) -> str:
+    """A query for the online rows of a row's key and time; without a key that can be compared, of its other values."""
+    usable = {
+        name: compared(name, value, kind)
+        for (name, kind), value in zip(columns, values)  # noqa: B905
+        if value is not None and kind not in ("float", "double")
+    }
+    chosen = [usable[key] for key in keys if key in usable] or list(usable.values())
+    return f"SELECT * FROM {table}" + (f" WHERE {' AND '.join(chosen)}" if chosen else "")
+
+
+def compared(name: str, value: Any, kind: str) -> str:
+    """A condition that a column has a value."""
+    if kind == "timestamp":
+        return f"{name} = timestamp({value})"
+    if kind == "date":
+        return f"{name} = date('{value}')"
+    return f"{name} = {inserted(value, kind)}"
+
+
+def inserted(value: Any, kind: str) -> str:
+    """A value as a literal of an INSERT."""
+    if value is None:
+        return "NULL"
+    if kind == "bool":
+        return str(bool(value)).lower()
+    if kind == "string":
+        # OpenMLDB's client takes each ? of an INSERT for a parameter
+        return "'" + re.sub(r"[\\'\"?\x00-\x1f\x7f]", lambda c: f"\\x{ord(c.group()):02x}", str(value)) + "'"
+    if kind == "date":
+        return f"'{value}'"
+    if isinstance(value, float) and not math.isfinite(value):
+        fail(f"a row that is there more than once holds {value}, which no INSERT can write; write replace=True")
+    return repr(value)
+
+
+def set_mode(openmldb: OpenMLDB, mode: str, minutes: float) -> None:
+    """Whether statements are about offline or online data; jobs are awaited."""
+    for setting in (f"execute_mode='{mode}'", "sync_job=true", f"job_timeout={int(60_000 * minutes)}"):
+        openmldb.cursor.execute(f"SET @@{setting}")
+
+
+def run_job(openmldb: OpenMLDB, statement: str) -> None:
+    """Run a statement that starts a job, and fail unless the job is FINISHED."""
+    try:
+        job = openmldb.rows(statement)[0]
+    except Exception as error:
+        fail(f"{statement}: {error}")
+    state = str(job["state"]).upper()
+    print(f"job {job['first']} ({job['job_type']}) is {state}")
+    if state != "FINISHED":
+        print_log(openmldb, int(job["first"]))
+        fail(f"{statement}: job {job['first']} is {state}: {said(job['error'])}")
 
 
 def local_path(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from dsflow import Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
 from dsflow.errors import DeclarationError
 from dsflow.openmldb import Check
+from dsflow.openmldb.equalrows import equal_rows
 
 SQL = (
     "SELECT a, b, count(a) OVER w AS n FROM t"
@@ -36,8 +38,18 @@ def script(definition: Definition, name: str) -> str:
 
 
 def called(text: str) -> tuple[str, dict[str, Any]]:
-    """The function that a script calls at its end, and with what, once the number of the newest job is filled in."""
-    call = ast.parse(re.sub(r"\$\{jobs_before_\w+\}", "41", text)).body[-1]
+    """The function that a script calls first, and with what, once the number of the newest job is filled in."""
+    return calls(text)[0]
+
+
+def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
+    body = ast.parse(re.sub(r"\$\{jobs_before_\w+\}", "41", text)).body
+    found = [_call(node) for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    assert found == [_call(node) for node in body[-len(found) :]]
+    return found
+
+
+def _call(call: ast.AST) -> tuple[str, dict[str, Any]]:
     assert isinstance(call, ast.Expr)
     assert isinstance(call.value, ast.Call)
     assert isinstance(call.value.func, ast.Name)
@@ -100,8 +112,8 @@ def test_conditions_look_at_the_check() -> None:
 @pytest.mark.parametrize("enabled", [True, False])
 def test_without_a_check_there_is_one_node(enabled: bool) -> None:
     fields: dict[str, Any] = {"check": False} if enabled else {"enabled": False}
-    definition = compiled(lambda wf, table, view: table.load_online("/x.csv", **fields))
-    assert [task.name for task in definition.tasks] == ["load t online"]
+    definition = compiled(lambda wf, table, view: table.load_offline("/x.csv", **fields))
+    assert [task.name for task in definition.tasks] == ["load t offline"]
 
 
 def test_a_deployment_without_a_check_still_joins_its_branches() -> None:
@@ -126,7 +138,6 @@ def test_what_the_checks_are_told() -> None:
         "table": "t",
         "path": "${db}/x.csv",
         "online": True,
-        "distinct": True,
         "before": "41",
         "minutes": 5,
     }
@@ -147,12 +158,57 @@ def test_what_the_checks_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "distinct"),
-    [({}, True), ({"replace": True}, False), ({"repeated": "drop"}, False), ({"format": "parquet"}, False)],
+    ("options", "names"),
+    [
+        ({}, ["load: ask", "load", "load: check"]),
+        ({"check": False}, ["load", "load: equal rows"]),
+        ({"replace": True}, ["load: ask", "load", "load: check"]),
+        ({"replace": True, "check": False}, ["load"]),
+        ({"repeated": "drop", "check": False}, ["load"]),
+        ({"repeated": "drop"}, ["load: ask", "load", "load: check"]),
+        ({"enabled": False}, ["load"]),
+    ],
 )
-def test_when_a_file_is_searched_for_equal_rows(options: dict[str, Any], distinct: bool) -> None:
-    definition = compiled(lambda wf, table, view: table.load_online("/x.csv", "load", **options))
-    assert called(script(definition, "load: check"))[1]["distinct"] is distinct
+def test_which_tasks_a_load_has(options: dict[str, Any], names: list[str]) -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        table.load_online("/x.csv", "load", **options) >> Shell("after", "true")
+
+    definition = compiled(make)
+    assert sorted(task.name for task in definition.tasks) == sorted([*names, "after"])
+    assert set(edges(definition)) == set(pairwise([*names, "after"]))
+    scripts = [str(task.task_params.get("rawScript", "")) for task in definition.tasks]
+    kept = [name for text in scripts if text.startswith('"""') for name, _ in calls(text) if name == "keep_equal_rows"]
+    assert len(kept) == (options in ({}, {"check": False}))
+
+
+def test_how_equal_rows_are_found() -> None:
+    definition = compiled(
+        lambda wf, table, view: table.load_online("/x", "load", format="parquet", check=Check(7), repeated="refuse")
+    )
+    (check, _), (name, told) = calls(script(definition, "load: check"))
+    assert (check, name) == ("check_load", "keep_equal_rows")
+    assert told == {
+        "zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb",
+        "database": "${db}", "table": "t", "path": "/x", "kinds": "int,timestamp", "minutes": 7, "refuse": True,
+        "rows": "t__rows", "found": "t__equal",
+        "create_rows": "CREATE TABLE t__rows (a int, b timestamp, INDEX(KEY=a))",
+        "create_found": "CREATE TABLE t__equal (a int, b timestamp, copies bigint, INDEX(KEY=a))",
+        "link": "LOAD DATA INFILE '/x' INTO TABLE t__rows"
+        " OPTIONS(format='parquet', mode='overwrite', deep_copy=false)",
+        "find": "SELECT a, b, copies FROM (SELECT a, b, count(*) AS copies FROM t__rows GROUP BY a, b) AS g"
+        " WHERE copies > 1 INTO OUTFILE 'openmldb://${db}.t__equal' OPTIONS(mode='append')",
+    }  # fmt: skip
+
+
+def test_floats_are_told_apart_by_their_hash() -> None:
+    columns = {"amt": types.Double, "copies": types.String, "f": types.Float}
+    find = equal_rows("d", "t", columns)
+    assert find.create[1].endswith("copies string, f float, copies_ bigint, INDEX(KEY=copies))")
+    assert find.find.startswith(
+        "SELECT amt, copies, f, copies_ FROM (SELECT max(amt) AS amt, copies, max(f) AS f, count(*) AS copies_ FROM"
+        " (SELECT amt, copies, f, hash64(amt) AS hash_0, hash64(f) AS hash_1 FROM t__rows) AS r"
+        " GROUP BY hash_0, copies, hash_1) AS g WHERE copies_ > 1"
+    )
 
 
 def test_what_the_prediction_server_is_told() -> None:
@@ -182,7 +238,10 @@ def test_what_the_prediction_server_is_told() -> None:
         (lambda t: t.load_offline("/x", check="yes"), "check='yes' is neither True, False nor a Check(...)"),
         (lambda t: t.load_offline("/x", check=Check(timeout=0)), "Check(timeout=0) is not a number of minutes"),
         (lambda t: t.load_offline("/x", check=Check(timeout=True)), "is not a number of minutes"),
-        (lambda t: t.load_online("/x", repeated="keep"), "load_online(repeated='keep') is neither 'refuse' nor 'drop'"),
+        (
+            lambda t: t.load_online("/x", repeated="no"),
+            "load_online(repeated='no') is neither 'keep', 'drop' nor 'refuse'",
+        ),
         (lambda t: FeatureView("f", source=t, sql="SELECT a FROM t").deploy(check=None), "check=None is neither"),
         (
             lambda t: FeatureView("f", source=t, sql="SELEC a FROM t").serve("http://x", model_path="/m"),

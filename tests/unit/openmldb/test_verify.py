@@ -59,6 +59,10 @@ class Cluster:
         found = answers.pop(0) if len(answers) > 1 else answers[0]
         if found and isinstance(found[0], Exception):
             raise found[0]
+        if statement.startswith(("LOAD DATA ", "SELECT * FROM t__rows INTO ")):
+            return JOBS, found
+        if statement.startswith("SELECT "):
+            return COLUMNS, found
         return names.get(statement, ("FORMAT_STRING_KEY",)), found
 
     def cursor(self) -> Any:
@@ -74,7 +78,7 @@ class Cursor:
         self._rows: Rows = []
 
     def execute(self, statement: str) -> None:
-        if statement.startswith(("USE ", "DROP ")):
+        if statement.startswith(("USE ", "DROP ", "CREATE ", "SET ", "INSERT ")):
             self.cluster.asked.append(statement)
             return
         names, self._rows = self.cluster.rows(statement)
@@ -99,9 +103,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return made
 
 
-def load(online: bool = True, path: str = "/x.csv", minutes: float = 1, distinct: bool = False) -> None:
-    verify.check_load(**PLACE, database="d", table="t", path=path, online=online, before=BEFORE, minutes=minutes,
-                      distinct=distinct)  # fmt: skip
+def load(online: bool = True, path: str = "/x.csv", minutes: float = 1) -> None:
+    verify.check_load(**PLACE, database="d", table="t", path=path, online=online, before=BEFORE, minutes=minutes)
 
 
 def failure(check: Callable[[], None]) -> str:
@@ -233,42 +236,112 @@ def test_finished_without_offline_data(cluster: Cluster, tmp_path: Path) -> None
     load(online=False)
 
 
-def test_equal_rows_of_a_file_are_told(
-    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = tmp_path / "clicks"
-    files.mkdir()
-    (files / "a.csv").write_text("ip,app\n1,2\n1,3\n1,2\n")
-    (files / "b.csv").write_text("ip,app\r\n1,2\r\n4,4\r\n\r\n")
-    (files / ".a.csv.crc").write_text("1,2\n1,2\n")
-    statement = LOAD.replace("/x.csv", f"file://{files}")
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", statement)]]
+COLUMNS = ("uid", "at", "amt", "day", "ok", "note")
+KINDS = "string,timestamp,double,date,bool,string"
+CREATED = """CREATE TABLE `t` (
+`uid` varchar,
+`at` timestamp,
+`amt` double,
+`day` date,
+`ok` bool,
+`note` varchar,
+INDEX (KEY=`note`, TS=`at`, TTL_TYPE=ABSOLUTE, TTL=60m),
+INDEX (KEY=(`day`,`uid`), TS=`at`, TTL_TYPE=ABSOLUTE, TTL=0m)
+) OPTIONS (PARTITIONNUM=8, REPLICANUM=1, STORAGE_MODE='Memory', COMPRESS_TYPE='NoCompress');"""
+LINK = "LOAD DATA INFILE '/x.csv' INTO TABLE t__rows OPTIONS(deep_copy=false)"
+FIND = "SELECT * FROM t__rows INTO OUTFILE 'openmldb://d.t__equal' OPTIONS(mode='append')"
+
+
+def equal_rows(refuse: bool = False) -> None:
+    verify.keep_equal_rows(
+        **PLACE, database="d", table="t", path="/x.csv", kinds=KINDS, rows="t__rows", found="t__equal",
+        create_rows="CREATE TABLE t__rows", create_found="CREATE TABLE t__equal", link=LINK, find=FIND, minutes=2,
+        refuse=refuse,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def doubled(cluster: Cluster) -> Cluster:
+    row = ("it's", 5, 1.5, "2020-01-02", True, None)
+    cluster.answers[LINK] = [[job(4, "FINISHED", LINK, kind="ImportOfflineData")]]
+    cluster.answers[FIND] = [[job(5, "FINISHED", FIND, kind="ExportOfflineData")]]
+    cluster.answers["SHOW CREATE TABLE t"] = [[("t", CREATED)]]
     cluster.answers["SHOW TABLE STATUS"] = [[status()]]
-    message = failure(lambda: load(path=f"file://{files}", distinct=True))
-    assert f"2 of the 5 rows of file://{files} are equal to an earlier one in every column" in message
-    load(path=f"file://{files}")
-    (files / "a.csv").write_text("ip,app\n1,3\n")
-    load(path=f"file://{files}", distinct=True)
-    assert f"the 3 rows of file://{files} differ from one another" in capsys.readouterr().out
-    monkeypatch.setattr(verify, "LARGEST", 10)
-    load(path=f"file://{files}", distinct=True)
-    assert "is not checked: it is larger than 10 bytes" in capsys.readouterr().out
+    cluster.answers["SELECT * FROM t__equal"] = [[(*row, 3)]]
+    cluster.answers[STORED] = [[row, (*row[:2], 1.25, *row[3:])]]
+    return cluster
 
 
-def test_the_bitmap_gives_exact_counts_when_it_is_far_too_small(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+STORED = r"SELECT * FROM t WHERE day = date('2020-01-02') AND uid = 'it\x27s' AND at = timestamp(5)"
+
+
+def test_rows_that_the_load_left_out_are_inserted(doubled: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    equal_rows()
+    once = r"('it\x27s', 5, 1.5, '2020-01-02', true, NULL)"
+    assert doubled.asked == [
+        "USE d", "DROP TABLE IF EXISTS t__rows", "DROP TABLE IF EXISTS t__equal",
+        "CREATE TABLE t__rows", "CREATE TABLE t__equal",
+        "SET @@execute_mode='offline'", "SET @@sync_job=true", "SET @@job_timeout=120000", LINK, FIND,
+        "SET @@execute_mode='online'", "SET @@sync_job=true", "SET @@job_timeout=120000",
+        "SELECT * FROM t__equal", "DROP TABLE IF EXISTS t__rows", "DROP TABLE IF EXISTS t__equal",
+        "SHOW CREATE TABLE t", STORED, f"INSERT INTO t VALUES {once}, {once}", "USE d", "SHOW TABLE STATUS",
+    ]  # fmt: skip
+    assert "3 times in all: 2 of these were missing in d.t and are added" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("stored", "said"), [(3, "0 of these were missing"), (4, "0 of these"), (0, "no longer kept")])
+def test_rows_that_are_there_or_expired_are_not_inserted(
+    doubled: Cluster, capsys: pytest.CaptureFixture[str], stored: int, said: str
 ) -> None:
-    monkeypatch.setattr(verify, "BITMAP_BYTES", 4)
-    (tmp_path / "x.csv").write_text("n\n" + "".join(f"{n % 700}\n" for n in range(1000)))
-    assert verify.repeated_rows([str(tmp_path / "x.csv")]) == (1000, 300)
+    doubled.answers[STORED] = [[("it's", 5, 1.5, "2020-01-02", True, None)] * stored]
+    equal_rows()
+    assert not [statement for statement in doubled.asked if statement.startswith("INSERT")]
+    assert said in capsys.readouterr().out
 
 
-def test_a_file_that_the_worker_does_not_see(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    path = "hdfs://somewhere/x.csv"
-    cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD.replace("/x.csv", path))]]
-    cluster.answers["SHOW TABLE STATUS"] = [[status()]]
-    load(path=path, distinct=True)
-    assert f"whether {path} holds a row twice is not checked" in capsys.readouterr().out
+def test_a_file_without_equal_rows(doubled: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    doubled.answers["SELECT * FROM t__equal"] = [[]]
+    equal_rows(refuse=True)
+    assert "/x.csv holds no row twice" in capsys.readouterr().out
+
+
+def test_equal_rows_that_cannot_be_kept(doubled: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "1 rows of /x.csv are there more than once" in failure(lambda: equal_rows(refuse=True))
+    doubled.answers["SHOW CREATE TABLE t"] = [[("t", CREATED.replace("Memory", "SSD"))]]
+    assert "t is stored on disk, where OpenMLDB keeps one row of each key and time" in failure(equal_rows)
+    doubled.answers["SHOW CREATE TABLE t"] = [[("t", CREATED.replace("`ok` bool,\n", ""))]]
+    assert "t has 5 columns, not 6" in failure(equal_rows)
+    monkeypatch.setattr(verify, "MOST_EQUAL", 0)
+    assert "too many to count one by one" in failure(equal_rows)
+
+
+def test_the_helping_tables_go_when_a_job_fails(doubled: Cluster) -> None:
+    doubled.answers[LINK] = [[job(4, "FAILED", LINK, kind="ImportOfflineData", error="no such file")]]
+    doubled.answers["SHOW JOBLOG 4"] = [[("trace",)]]
+    assert failure(equal_rows) == f"not done: {LINK}: job 4 is FAILED: no such file"
+    assert doubled.asked[-2:] == ["DROP TABLE IF EXISTS t__rows", "DROP TABLE IF EXISTS t__equal"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "literal"),
+    [
+        (None, "int", "NULL"), (7, "bigint", "7"), (-1.5, "float", "-1.5"), (False, "bool", "false"),
+        (1, "bool", "true"), ("a'b\\c\nd?\"é", "string", r"'a\x27b\x5cc\x0ad\x3f\x22é'"),
+        ("2020-01-02", "date", "'2020-01-02'"), (1510000000000, "timestamp", "1510000000000"),
+    ],
+)  # fmt: skip
+def test_literals(value: object, kind: str, literal: str) -> None:
+    assert verify.inserted(value, kind) == literal
+
+
+def test_a_row_without_a_key_is_looked_up_by_its_other_values(cluster: Cluster) -> None:
+    cluster.answers["SHOW CREATE TABLE t"] = [[("t", CREATED)]]
+    names, keys = verify.index_to_count_by(verify.OpenMLDB(**PLACE), "t", KINDS.split(","))
+    columns = list(zip(names, KINDS.split(","), strict=True))
+    assert verify.selection("t", columns, (None, None, 1.0, None, True, "x"), keys) == (
+        "SELECT * FROM t WHERE ok = true AND note = 'x'"
+    )
+    assert verify.selection("t", columns, (None, None, 1.0, None, None, None), keys) == "SELECT * FROM t"
 
 
 def extract(path: Path | str, form: str = "csv") -> None:
