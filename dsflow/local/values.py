@@ -31,12 +31,11 @@ def series_of(version: Sequence[int] | None) -> tuple[Series, ...]:
     return SERIES if version is None else ((version[0], version[1]),)
 
 
-def system_values(now: datetime, definition_name: str, project: str = "", task: str = "") -> dict[str, Property]:
+def system_values(now: datetime, definition_name: str, task: str = "") -> dict[str, Property]:
     """``${system.biz.date}`` and its like for a run that starts at ``now``."""
     texts = {
         **_times(now),
         "system.workflow.definition.name": definition_name,
-        "system.project.name": project,
         "system.task.definition.name": task,
     }
     return {name: Property(name, value=text) for name, text in texts.items()}
@@ -86,7 +85,7 @@ class Shared:
             known = {**_times(self.now), **shared}
             seen = {**shared, **outputs, **own}
             return {n: fill(v, known, self._second, series) if v.startswith("$") else v for n, v in seen.items()}
-        builtin = system_values(self.now, self.definition.name, self.definition.project, task.name)
+        builtin = system_values(self.now, self.definition.name, task.name)
         seen = {**{n: p.value for n, p in builtin.items()}, **shared, **outputs, **own, **self.given}
         for name, value in seen.items():
             if "$" in value:

@@ -86,7 +86,8 @@ def test_what_no_version_knows(text: str) -> None:
 
 def test_built_in_parameters() -> None:
     assert (
-        seen((3, 2)).fill("${system.biz.date} ${system.project.name} ${system.task.definition.name}") == "20240330 p t"
+        seen((3, 2)).fill("${system.biz.date} ${system.workflow.definition.name} ${system.task.definition.name}")
+        == "20240330 w t"
     )
     assert seen((3, 1)).fill("${system.biz.date}") == "${system.biz.date}"
     with pytest.raises(PlaceholderError, match=r"'\$\{system.biz.date\}': 3.1 leaves it; 3.2 makes '20240330' of it"):
