@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from dsflow.definition import Definition, JsonDict
 from dsflow.errors import RunError
 from dsflow.placeholders import Series
 
@@ -80,11 +81,57 @@ def _newer(lines: list[str]) -> Iterator[tuple[str, str]]:
             pending.append(line[end + 2 :])
 
 
-def kept(name: str, written: str, series: Series) -> bool:
-    """Whether a server takes this value of an output whole when it is written on a line of its own."""
-    try:
-        return read_outputs(f"${{setValue({name}={written})}}", series) == {name: written} and bool(
-            written or series >= (3, 2)
-        )
-    except OutputError:
-        return False
+# --------------------------------------------------------------------------------- how 3.1 gets all of a value
+
+CODED = {
+    "dsflow_equals": "=",
+    "dsflow_close": ")",
+    "dsflow_line": "\n",
+    "dsflow_return": "\r",
+    "dsflow_nothing": "",
+}
+"""Parameters that stand in an output for what 3.1 does not read. They are filled in wherever the output is."""
+
+CODING = """\
+def _dsflow_outputs():  # dsflow: DolphinScheduler 3.1 cuts outputs at = and ), and takes one a line
+    import atexit, re, sys
+    names = {"=": "equals", ")": "close", "\\n": "line", "\\r": "return"}
+    write, last = sys.stdout.write, ["\\n"]
+    def coded(value):
+        parts = ["$" "{dsflow_" + names[c] + "}" if c in names else c for c in value]
+        return "".join(parts) or "$" "{dsflow_nothing}"
+    def put(text):
+        done, at = [], 0
+        for found in re.finditer(r"([$#][{]setValue[(])([^=)]*)=(.*?)[)][}]", str(text), re.DOTALL):
+            done.append(text[at:found.start()])
+            at = found.end()
+            before = "" if (last[0] + "".join(done)).endswith("\\n") else "\\n"
+            after = "" if text[at:at + 1] in ("", "\\r", "\\n") else "\\n"
+            done.append(before + found[1] + found[2] + "=" + coded(found[3]) + ")}" + after)
+        whole = "".join(done) + text[at:]
+        last[0] = whole[-1:] or last[0]
+        return write(whole)
+    sys.stdout.write = put
+    atexit.register(lambda: last[0] == "\\n" or write("\\n"))  # a last line without an end is read too late
+_dsflow_outputs()"""
+"""What a PYTHON script with outputs begins with on 3.1: it writes them so that they arrive whole."""
+
+_TEXTS = frozenset({"VARCHAR", "LIST", "FILE", "DATE", "TIME", "TIMESTAMP"})
+
+
+def is_coded(task_type: str, params: JsonDict) -> bool:
+    """Whether a task's outputs are coded on 3.1: those of a PYTHON task, where one is a text."""
+    outs = [p for p in params.get("localParams") or [] if p.get("direct") == "OUT"]
+    return task_type == "PYTHON" and any((p.get("type") or "VARCHAR") in _TEXTS for p in outs)
+
+
+def coded_params(definition: Definition) -> dict[str, str]:
+    """The parameters that a workflow has on 3.1 beside its own, with their values."""
+    return CODED if any(is_coded(t.task_type, t.task_params) for t in definition.tasks) else {}
+
+
+def decoded(value: str) -> str:
+    """An output as it was set."""
+    for name, text in CODED.items():
+        value = value.replace(f"${{{name}}}", text)
+    return value

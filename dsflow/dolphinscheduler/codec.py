@@ -23,6 +23,7 @@ from dsflow.dolphinscheduler import lingering
 from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.names import Code, Names, UnknownNameError
 from dsflow.errors import DeclarationError
+from dsflow.outputs import CODED, coded_params
 
 Series = tuple[int, int]
 
@@ -155,9 +156,12 @@ def relations_to_server(
     ]
 
 
-def params_to_server(definition: Definition) -> list[JsonDict]:
-    """``globalParams``."""
-    return [p.to_dict() for p in definition.global_params]
+def params_to_server(definition: Definition, series: Series) -> list[JsonDict]:
+    """``globalParams``; for 3.1 with those that stand in outputs for what it does not read."""
+    params = list(definition.global_params)
+    if series < (3, 2):
+        params += [Property(name, value=value) for name, value in coded_params(definition).items()]
+    return [p.to_dict() for p in params]
 
 
 def _params_to_server(
@@ -235,7 +239,7 @@ def from_server(raw: JsonDict, project: str, names: Names, schedule: JsonDict | 
         project=project,
         name=process["name"],
         description=process.get("description") or "",
-        global_params=tuple(Property.from_dict(p) for p in global_params(process)),
+        global_params=tuple(Property.from_dict(p) for p in global_params(process) if p["prop"] not in CODED),
         timeout=int(process.get("timeout") or 0),
         execution_type=process.get("executionType") or "PARALLEL",
         release_state=process.get("releaseState") or "OFFLINE",

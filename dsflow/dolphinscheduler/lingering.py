@@ -1,10 +1,10 @@
-"""Script tasks with outputs stay a moment longer on DolphinScheduler 3.1, which would lose the outputs otherwise.
+"""Script tasks with outputs get lines of their own on DolphinScheduler 3.1, which would lose or cut the outputs.
 
 Its worker takes the outputs as soon as the process has ended, while another thread may still be reading what the
 process wrote (``AbstractCommandExecutor.run``, 3.1.5; 3.2 waits for that thread). Of a script that writes much just
 before, or on a busy worker, ``${setValue(...)}`` is lost: the task is green, and a switch takes its other branch. So
-one line is added to the script on its way to a 3.1 server, and taken away when it is read back: a Definition never
-holds it.
+one line is added to the script on its way to a 3.1 server, by which it stays a moment longer, and taken away when it is
+read back: a Definition never holds it. In PYTHON so are the lines by which a text arrives whole (see dsflow.outputs).
 
 It does not help a script that sets another ``trap ... EXIT``, or that ends by ``exec`` or ``os._exit``.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from dsflow.definition import JsonDict
+from dsflow.outputs import CODING, is_coded
 
 SECONDS = 1
 _WHY = "dsflow: DolphinScheduler 3.1 loses outputs of a script that ends at once"
@@ -26,17 +27,22 @@ LINES = {
 _FUTURE = re.compile(r"^from __future__ import (?:\([^)]*\)|.*\\\n.*|.*)$", re.MULTILINE)
 
 
-def with_line(task_type: str, params: JsonDict) -> JsonDict:
-    """``taskParams`` as a 3.1 server should hold them."""
+def with_line(task_type: str, params: JsonDict, *, lingers: bool = True) -> JsonDict:
+    """``taskParams`` as a 3.1 server should hold them; a local run needs not linger."""
     script = params.get("rawScript")
     gives = any(p.get("direct") == "OUT" for p in params.get("localParams") or [])
     if task_type not in LINES or not gives or not isinstance(script, str):
         return params
+    if is_coded(task_type, params):
+        script = _added(task_type, script, CODING)
+    return {**params, "rawScript": _added(task_type, script, LINES[task_type]) if lingers else script}
+
+
+def _added(task_type: str, script: str, lines: str) -> str:
     place = 0
     if task_type == "PYTHON":
         place = max((found.end() for found in _FUTURE.finditer(script)), default=0)
-    line = f"\n{LINES[task_type]}" if place else f"{LINES[task_type]}\n"
-    return {**params, "rawScript": script[:place] + line + script[place:]}
+    return script[:place] + (f"\n{lines}" if place else f"{lines}\n") + script[place:]
 
 
 def without_line(task_type: str, params: JsonDict) -> JsonDict:
@@ -44,6 +50,13 @@ def without_line(task_type: str, params: JsonDict) -> JsonDict:
     script, line = params.get("rawScript"), LINES.get(task_type)
     if line is None or not isinstance(script, str) or line not in script:
         return params
-    if script.startswith(f"{line}\n"):
-        return {**params, "rawScript": script[len(line) + 1 :]}
-    return {**params, "rawScript": script.replace(f"\n{line}", "", 1)}
+    script = _taken_away(script, line)
+    if task_type == "PYTHON" and CODING in script:
+        script = _taken_away(script, CODING)
+    return {**params, "rawScript": script}
+
+
+def _taken_away(script: str, lines: str) -> str:
+    if script.startswith(f"{lines}\n"):
+        return script[len(lines) + 1 :]
+    return script.replace(f"\n{lines}", "", 1)

@@ -49,7 +49,7 @@ def workflow_call(
         project=definition.project,
         name=definition.name,
         description=definition.description,
-        global_params=json.dumps(codec.params_to_server(definition)),
+        global_params=json.dumps(codec.params_to_server(definition, series)),
         # These three reach a schedule that the gateway makes; ours goes over REST, which tells when it fails.
         warning_type="NONE",
         warning_group_id=0,

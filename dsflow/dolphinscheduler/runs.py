@@ -24,6 +24,7 @@ from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import web_url
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
+from dsflow.outputs import decoded
 from dsflow.report import (
     FAILURE,
     FINAL_STATES,
@@ -404,7 +405,7 @@ def _outputs(row: JsonDict, outs: list[Property]) -> tuple[dict[str, Any], list[
         if value in (None, ""):
             missing.append(out.prop)
         else:
-            found[out.prop] = typed(out.type, str(value))
+            found[out.prop] = typed(out.type, decoded(str(value)))
     return found, missing
 
 

@@ -13,10 +13,11 @@ from typing import IO, Any
 
 from dsflow.conditions.switch import Known, decide
 from dsflow.definition import TaskDefinition
+from dsflow.dolphinscheduler.lingering import with_line
 from dsflow.errors import DsflowError, RunError
 from dsflow.local.processes import run_process
 from dsflow.local.values import TaskValues, check_outputs, read_outputs
-from dsflow.outputs import OutputError
+from dsflow.outputs import OutputError, decoded, is_coded
 from dsflow.placeholders import Series
 
 
@@ -72,7 +73,10 @@ def run_shell(attempt: Attempt) -> Outcome:
 def run_python(attempt: Attempt) -> Outcome:
     """PYTHON: the script, with the Python that runs dsflow."""
     script = attempt.folder / "script.py"
-    script.write_text(attempt.fill(attempt.task.task_params["rawScript"]), encoding="utf-8")
+    params = attempt.task.task_params
+    if (3, 1) in attempt.series and is_coded(attempt.task.task_type, params):
+        params = with_line(attempt.task.task_type, params, lingers=False)
+    script.write_text(attempt.fill(params["rawScript"]), encoding="utf-8")
     return _run_script(attempt, [sys.executable, "-u", str(script)])
 
 
@@ -100,7 +104,7 @@ def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
             raise failure from error
         raise failure
     attempt.outputs = read_outputs(attempt.task, text, attempt.series)
-    found = attempt.outputs[attempt.series[-1]] if attempt.outputs else {}
+    found = {name: decoded(value) for name, value in attempt.outputs.get(attempt.series[-1], {}).items()}
     check_outputs(attempt.task, found)
     return found
 

@@ -17,6 +17,7 @@ from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_
 from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
 from dsflow.local.values import Pool, Shared, TaskValues, series_of, typed
+from dsflow.outputs import decoded
 from dsflow.placeholders import Series
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
 from dsflow.workflow import slug
@@ -209,7 +210,7 @@ class Scheduler:
                     break
         node.ended = time.monotonic()
         report.seconds = node.ended - started
-        report.log = log_path.read_text(encoding="utf-8", errors="replace")
+        report.log = decoded(log_path.read_text(encoding="utf-8", errors="replace"))
         self._set(node, state)
 
     def _attempt(self, node: _Node, work: Path, log: object) -> str:
@@ -259,7 +260,8 @@ class Scheduler:
             for series, given in attempt.outputs.items():
                 for name, text in given.items():
                     if text or series >= (3, 2):
-                        node.pools[series][name] = Property(name, "OUT", types[name], text)
+                        value = decoded(text) if series >= (3, 2) else text
+                        node.pools[series][name] = Property(name, "OUT", types[name], value)
         return SUCCESS
 
     def _switch(self, node: _Node, attempt: Attempt) -> str:

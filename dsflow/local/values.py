@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import RunError
-from dsflow.outputs import OutputError
+from dsflow.outputs import OutputError, coded_params
 from dsflow.outputs import read_outputs as read
 from dsflow.params import Scalar, parse_value
 from dsflow.placeholders import SERIES, SYSTEM, TIME, PlaceholderError, Series, fill, fill_names
@@ -70,6 +70,7 @@ class Shared:
         values = {p.prop: p.value for p in self.definition.global_params}
         if series >= (3, 2):
             return values
+        values = {**coded_params(self.definition), **values}
         seen = {**_times(self.now), **values}
         return {n: fill(v, seen, self._second, series) if v.startswith("$") else v for n, v in values.items()}
 

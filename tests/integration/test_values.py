@@ -122,3 +122,33 @@ def test_which_outputs_come_to_a_task(running: Any, server: Server, project: str
     series = (3, 2) if running.is_new else (3, 1)
     early, late = ({"x": Property("x", "OUT", value=v)} for v in "el")
     assert Pool.joined([Pool(late, 4.0), Pool(early, 1.0)], series)["x"].value == x
+
+
+WHOLE = ["/m/dt=2024-01-01/model.json", "f(x)", "", "a\nb", "==", " x ", "中=文", "{}", "a}b", "$x"]
+
+
+def test_texts_of_python_tasks_arrive_whole(running: Any, server: Server, project: str) -> None:
+    """On 3.1 they are coded on the way: its own reading would cut or lose most of them."""
+    names = [f"v{number}" for number in range(len(WHOLE))]
+    script = "import json\nprint('begins', end=' ')\n" + "\n".join(
+        f"print('$' + '{{setValue({name}=' + {value!r} + ')}}', end='')"
+        for name, value in zip(names, WHOLE, strict=True)
+    )
+    outs = [Property(n, "OUT", "VARCHAR", "").to_dict() for n in names]
+    train = TaskDefinition("train", "PYTHON", {"rawScript": script, "localParams": outs, "resourceList": []})
+    use = TaskDefinition(
+        "use", "PYTHON",
+        {"rawScript": "\n".join(f"print('<{i}>' + repr(r'''${{{n}}}''') + '</{i}>')" for i, n in enumerate(names)),
+         "localParams": [], "resourceList": []},
+    )  # fmt: skip
+    between = shell("between", "true")
+    definition = Definition(
+        project, "whole", (train, between, use), (Relation("train", "between"), Relation("between", "use"))
+    )
+    server.submit(definition)
+    assert server.plan(definition).is_empty
+    run = server.start(definition)
+    assert server.follow(run, poll=0.2) == SUCCESS
+    report = server.report(run, definition)
+    assert printed(report.task("use").log) == [repr(value) for value in WHOLE]
+    assert report.task("train").outputs == {n: v for n, v in zip(names, WHOLE, strict=True) if v or not running.is_new}

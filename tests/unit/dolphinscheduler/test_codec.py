@@ -43,7 +43,7 @@ def through_the_server(definition: Definition, series: tuple[int, int]) -> Defin
         "processDefinition": {
             "name": definition.name,
             "description": definition.description,
-            "globalParams": json.dumps(codec.params_to_server(definition)),
+            "globalParams": json.dumps(codec.params_to_server(definition, series)),
             "timeout": definition.timeout,
             "executionType": definition.execution_type,
             "releaseState": definition.release_state,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsflow.dolphinscheduler.lingering import LINES, with_line, without_line
+from dsflow.outputs import CODING
 
 OUT = [{"prop": "n", "direct": "OUT", "type": "INTEGER", "value": ""}]
 
@@ -24,11 +25,19 @@ SCRIPTS = st.text() | st.lists(
 ).map("\n".join)
 
 
-@given(st.sampled_from(["SHELL", "PYTHON"]), SCRIPTS)
-def test_there_and_back(kind: str, script: str) -> None:
-    there = with_line(kind, params(script))
+TEXT = [{"prop": "path", "direct": "OUT", "type": "VARCHAR", "value": ""}]
+
+
+@given(st.sampled_from(["SHELL", "PYTHON"]), SCRIPTS, st.sampled_from([OUT, TEXT]))
+def test_there_and_back(kind: str, script: str, outs: Any) -> None:
+    there = with_line(kind, params(script, outs))
     assert there["rawScript"].count(LINES[kind]) == 1
-    assert without_line(kind, there) == params(script)
+    assert there["rawScript"].count(CODING) == (kind == "PYTHON" and outs is TEXT)
+    assert without_line(kind, there) == params(script, outs)
+
+
+def test_what_was_sent_before_texts_were_coded_is_read_too() -> None:
+    assert without_line("PYTHON", params(f"{LINES['PYTHON']}\nx = 1", TEXT)) == params("x = 1", TEXT)
 
 
 @pytest.mark.parametrize(

@@ -259,3 +259,30 @@ def test_a_functions_outputs_are_typed(tmp_path: Path) -> None:
         )
     _, reports = run(wf, tmp_path)
     assert reports["average"].outputs == {"mean": 6.0, "loud": False}
+
+
+@pytest.mark.parametrize("version", [(3, 1), (3, 2), None])
+def test_a_text_of_a_python_task_arrives_whole_in_every_version(
+    version: tuple[int, ...] | None, tmp_path: Path
+) -> None:
+    with Workflow("w", project="p") as wf:
+        train = Python(
+            "train",
+            "print('$' + '{setValue(path=/m/dt=2024-01-01/f(1).json)}', 'x')\nprint('$' + '{setValue(none=)}')",
+            outputs={"path": str, "none": str},
+        )
+        use = Shell("use", "echo '[${path}|${none}]'")
+        train >> touch("between") >> use
+    scheduler = Scheduler(wf.definition(), tmp_path / "run", "", lambda report: None, version=version)
+    assert scheduler.run() == "SUCCESS"
+    reports = {report.name: report for report in scheduler.reports}
+    assert reports["train"].outputs == {"path": "/m/dt=2024-01-01/f(1).json", "none": ""}
+    assert "[/m/dt=2024-01-01/f(1).json|]" in reports["use"].log
+
+
+def test_a_shell_s_output_that_the_versions_read_differently_fails_the_task(tmp_path: Path) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("train", "echo '${setValue(path=/m/dt=2024)}'", outputs={"path": str})
+    state, reports = run(wf, tmp_path)
+    assert state == "FAILURE"
+    assert "3.1 takes '/m/dt'; 3.2 takes '/m/dt=2024'" in reports["train"].log
