@@ -192,7 +192,7 @@ def test_conditions_that_do_not_hold(version: tuple[int, ...] | None, state: str
 
 def test_it_is_said_where_the_versions_go_different_ways(tmp_path: Path) -> None:
     with Workflow("w", project="p") as wf:
-        late, mixed, other = Shell("late", "sleep 0.5"), touch("mixed"), touch("other")
+        late, mixed, other = Shell("late", "sleep 4"), touch("mixed"), touch("other")
         Switch("choose", {Condition("1 == 2"): mixed}, otherwise=other)
         late >> mixed
     notes: list[str] = []
