@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsflow.validation.rules import (
+    conditions,
     differences,
     features,
     order,
@@ -72,6 +73,10 @@ RULES: tuple[Rule, ...] = (
     order.switched_off,
     order.http,
     schedule.misread,
+    conditions.never_evaluated,
+    conditions.decided_differently,
+    conditions.breaks_with_a_value,
+    conditions.not_evaluated_here,
 )
 
 __all__ = ["RULES", "Rule"]
