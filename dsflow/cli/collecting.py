@@ -15,6 +15,7 @@ from dsflow.cli.repository import Repository
 from dsflow.config import Profile
 from dsflow.definition import Definition
 from dsflow.errors import ConfigError, DeclarationError, DsflowError, ParameterError, SourceLocation
+from dsflow.source.pydolphinscheduler import ForeignSourceError, is_pydolphinscheduler, refusal
 from dsflow.workflow import Workflow
 
 _LEFT_OUT = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
@@ -41,11 +42,13 @@ class Collection:
 
     Attributes:
         files: how many files were run.
+        notes: files that are pydolphinscheduler's, and were not run.
     """
 
     found: list[Found] = field(default_factory=list)
     errors: list[DsflowError] = field(default_factory=list)
     files: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def collect(paths: list[Path], repository: Repository) -> Collection:
@@ -61,11 +64,19 @@ def collect(paths: list[Path], repository: Repository) -> Collection:
     named = {p.resolve() for p in paths if p.is_file()}
     for file in _files(paths):
         if file.resolve() not in named and not _may_declare(file):
+            _name_foreign(file, collection)
             continue
         collection.files += 1
         try:
             with _own_modules(file):
                 workflows = load_workflows(file)
+        except ForeignSourceError as error:
+            if file.resolve() in named:
+                collection.errors.append(error)
+            else:
+                collection.files -= 1
+                collection.notes.append(f"{error.where or file}: {error.message}; {error.hint}")
+            continue
         except DsflowError as error:
             if error.where is None:
                 error.where = str(file)
@@ -85,6 +96,16 @@ def collect(paths: list[Path], repository: Repository) -> Collection:
             )
         collection.found += [Found(w, repository.relative(file)) for w in workflows]
     return collection
+
+
+def _name_foreign(file: Path, collection: Collection) -> None:
+    """Say of a YAML file that is pydolphinscheduler's that nothing was made of it."""
+    if file.suffix == ".py":
+        return
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if "task_type" in text and is_pydolphinscheduler(text):
+        error = refusal(str(file))
+        collection.notes.append(f"{file}: {error.message}; {error.hint}")
 
 
 def _may_declare(file: Path) -> bool:

@@ -80,6 +80,7 @@ def deploy(
         below = [repository.relative(p) for p in paths] if prune else None
         deployment: Deployment = deployer.plan(declared, prune=below)
         deployment.errors[:0] = collection.errors
+        deployment.notes[:0] = collection.notes
         _perform(deployer, deployment, say, dry_run=dry_run, yes=yes)
     _tell(deployment, say, place, summary, as_json=as_json, dry_run=dry_run)
     raise typer.Exit(exits.of_errors(deployment.all_errors))

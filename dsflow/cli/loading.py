@@ -17,6 +17,7 @@ def load_workflows(path: Path) -> list[Workflow]:
 
     Raises:
         DeclarationError: there is no such file, or it does not run.
+        ForeignSourceError: it is pydolphinscheduler's, and was not run.
     """
     if not path.is_file():
         raise DeclarationError(f"there is no pipeline file {path}")
@@ -26,6 +27,9 @@ def load_workflows(path: Path) -> list[Workflow]:
         return load_yaml(path)
     if path.suffix != ".py":
         raise DeclarationError(f"{path} is neither a Python file nor a YAML file")
+    from dsflow.source.pydolphinscheduler import check_script
+
+    check_script(path.read_text(encoding="utf-8", errors="replace"), str(path))
     name = f"dsflow_pipeline_{path.stem}_{abs(hash(path.resolve()))}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:

@@ -318,6 +318,8 @@ def backfill(
         started = backfills.start(there.definition, values, begin, end, parallel)
         count = f"{len(started.dates)} dates" if started.dates is not None else "the schedule's dates"
         print(f"backfill of {count} from {begin} to {end}: {operations.url}", flush=True)
+        for note in started.notes:
+            print(f"note: {note}", flush=True)
         if detach:
             print(f"  how it stands:     {again(workflow, 'runs', profile)}")
             return

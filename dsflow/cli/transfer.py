@@ -64,7 +64,10 @@ def _steers(workflow: Workflow) -> bool:
 
 def import_(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE.json]", help="A file that DolphinScheduler or dsflow exported.")
+        Path | None,
+        typer.Argument(
+            metavar="[FILE.json]", help="A file that DolphinScheduler or dsflow exported, or pydolphinscheduler's YAML."
+        ),
     ] = None,
     from_server: Annotated[
         str | None, typer.Option("--from-server", metavar="PROJECT/WORKFLOW", help="Or a workflow of the server.")
@@ -96,7 +99,7 @@ def import_(
 ) -> None:
     """Take a workflow in: an export file into a server, or a file's or a server's workflow as Python or YAML source.
 
-    Files of DolphinScheduler 1.x to 3.x are read.
+    Files of DolphinScheduler 1.x to 3.x are read, and pydolphinscheduler's YAML (which becomes source).
     """
     if (file is None) == (from_server is None):
         raise ConfigError("say what to import: either FILE.json or --from-server PROJECT/WORKFLOW")
@@ -163,17 +166,7 @@ def _read_definitions(
     from dsflow.dolphinscheduler.client import Server
 
     if file is not None:
-        exported = transfer.read_file(file)
-        _tell_version(exported, file)
-        notes: list[str] = []
-        if profile is None:
-            found = transfer.definitions(exported, project, given=given, notes=notes)
-        else:
-            from dsflow.dolphinscheduler.names import server_names
-
-            with Server(load_profile(profile)) as server:
-                names = server_names(server.rest)
-                found = transfer.definitions(exported, project, names, given=given, notes=notes)
+        found, notes = _read_file(file, project, profile, given)
         for note in dict.fromkeys(notes):
             print(f"note: {note}", file=sys.stderr)
         return found
@@ -181,6 +174,27 @@ def _read_definitions(
     with Server(load_profile(profile)) as server:
         definition = transfer.read_definition(server, place, workflow)
     return [replace(definition, project=project or definition.project)]
+
+
+def _read_file(
+    file: Path, project: str | None, profile: str | None, given: dict[tuple[str, str], str]
+) -> tuple[list[Definition], list[str]]:
+    from dsflow.dolphinscheduler import transfer
+    from dsflow.dolphinscheduler.client import Server
+    from dsflow.dolphinscheduler.names import server_names
+
+    if file.suffix in (".yaml", ".yml"):
+        from dsflow.source.pydolphinscheduler_yaml import read_yaml
+
+        return read_yaml(file, project)
+    exported = transfer.read_file(file)
+    _tell_version(exported, file)
+    notes: list[str] = []
+    if profile is None:
+        return transfer.definitions(exported, project, given=given, notes=notes), notes
+    with Server(load_profile(profile)) as server:
+        names = server_names(server.rest)
+        return transfer.definitions(exported, project, names, given=given, notes=notes), notes
 
 
 def _source(found: list[Definition], output: str, name: str | None) -> str:

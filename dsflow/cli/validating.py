@@ -61,12 +61,13 @@ def validate_paths(
     named = [load_workflow(path) for path in paths if _names_a_workflow(path)]
     places = [Path(path) for path in paths if not _names_a_workflow(path)]
     errors: list[DsflowError] = []
+    notes: list[str] = []
     if places:
         collection = collect(places, find_repository(places[0]))
         named += [found.workflow for found in collection.found]
-        errors = collection.errors
+        errors, notes = collection.errors, collection.notes
     place = load_profile(profile, start=places[0] if places else named[0].folder if named else None)
-    _check(named, parse_set(set_), json_, errors, place.openmldb)
+    _check(named, parse_set(set_), json_, errors, place.openmldb, notes)
 
 
 def _names_a_workflow(path: str) -> bool:
@@ -87,6 +88,7 @@ def _check(
     as_json: bool,
     errors: Sequence[DsflowError],
     release: str | None,
+    said: Sequence[str] = (),
 ) -> None:
     from dsflow.display.indexes import indexes_data, indexes_text
     from dsflow.validation import check, findings_json, findings_text, refused
@@ -94,7 +96,7 @@ def _check(
     if len(workflows) > 1:
         check_given(workflows, values)
     findings: list[Finding] = []
-    notes: list[str] = []
+    notes = list(said)
     failed = bool(errors)
     for workflow in workflows:
         # of one workflow the check itself says, with what there is, that a name is unknown

@@ -4,6 +4,10 @@ One start makes many runs. Serially, the run of a date is made when that of the 
 parallel, the dates are dealt into N such chains, all begun at once. A chain ends at its first run without SUCCESS.
 The dates are those of the workflow's live schedule, or without one each midnight, both ends included.
 
+Dates of a schedule are in its time zone, in which ``$[yyyyMMdd]`` is filled, and the server takes them in its own:
+asked for a range, it would give each run the wrong day where the two differ. A list of moments is right in any zone.
+3.2 takes one of at most 100; 3.1 takes it too and shuffles it, so there it serves only for dates that run side by side.
+
 What a chain still has before it stands in each run's ``commandParam``: 3.2 lists the dates, 3.1 gives the first and the
 last one. On 3.1 with a live schedule the dates between are known to the server alone, so there the end is only certain
 when nothing has come for a while.
@@ -16,11 +20,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
+from dsflow.cron import parse
 from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.clock import server_times
 from dsflow.dolphinscheduler.runs import MARK, Runs, check_params, map_state
+from dsflow.dolphinscheduler.schedules import preview_note
+from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.watch import Patience, RunTimeoutError
 from dsflow.errors import ParameterError, RunError
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS
@@ -28,6 +38,8 @@ from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCC
 FORM = "%Y-%m-%d %H:%M:%S"
 GRACE = 15.0  # seconds without a new run after which a chain whose length is not known is over
 SEEN_RUNS = 100
+_LIST = "complementScheduleDateList"
+MOST_DATES = 100  # that a list holds (SCHEDULE_TIME_MAX_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,8 @@ class Backfill:
     """A backfill that was started.
 
     Attributes:
-        dates: all its dates, when they are known from the start.
+        dates: all its dates, when they are known from the start, as the server's clock shows them.
+        notes: what a user should know.
     """
 
     project_code: int
@@ -64,6 +77,7 @@ class Backfill:
     parallel: int
     dates: tuple[str, ...] | None
     runs: dict[int, DateRun] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def missing(self) -> set[str]:
         """Dates that have no run yet, as far as dates are known."""
@@ -112,6 +126,20 @@ class Backfill:
         return STOPPED if STOPPED in states else SUCCESS
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """The form's ``scheduleTime``, and the dates that it stands for, if they are known."""
+
+    form: dict[str, str]
+    dates: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the dates are listed, and not a range of which the server makes them."""
+        return _LIST in self.form
+
+
 class Backfills:
     """Starts backfills of one workflow and follows them."""
 
@@ -128,7 +156,7 @@ class Backfills:
         """Start it.
 
         Args:
-            first: from when on, in the server's time zone.
+            first: from when on, in the schedule's time zone; without a schedule in the server's.
             last: until when, included.
             parallel: how many chains run side by side.
 
@@ -142,27 +170,83 @@ class Backfills:
         if not state.online:
             raise RunError(f"workflow {self._name!r} is offline on the server", hint="submit it with online=True")
         check_params(definition, state, params)
-        dates = None if state.live_schedules else midnights(first, last)
-        if first > last or dates == ():
+        if first > last:
             raise ParameterError(f"there is no date from {first} to {last}")
+        asked = self._asked(state, first, last, parallel)
         mark = uuid.uuid4().hex
-        # The server adds a second to the end (source, CronUtils.getSelfFireDateList, 3.1.5 and 3.2.2).
-        end = last - timedelta(seconds=1) if last - first > timedelta(seconds=1) else last
         form = {
             **self._runs._form(state, definition, params, mark if self._rest.series() < (3, 2) else ""),
             "execType": "COMPLEMENT_DATA",
-            "scheduleTime": json.dumps(
-                {"complementStartDate": first.strftime(FORM), "complementEndDate": end.strftime(FORM)}
-            ),
+            "scheduleTime": json.dumps(asked.form),
             "runMode": "RUN_MODE_PARALLEL" if parallel > 1 else "RUN_MODE_SERIAL",
-            "expectedParallelismNumber": parallel if parallel > 1 else "",
+            "expectedParallelismNumber": self._parallel(asked, parallel) if parallel > 1 else "",
             "complementDependentMode": "OFF_MODE",
             "executionOrder": "ASC_ORDER",
         }
         rows = self._rest.newest_instances(state.project_code, state.code, SEEN_RUNS)
         before = {int(r["id"]) for r in rows}
         trigger = self._rest.start(state.project_code, form)
-        return Backfill(state.project_code, state.code, trigger, mark, before, parallel, dates)
+        return Backfill(state.project_code, state.code, trigger, mark, before, parallel, asked.dates, notes=asked.notes)
+
+    def _parallel(self, asked: _Asked, parallel: int) -> int:
+        """3.1 deals a list into chains of so many dates, not into so many chains."""
+        return 1 if self._rest.series() < (3, 2) and asked.is_list else parallel
+
+    def _asked(self, state: ServerState, first: datetime, last: datetime, parallel: int) -> _Asked:
+        """What the server is asked for, so that each run gets the day that is meant."""
+        rows = [row for row in state.schedules if row.get("releaseState") == "ONLINE"]
+        if not rows:
+            dates = midnights(first, last)
+            if not dates:
+                raise ParameterError(
+                    f"there is no date from {first} to {last}: a backfill without a schedule runs at 0:00"
+                )
+            return _Asked(_range(first, last), dates)
+        if len(rows) > 1:
+            return _Asked(_range(first, last), None, ("the workflow has several live schedules: in the server's zone",))
+        schedule = codec.schedule_from_server(rows[0])
+        try:
+            zone = ZoneInfo(schedule.timezone_id)
+            moments = _due(schedule.crontab, zone, first, last)
+        except (ValueError, LookupError, OSError):  # an expression or a zone that only Java knows
+            return _Asked(_range(first, last), None, ("the dates of this schedule are the server's",))
+        if not moments:
+            raise ParameterError(
+                f"the schedule {schedule.crontab!r} has no date between {first} and {last} "
+                f"(time zone {schedule.timezone_id})"
+            )
+        own = [moment.replace(tzinfo=None) for moment in moments]
+        shown = server_times(self._rest, moments, zone)
+        if shown == own and (self._rest.series() < (3, 2) or len(own) > MOST_DATES):
+            note = preview_note(self._rest, Definition("", "", (), (), schedule=schedule), state.project_code)
+            return _Asked(
+                _range(first, last), None, (f"{note}; a backfill's dates are those of the page",) if note else ()
+            )
+        self._check_list(shown, own, schedule.timezone_id, parallel)
+        dates = tuple(moment.strftime(FORM) for moment in shown or ())
+        note = f"dates are shown as the server's clock shows them; the schedule's zone is {schedule.timezone_id}"
+        return _Asked({_LIST: ",".join(dates)}, dates, (note,) if shown != own else ())
+
+    def _check_list(self, shown: list[datetime] | None, own: list[datetime], zone: str, parallel: int) -> None:
+        """Refuse dates that could only be given to the server as a range, which it takes in another zone."""
+        if shown is None:
+            raise ParameterError(
+                f"the server's time zone is not certain, and not {zone}, that of the schedule: its runs might get the "
+                "wrong day",
+                hint="give the server's and the schedule's the same time zone",
+            )
+        if len(own) > MOST_DATES:
+            raise ParameterError(
+                f"these are {len(own)} dates; the server takes {MOST_DATES} at once of a schedule whose time zone "
+                f"({zone}) is not its own",
+                hint="backfill a shorter range, one after the other",
+            )
+        if self._rest.series() < (3, 2) and len(own) > max(parallel, 1):
+            raise ParameterError(
+                f"DolphinScheduler 3.1 takes dates in its own time zone, and the schedule's is {zone}: in order, each "
+                "run would get the wrong day",
+                hint=f"run the {len(own)} dates side by side (--parallel {len(own)}), or one by one",
+            )
 
     def look(self, backfill: Backfill) -> bool:
         """Read how far it is; gives whether anything changed."""
@@ -199,8 +283,8 @@ class Backfills:
             param = json.loads(row.get("commandParam") or "{}")
         except ValueError:
             return None
-        if "complementScheduleDateList" in param:
-            return tuple(d for d in str(param["complementScheduleDateList"]).split(",") if d > date)
+        if _LIST in param:
+            return tuple(d for d in str(param[_LIST]).split(",") if d > date)
         last = str(param.get("complementEndDate") or "")
         if last and last <= date:
             return ()
@@ -242,6 +326,23 @@ class Backfills:
         for run in backfill.runs.values():
             if run.state not in FINAL_STATES and run.instance is not None:
                 self._rest.execute(backfill.project_code, run.instance, "STOP")
+
+
+def _range(first: datetime, last: datetime) -> dict[str, str]:
+    # The server adds a second to the end (source, CronUtils.getSelfFireDateList, 3.1.5 and 3.2.2).
+    end = last - timedelta(seconds=1) if last - first > timedelta(seconds=1) else last
+    return {"complementStartDate": first.strftime(FORM), "complementEndDate": end.strftime(FORM)}
+
+
+def _due(crontab: str, zone: ZoneInfo, first: datetime, last: datetime) -> list[datetime]:
+    """When a schedule was due, both ends included."""
+    until = last.replace(tzinfo=zone, fold=1)
+    found = []
+    for moment in parse(crontab).times(first.replace(tzinfo=zone) - timedelta(seconds=1), zone):
+        if moment.astimezone(timezone.utc) > until.astimezone(timezone.utc):
+            break
+        found.append(moment)
+    return found
 
 
 def midnights(first: datetime, last: datetime) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ from dsflow.source.declaration import (
 )
 from dsflow.source.errors import SourceError
 from dsflow.source.from_definition import declare, differences
+from dsflow.source.pydolphinscheduler import is_pydolphinscheduler, refusal
 from dsflow.workflow import Schedule, Workflow
 
 if TYPE_CHECKING:
@@ -228,6 +229,8 @@ def read_declarations(text: str, file: str) -> list[WorkflowDeclaration]:
 
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
+        if len(nodes) == 1 and is_pydolphinscheduler(text):
+            raise refusal(file)
         return [_Document(file, node).read() for node in nodes]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -221,7 +221,7 @@ _CYCLES = {
     ),
     "month": ("thisMonth", "thisMonthBegin", "lastMonth", "lastMonthBegin", "lastMonthEnd"),
 }
-_DATES = {date: cycle for cycle, dates in _CYCLES.items() for date in dates}
+DATES: dict[str, str] = {date: cycle for cycle, dates in _CYCLES.items() for date in dates}
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class Dependent(Task):
         for group in _groups(self, self.on, DependsOn):
             for item in group.items:
                 if isinstance(item, DependsOn):
-                    self._one_of("date", item.date, tuple(_DATES))
+                    self._one_of("date", item.date, tuple(DATES))
                     for name in ("workflow", "task", "project"):
                         value = getattr(item, name)
                         if not isinstance(value, str if name != "project" else (str, type(None))):
@@ -281,7 +281,7 @@ class Dependent(Task):
                                 "projectCode": item.project or self.workflow.project,
                                 "definitionCode": item.workflow,
                                 "depTaskCode": item.task,
-                                "cycle": _DATES[item.date],
+                                "cycle": DATES[item.date],
                                 "dateValue": item.date,
                             }
                             for item in group.items

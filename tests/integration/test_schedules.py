@@ -13,6 +13,7 @@ import pytest
 
 from dsflow.cron import next_times
 from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
+from dsflow.dolphinscheduler import backfill
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.rest import RestClient
@@ -178,3 +179,55 @@ def test_a_preview_that_misleads_is_said(server: Server, project: str, crontab: 
         said = [note for note in notes if "preview" in note]
         assert (len(said), bool(said) and says in said[0]) == (bool(says), bool(says))
     assert server.state(project, "w").live_schedules
+
+
+DAYS = """
+with Workflow("days", project="{project}", schedule=Schedule("{cron}", "{zone}")):
+    Shell("say", "echo the day is $[yyyyMMdd] at $[HH]")
+"""
+
+
+def _days(dsflow: Commands, server: Server, project: str, *arguments: str) -> list[str]:
+    """What the runs of a backfill say of their days."""
+    done = dsflow("backfill", "days.py", *arguments, "--report", "b.json")
+    assert done.code == 0, done.all
+    code = server.rest.project_code(project)
+    assert code is not None
+    report = json.loads((dsflow.folder / "b.json").read_text())
+    found = []
+    for run in report["runs"]:
+        (task,) = server.rest.task_instances(code, run["instance"])
+        found.append(re.findall(r"the day is (\d+ at \d+)", server.rest.log(int(task["id"])))[-1])
+    return found
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Shanghai", "UTC"])
+def test_the_runs_of_a_backfill_get_the_days_of_the_schedule(
+    running: Any, server: Server, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setattr(backfill, "GRACE", 6.0)
+    dsflow = Commands(running.profile(), tmp_path, monkeypatch)
+    dsflow.write("days.py", DAYS.format(project=project, cron="0 0 2 * * ? *", zone=zone))
+    assert dsflow("submit", "days.py").code == 0
+    wanted = ["20240309 at 02", "20240311 at 02"] if zone == "America/New_York" else None
+    wanted = wanted or ["20240309 at 02", "20240310 at 02", "20240311 at 02"]
+    period = ("--from", "2024-03-09", "--to", "2024-03-11")
+    if running.is_new or zone == "UTC":
+        assert _days(dsflow, server, project, *period) == wanted
+    else:  # in order, 3.1 would give them the wrong days
+        refused = dsflow("backfill", "days.py", *period)
+        assert (refused.code, "its own time zone" in refused.err) == (1, True), refused.all
+    assert sorted(_days(dsflow, server, project, *period, "--parallel", "3")) == wanted
+    assert _days(dsflow, server, project, "--from", "2024-03-09", "--to", "2024-03-09") == wanted[:1]
+
+
+def test_a_backfill_without_a_date_is_refused_before_anything_starts(
+    running: Any, server: Server, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsflow = Commands(running.profile(), tmp_path, monkeypatch)
+    dsflow.write("days.py", DAYS.format(project=project, cron="0 0 8 1 * ? *", zone="UTC"))
+    assert dsflow("submit", "days.py").code == 0
+    refused = dsflow("backfill", "days.py", "--from", "2024-02-10", "--to", "2024-02-20")
+    assert (refused.code, "has no date between 2024-02-10" in refused.err) == (1, True), refused.all
+    state = server.state(project, "days")
+    assert server.rest.newest_instances(state.project_code, state.code or 0) == []

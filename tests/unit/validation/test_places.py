@@ -161,7 +161,9 @@ def test_what_is_refused_as_the_file_is_read(tmp_path: Path, capsys: pytest.Capt
         main(["validate", str(path)])
     said = capsys.readouterr()
     assert (ended.value.code, said.out) == (1, "")
-    assert said.err.splitlines()[0].endswith("p.py:7:6: error DSF200: the schedule '0 0 25 * * ?': '25' is no hour")
+    assert said.err.splitlines()[0].endswith(
+        "p.py:7:6: error DSF200: the schedule '0 0 25 * * ?': '25' is no hour: they go from 0 to 23"
+    )
     assert said.err.splitlines()[1:4] == [f"  | {REFUSED.splitlines()[0]}", "  |      ^", said.err.splitlines()[3]]
     assert "hint:" in said.err.splitlines()[3]
     with pytest.raises(SystemExit):
