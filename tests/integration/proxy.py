@@ -49,6 +49,7 @@ class Exchange:
 
     name: str
     body: bytes = field(default=b"", repr=False)
+    head: bytes = field(default=b"", repr=False)  # of an HTTP request: its first line and headers
 
     @property
     def kind(self) -> str:
@@ -60,8 +61,13 @@ class Exchange:
         """Whether it changes something on the server."""
         if self.name.startswith("gateway "):
             return self.name == "gateway createOrUpdateWorkflow"
-        method, path = self.name.split(" ", 1)
-        return method != "GET" and not path.endswith(("/login", "/schedules/preview", "/schedules/list"))
+        return changes_something(self.name)
+
+
+def changes_something(name: str) -> bool:
+    """Whether a request of REST, such as ``GET /projects``, changes something on the server."""
+    method, path = name.split(" ", 1)
+    return method != "GET" and not path.endswith(("/login", "/schedules/preview", "/schedules/list"))
 
 
 class Gone(Exception):
@@ -96,8 +102,8 @@ class Proxy:
         self._closing = False
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self.rest = self._listen(rest, _http_request, _http_answer)
-        self.gateway = self._listen(gateway, _py4j_request, _py4j_answer)
+        self.rest = self._listen(rest, http_request, _http_answer)
+        self.gateway = self._listen(gateway, py4j_request, _py4j_answer)
 
     def __enter__(self) -> Proxy:
         return self
@@ -138,7 +144,7 @@ class Proxy:
     def _serve(self, client: socket.socket, target: tuple[str, int], request: _Reader, answer: _Answerer) -> None:
         server = socket.create_connection(target)
         self._sockets.append(server)
-        from_client, from_server = _Stream(client), _Stream(server)
+        from_client, from_server = Stream(client), Stream(server)
         try:
             while True:
                 exchange, data = request(from_client)
@@ -186,7 +192,7 @@ class Proxy:
         client.sendall(text)
 
 
-class _Stream:
+class Stream:
     """Bytes from a socket, up to a separator or by number."""
 
     def __init__(self, end: socket.socket) -> None:
@@ -211,30 +217,30 @@ class _Stream:
         self._rest += data
 
 
-_Reader = Callable[[_Stream], "tuple[Exchange, bytes]"]
-_Answerer = Callable[[_Stream], bytes]
+_Reader = Callable[[Stream], "tuple[Exchange, bytes]"]
+_Answerer = Callable[[Stream], bytes]
 
 
-def _http_request(stream: _Stream) -> tuple[Exchange, bytes]:
+def http_request(stream: Stream) -> tuple[Exchange, bytes]:
     head = stream.until(b"\r\n\r\n")
     method, target = head.split(b"\r\n", 1)[0].decode().split()[:2]
-    body = stream.exactly(int(_header(head, b"content-length") or 0))
-    return Exchange(f"{method} {target.split('?')[0]}", body), head + body
+    body = stream.exactly(int(header(head, b"content-length") or 0))
+    return Exchange(f"{method} {target.split('?')[0]}", body, head), head + body
 
 
-def _http_answer(stream: _Stream) -> bytes:
+def _http_answer(stream: Stream) -> bytes:
     head = stream.until(b"\r\n\r\n")
-    if _header(head, b"transfer-encoding") == b"chunked":
+    if header(head, b"transfer-encoding") == b"chunked":
         text = head
         while True:
             size = stream.until(b"\r\n")
             text += size + stream.exactly(int(size, 16) + 2)
             if int(size, 16) == 0:
                 return text
-    return head + stream.exactly(int(_header(head, b"content-length") or 0))
+    return head + stream.exactly(int(header(head, b"content-length") or 0))
 
 
-def _header(head: bytes, name: bytes) -> bytes | None:
+def header(head: bytes, name: bytes) -> bytes | None:
     for line in head.split(b"\r\n")[1:]:
         key, _, value = line.partition(b":")
         if key.strip().lower() == name:
@@ -242,19 +248,20 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return None
 
 
-def _py4j_request(stream: _Stream) -> tuple[Exchange, bytes]:
+def py4j_request(stream: Stream) -> tuple[Exchange, bytes]:
     """py4j escapes line ends inside values, so that a command is some lines of which the last is ``e``."""
     lines = [stream.until(b"\n")]
     if lines[0] == b"A\n":
         lines.append(stream.until(b"\n"))
-        return Exchange("gateway (token)"), b"".join(lines)
+        return Exchange("gateway (token)", b"".join(lines)), b"".join(lines)
     while lines[-1] != b"e\n":
         lines.append(stream.until(b"\n"))
     words = [line.decode().strip() for line in lines[:3]]
-    return Exchange("gateway " + (words[2] if words[0] == "c" else words[0])), b"".join(lines)
+    data = b"".join(lines)
+    return Exchange("gateway " + (words[2] if words[0] == "c" else words[0]), data), data
 
 
-def _py4j_answer(stream: _Stream) -> bytes:
+def _py4j_answer(stream: Stream) -> bytes:
     return stream.until(b"\n")
 
 
