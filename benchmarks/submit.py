@@ -1,11 +1,11 @@
 """How long submitting takes, against pydolphinscheduler and against the server's own time, all from one run.
 
-    DSFLOW_TEST_DOLPHINSCHEDULER=/folder/with/standalone python benchmarks/submit.py [--version 3.2.2] [--tasks 300]
+    python benchmarks/submit.py [--release apache-dolphinscheduler-3.2.2-bin.tar.gz] [--tasks 300]
 
-A server is started for it and stopped at the end. Every measurement is a fresh process, without its start and its
-imports; memory is the process's peak. The sides that are compared take turns, and who begins changes from turn to
-turn; a ratio is the median of the ratios of the turns. The client of the version must be installed:
-apache-dolphinscheduler 4.0.x for 3.1, 4.1.x for 3.2 (or name a folder that holds it with --client).
+A server (3.1.1 from Maven Central, or a release) is started for it and stopped at the end. Every measurement is a
+fresh process, without its start and its imports; memory is the process's peak. The sides that are compared take turns,
+and who begins changes from turn to turn; a ratio is the median of the ratios of the turns. The client of the version
+must be installed: apache-dolphinscheduler 4.0.x for 3.1, 4.1.x for 3.2 (or name a folder that holds it with --client).
 
 The limit of a changed workflow is the server's own create-or-update call, timed within the same submit. What dsflow
 adds is shown by its parts: the two reads of the whole workflow, the lock, all smaller reads (side by side, so that
@@ -55,7 +55,7 @@ Result = dict[str, Any]
 def main() -> None:
     """The program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--version", default="3.2.2", help="the server's version (default: %(default)s)")
+    parser.add_argument("--release", help="an Apache release of DolphinScheduler, as an archive or a folder")
     parser.add_argument("--tasks", type=int, default=300, help="of the one workflow (default: %(default)s)")
     parser.add_argument("--workflows", type=int, default=100, help="of 20 tasks, to deploy (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=5, help="the median of that many turns (default: %(default)s)")
@@ -67,17 +67,15 @@ def main() -> None:
         what, text = arguments.child
         print(json.dumps(CHILDREN[what](**json.loads(text))))
         return
-    folder = os.environ.get("DSFLOW_TEST_DOLPHINSCHEDULER")
-    if arguments.dir is None and not folder:
-        parser.error("set DSFLOW_TEST_DOLPHINSCHEDULER to the folder that holds `standalone`")
     if arguments.dir is not None:
         Bench(arguments, arguments.dir).run()
         return
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that the server does not outlive us
     with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, str(Path(str(folder)) / "standalone")]
+        command = [sys.executable, "-m", "dsflow", "dolphinscheduler"]
+        release = ["--release", arguments.release] if arguments.release else []
         subprocess.run(
-            [*command, "start", "--version", arguments.version, "--dir", place],
+            [*command, "start", *release, "--dir", place],
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -94,6 +92,7 @@ class Bench:
         self.arguments = arguments
         self.summary: list[str] = []
         info = json.loads((place / "server.json").read_text())
+        self.version = info["version"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DSFLOW_", "PYDS_"))}
         paths = [str(arguments.client)] if arguments.client else []
         self.env = {
@@ -103,8 +102,10 @@ class Bench:
             "DSFLOW_USER": info["user"],
             "DSFLOW_PASSWORD": info["password"],
             "DSFLOW_GATEWAY": f"{info['gateway_host']}:{info['gateway_port']}",
+            "DSFLOW_GATEWAY_TOKEN": info["gateway_token"],
             "PYDS_JAVA_GATEWAY_ADDRESS": info["gateway_host"],
             "PYDS_JAVA_GATEWAY_PORT": str(info["gateway_port"]),
+            "PYDS_JAVA_GATEWAY_AUTH_TOKEN": info["gateway_token"],
             "PYDS_USER_NAME": info["user"],
             "PYDS_USER_PASSWORD": info["password"],  # pydolphinscheduler sets it: to what it is
             "PYDS_USER_TENANT": getpass.getuser(),
@@ -135,7 +136,7 @@ class Bench:
         self.summary.append(f"  {word:6} {what}: {value:.2f}{unit}, target {target:.2f}{unit}")
 
     def run(self) -> None:
-        version, tasks = self.arguments.version, self.arguments.tasks
+        version, tasks = self.version, self.arguments.tasks
         self.child("bootstrap")
         print(f"DolphinScheduler {version}, a workflow of {tasks} tasks, median of {self.arguments.repeat} turns")
         for text in ("first", "warm"):  # the second time round the server's code is compiled

@@ -150,7 +150,7 @@ def _of_release(source: Source, given: Given) -> dict[str, object]:
         gateway + "enabled": True,
         gateway + "auth-token": given.token,
         gateway + "gateway-server-address": LOOPBACK,
-        gateway + "gateway-server-port": given.ports["gateway"],
+        gateway + "gateway-server-port": given.ports["real_gateway" if source.needs_translation else "gateway"],
         gateway + "python-address": LOOPBACK,
         gateway + "python-port": given.ports["callback"],
     }

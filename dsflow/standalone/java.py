@@ -16,7 +16,6 @@ from dsflow.standalone.errors import StandaloneError
 
 OLDEST, NEWEST = 11, 22  # the newer ones lack what the file system of Hadoop's client calls
 PLACES = ("/usr/lib/jvm/*/bin/java", "/Library/Java/JavaVirtualMachines/*/Contents/Home/bin/java")
-LAST_WITH_JAVASCRIPT = 14
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,22 @@ class Java:
     Attributes:
         path: the program.
         version: its feature version, such as 17.
+        modules: the modules that it has: one of the package index may lack some.
     """
 
     path: str
     version: int
+    modules: frozenset[str] = frozenset()
 
     @property
     def has_javascript(self) -> bool:
         """Whether it brings Nashorn, the JavaScript engine that SWITCH tasks use."""
-        return self.version <= LAST_WITH_JAVASCRIPT
+        return "jdk.scripting.nashorn" in self.modules
+
+    @property
+    def has_dynalink(self) -> bool:
+        """Whether Nashorn runs on it when it is added."""
+        return "jdk.dynalink" in self.modules
 
 
 def find_java() -> Java:
@@ -53,7 +59,7 @@ def find_java() -> Java:
         if version is None:
             continue
         if OLDEST <= version <= NEWEST:
-            return Java(path, version)
+            return Java(path, version, _modules(path))
         others.append(f"{path} is Java {version}")
     found = "; ".join(others)
     raise StandaloneError(
@@ -78,9 +84,19 @@ def _candidates() -> Iterator[str]:
 
 
 def _version(path: str) -> int | None:
+    found = re.search(r'version "(?:1\.)?(\d+)', _run(path, "-version"))
+    return int(found.group(1)) if found else None
+
+
+def _modules(path: str) -> frozenset[str]:
+    return frozenset(line.partition("@")[0] for line in _run(path, "--list-modules").split())
+
+
+def _run(path: str, option: str) -> str:
+    """What a Java prints; nothing when it does not run."""
     try:
         done = subprocess.run(
-            [path, "-version"],
+            [path, option],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -89,6 +105,5 @@ def _version(path: str) -> int | None:
             timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r'version "(?:1\.)?(\d+)', done.stdout)
-    return int(found.group(1)) if done.returncode == 0 and found else None
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -33,6 +33,11 @@ class Source:
     home: Path | None = None
 
     @property
+    def needs_translation(self) -> bool:
+        """Whether its gateway has the names of 3.1.1, and no token: a translation stands before it."""
+        return self.version == "3.1.1"
+
+    @property
     def is_3_2(self) -> bool:
         """3.2 rather than 3.1."""
         return series(self.version) >= (3, 2)
@@ -69,7 +74,7 @@ class Info:
         web_url: the address of its page; None when there is none.
         sudo: whether tasks run as their tenant; else as the user who started the server.
         log, console: what the server writes.
-        source: where it comes from: "maven", or the folder of a release.
+        source: where it comes from: "maven", or the folder standalone-server of a release.
     """
 
     version: str

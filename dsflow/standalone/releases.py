@@ -25,7 +25,7 @@ from dsflow.standalone.model import Source, series
 from dsflow.standalone.places import RELEASES_VARIABLE, address, cache_folder, exclusive
 
 SERIES = ((3, 1), (3, 2))
-OLDEST = (3, 1, 2)  # the first one whose gateway has a token
+OLDEST = (3, 1, 1)  # below it the names of the gateway are others again
 STANDALONE = "standalone-server"
 OLD = 86400.0  # seconds: nothing that is unpacked takes that long
 # whose jars its start script puts after its own, where a file of that name is not there yet
@@ -119,10 +119,7 @@ def _source(folder: Path, said: Path) -> Source:
 def _check_version(version: str, said: str) -> None:
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     if series(version) not in SERIES or numbers < OLDEST:
-        raise StandaloneError(
-            f"{said} is DolphinScheduler {version}; dsflow can start releases of 3.1 from 3.1.2 on, and of 3.2",
-            hint="3.1.1 comes from Maven Central: leave out --release" if version == "3.1.1" else None,
-        )
+        raise StandaloneError(f"{said} is DolphinScheduler {version}; dsflow can start 3.1.1 and later, up to 3.2")
 
 
 def _unpacked(archive: Path, digest: str, say: Say) -> Path:

@@ -40,6 +40,7 @@ OPEN = (
     "sun.nio.ch",
 )
 OPTIONS = ("-Xmx1200m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+QUIET = "-Dpolyglot.engine.WarnInterpreterOnly=false"  # conditions are short
 # variables that Spring or Java would read
 _NOT_OURS = re.compile(
     r"(SPRING|MASTER|WORKER|ALERT|API|REGISTRY|SERVER|KUBERNETES)_|_?JAVA_TOOL_OPTIONS$|JDK_JAVA_OPTIONS$|CLASSPATH$"
@@ -218,11 +219,11 @@ def _start(source: Source, how: Start, java: Java, old: Info | None, began: floa
 
 
 class _translated:
-    """The translation before the gateway of 3.1.1; nothing for later servers."""
+    """The translation before the gateway of 3.1.1; nothing before that of later servers."""
 
     def __init__(self, source: Source, info: Info, lock: int) -> None:
         self._running: Guarded | None = None
-        if source.home is None:
+        if source.needs_translation:
             token = Path(info.dir, "conf", TOKEN_FILE)
             token.touch(mode=0o600)
             token.write_text(info.gateway_token, encoding="ascii")
@@ -249,6 +250,7 @@ def _command(source: Source, how: Start, java: Java) -> list[str]:
         java.path,
         *OPTIONS,
         *opened,
+        QUIET,
         "-Duser.timezone=UTC",
         "-Dfile.encoding=UTF-8",
         f"-Djava.io.tmpdir={how.folder / 'tmp'}",

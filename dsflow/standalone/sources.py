@@ -13,8 +13,8 @@ from dsflow.standalone.model import Source
 from dsflow.standalone.releases import from_release, from_version
 
 DEFAULT = "3.1.1"
-JAVASCRIPT = "javascript"  # the name of its list of jars
-_ENGINE = "nashorn-core-"
+NASHORN, GRAALJS = "nashorn", "graaljs"  # lists of jars
+NASHORN_JAR = "nashorn-core-"
 
 Say = Callable[[str], None]
 
@@ -41,13 +41,16 @@ def get_source(version: str | None, release: Path | None, say: Say) -> Source:
 
 
 def with_javascript(source: Source, java: Java, say: Say) -> Source:
-    """The same server with a JavaScript engine, which SWITCH tasks need, where neither it nor Java brings one."""
-    if java.has_javascript or any(jar.name.startswith(_ENGINE) for jar in source.class_path):
+    """The same server with a JavaScript engine that runs on this Java, which SWITCH tasks need, where Java has none."""
+    if java.has_javascript:
         return source
+    others = tuple(jar for jar in source.class_path if not jar.name.startswith(NASHORN_JAR))
+    if java.has_dynalink and others != source.class_path:
+        return source  # it has Nashorn already
     try:
-        jars = get_jars(locked(JAVASCRIPT), say)
+        jars = get_jars(locked(NASHORN if java.has_dynalink else GRAALJS), say)
     except StandaloneError as error:
-        say(f"Java {java.version} has no JavaScript engine, so that SWITCH tasks will fail: {error}")
+        say(f"this Java {java.version} has no JavaScript engine, so that SWITCH tasks will fail: {error}")
         return source
-    names = {jar.name for jar in source.class_path}
-    return replace(source, class_path=(*source.class_path, *(jar for jar in jars if jar.name not in names)))
+    names = {jar.name for jar in others}
+    return replace(source, class_path=(*others, *(jar for jar in jars if jar.name not in names)))
