@@ -34,7 +34,9 @@ def is_alive(pid: int, began: int | None) -> bool:
 
 
 def end(pid: int, began: int | None, patience: float) -> bool:
-    """End a process and wait until it is gone; whether it had to be killed.
+    """End a process that leads a group, wait until it is gone, and kill what is left of the group.
+
+    Whether it had to be killed.
 
     Args:
         patience: seconds in which it may end in peace.
@@ -47,6 +49,10 @@ def end(pid: int, began: int | None, patience: float) -> bool:
             _send(pid, signal.SIGKILL)
             killed = True
         time.sleep(0.1)
+    try:
+        os.killpg(pid, signal.SIGKILL)  # tasks that its worker ran
+    except (ProcessLookupError, PermissionError):
+        pass  # none is left, or they are another user's
     return killed
 
 
