@@ -67,7 +67,7 @@ with Workflow(
         "wait for the warehouse", DependsOn("load warehouse", project="warehouse", date="today"), timeout=60
     )
     run = SubWorkflow("refresh", refresh)
-    done = Shell("done", "echo 'refreshed for ${system.biz.date}'")
+    done = Shell("done", "echo 'refreshed for $[yyyyMMdd-1]'")
     alarm = Http("tell the team", "POST", nightly.params.chat, json={"text": "the nightly refresh failed"})
 
     wait >> run

@@ -20,6 +20,7 @@ from dsflow.errors import DsflowError
 from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
+    from dsflow.config import Profile
     from dsflow.validation.finding import Finding
 
 Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
@@ -40,7 +41,7 @@ def validate(
     Exit code 1: there are errors.
     """
     _install(install_compiler)
-    _check([workflow], parse_set(set_), json_, [], target(workflow, profile).openmldb)
+    _check([workflow], parse_set(set_), json_, [], target(workflow, profile))
 
 
 def validate_paths(
@@ -67,7 +68,7 @@ def validate_paths(
         named += [found.workflow for found in collection.found]
         errors, notes = collection.errors, collection.notes
     place = load_profile(profile, start=places[0] if places else named[0].folder if named else None)
-    _check(named, parse_set(set_), json_, errors, place.openmldb, notes)
+    _check(named, parse_set(set_), json_, errors, place, notes)
 
 
 def _names_a_workflow(path: str) -> bool:
@@ -87,7 +88,7 @@ def _check(
     values: dict[str, str],
     as_json: bool,
     errors: Sequence[DsflowError],
-    release: str | None,
+    place: Profile,
     said: Sequence[str] = (),
 ) -> None:
     from dsflow.display.indexes import indexes_data, indexes_text
@@ -95,13 +96,14 @@ def _check(
 
     if len(workflows) > 1:
         check_given(workflows, values)
+    version = place.known_version()
     findings: list[Finding] = []
     notes = list(said)
     failed = bool(errors)
     for workflow in workflows:
         # of one workflow the check itself says, with what there is, that a name is unknown
         given = values if len(workflows) == 1 else own_values(workflow, values)
-        report = check(workflow, given, release=release)
+        report = check(workflow, given, release=place.openmldb, version=version)
         failed = failed or not report.ok
         findings += report.findings
         notes += [note for note in report.notes if note not in notes]

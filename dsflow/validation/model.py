@@ -145,6 +145,7 @@ class Model:
         compiler: OpenMLDB's, when it is installed.
         notes: what was not checked, one line each.
         release: of the cluster's OpenMLDB, such as ``0.9.2``; '' when nobody says.
+        version: of DolphinScheduler, such as ``(3, 1)``; None when nobody says.
     """
 
     workflow: Workflow
@@ -154,6 +155,7 @@ class Model:
     sources: Sources = field(default_factory=Sources)
     notes: list[str] = field(default_factory=list)
     release: str = ""
+    version: tuple[int, ...] | None = None
     _answers: dict[tuple[str, str, str], Refusal | CompilerError | None] = field(default_factory=dict)
     _indexes: dict[tuple[str, str], dict[str, list[IndexNeed]]] = field(default_factory=dict)
 

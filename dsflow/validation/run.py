@@ -54,6 +54,7 @@ def check(
     *,
     compiler: bool = True,
     release: str | None = None,
+    version: tuple[int, ...] | None = None,
 ) -> Report:
     """Check a workflow without any server.
 
@@ -62,6 +63,7 @@ def check(
         values: parameters' values in place of their defaults.
         compiler: whether to ask OpenMLDB's own compiler, where it is installed.
         release: of the cluster's OpenMLDB, one of :data:`dsflow.openmldb.releases.RELEASES`; None: nobody says.
+        version: of DolphinScheduler, such as ``(3, 1)``: what other versions do is not spoken of; None: nobody says.
 
     Raises:
         ParameterError: a value is for no parameter, or of another type.
@@ -78,7 +80,7 @@ def check(
         definition = workflow.definition(values)
     except DsflowError as error:
         refused = error
-    return _check(workflow, definition, chosen, refused, compiler, release or "")
+    return _check(workflow, definition, chosen, refused, compiler, release or "", version)
 
 
 def refused(error: DsflowError) -> tuple[Finding, ...]:
@@ -104,6 +106,7 @@ def _check(
     refused: DsflowError | None,
     use_compiler: bool,
     release: str = "",
+    version: tuple[int, ...] | None = None,
 ) -> Report:
     # Start the compiler before the rules and the SQL parser are imported: its library loads meanwhile.
     has_sql = any(isinstance(task, OpenMLDB) for task in workflow.tasks.values())
@@ -111,7 +114,7 @@ def _check(
     compiler, lacking = _compiler() if use_compiler and has_sql else (None, "")
     from dsflow.validation.rules import RULES
 
-    model = Model(workflow, definition, values, compiler, release=release)
+    model = Model(workflow, definition, values, compiler, release=release, version=version)
     if workflow.where:
         model.sources[workflow.where.file]
     if lacking:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from dsflow.conditions.switch import Known
 from dsflow.definition import Definition, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.local.executors import choose_branch, choose_by_states, switch_branches
 from dsflow.local.order import Ending, Order, Rules
@@ -101,24 +102,39 @@ def possible(definition: Definition, rules: Rules, strategy: str, seen: Mapping[
         for name in running:
             if seen and any(seen.get(other, "") < seen.get(name, "") for other in running):
                 continue
-            for ending in _endings(definition.task(name), order, rules):
+            for ending in _endings(definition, definition.task(name), order, rules):
                 then = _clone(order)
                 pending.append((then, running - {name} | set(then.ended(name, ending))))
     return found
 
 
-def _endings(task: TaskDefinition, order: Order, rules: Rules) -> Iterator[Ending]:
+def _endings(definition: Definition, task: TaskDefinition, order: Order, rules: Rules) -> Iterator[Ending]:
     if task.task_type == "SWITCH":
-        place, branches = choose_branch(task, {}, lambda text: None), switch_branches(task)
+        branches = switch_branches(task)
+        place = choose_branch(task, Known(), (3, 2), lambda text: None)
         yield Ending(SUCCESS, (branches[place],), tuple(b for i, b in enumerate(branches) if i != place))
     elif task.task_type == "CONDITIONS":
         states = {t: e.state == SUCCESS for t, e in order._endings.items() if e.state in (SUCCESS, FAILURE)}
-        holds, taken, passed = choose_by_states(task, states)
-        yield Ending(SUCCESS if holds or not rules.conditions_fail else FAILURE, taken, passed)
+        # a task that it looks at and does not follow may have ended after it looked
+        before = _before(definition, task.name)
+        for seen in (states, {name: state for name, state in states.items() if name in before}):
+            holds, taken, passed = choose_by_states(task, seen)
+            yield Ending(SUCCESS if holds or not rules.conditions_fail else FAILURE, taken, passed)
     else:
         yield Ending(SUCCESS if task.task_params["rawScript"].endswith("0") else FAILURE)
     if order.stopping:
         yield Ending(STOPPED)
+
+
+def _before(definition: Definition, name: str) -> set[str]:
+    found: set[str] = set()
+    pending = definition.upstream(name)
+    while pending:
+        other = pending.pop()
+        if other not in found:
+            found.add(other)
+            pending += definition.upstream(other)
+    return found
 
 
 def _clone(order: Order) -> Order:

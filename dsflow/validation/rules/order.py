@@ -201,3 +201,30 @@ def http(model: Model) -> Iterator[Problem]:
             if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
                 place = model.sources.argument_place(task.where, "headers", name)
                 yield Problem(f"task {task.name!r}: {name!r} is no name of a header", place)
+
+
+@rule("DSF407", "warning")
+def depends_on_the_end(model: Model) -> Iterator[Problem]:
+    """A branch that follows another task too."""
+    if model.definition is None:
+        return
+    for task in model.tasks:
+        if not isinstance(task, (Switch, Conditions)):
+            continue
+        for branch in dict.fromkeys(t.name for t in task.implied_downstream()):
+            for other in model.definition.upstream(branch):
+                if other == task.name or other in model.before.get(task.name, ()):
+                    continue
+                inside = task.name in model.before.get(other, ())
+                what = (
+                    "versions of DolphinScheduler differ on whether it runs when another branch is taken"
+                    if inside
+                    else "when another branch is taken, whether it runs depends on DolphinScheduler's version and on"
+                    " which of the two ends last"
+                )
+                yield Problem(
+                    f"task {branch!r} is a branch of {task.name!r} and follows {other!r} too: {what}",
+                    model.workflow.tasks[branch].where if branch in model.workflow.tasks else task.where,
+                    f"let {other!r} come before {task.name!r}, or put a task between {task.name!r} and {branch!r}",
+                )
+                break

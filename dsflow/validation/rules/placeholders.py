@@ -52,7 +52,7 @@ def _undefined_elsewhere(model: Model) -> Iterator[Problem]:
             continue
         known = list(dict.fromkeys([*task.params, *model.known_names]))
         said = set()
-        for text in _texts(task):
+        for text in texts_of(task):
             for match in PLACEHOLDER.finditer(text):
                 name = match[1]
                 if name in known or name in said or name.startswith("system."):
@@ -66,7 +66,7 @@ def _undefined_elsewhere(model: Model) -> Iterator[Problem]:
                 )
 
 
-def _texts(task: Task) -> list[str]:
+def texts_of(task: Task) -> list[str]:
     """The texts of a task that is no script, as the user gave them."""
     if isinstance(task, OpenMLDB):
         return [*task.statements, str(task.zookeeper), str(task.zookeeper_path)]
@@ -250,21 +250,6 @@ def hidden(model: Model) -> Iterator[Problem]:
                     f"task {task.name!r} has a parameter {name!r} of its own, which hides the workflow's",
                     model.sources.argument_place(task.where, "params", name),
                     "give one of them another name; --set and a start's parameters change the workflow's only",
-                )
-
-
-@rule("DSF208", "warning")
-def system_in_sql(model: Model) -> Iterator[Problem]:
-    """A system parameter that DolphinScheduler 3.1 does not fill."""
-    for task in model.tasks:
-        for statement in getattr(task, "statements", []) if task.type == "OPENMLDB" else []:
-            match = re.search(r"\$\{system\.[\w.]+\}", statement)
-            if match:
-                place = model.sources.text_place(task.where, statement, match.start()) or task.where
-                yield Problem(
-                    f"task {task.name!r}: DolphinScheduler 3.1 leaves {match[0]} in an OPENMLDB task as it stands",
-                    place,
-                    "write $[yyyyMMdd-1] for the business date, which 3.1 and 3.2 fill alike",
                 )
 
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 
 from dsflow.tasks.script import Python, Shell
+from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem, Script, offset_of, parse_python
 from dsflow.validation.rules.base import did_you_mean, rule
 
@@ -158,6 +159,55 @@ def shell_quotes(model: Model) -> Iterator[Problem]:
                     + repr(match[2].partition("=")[2]),
                     'write "#{setValue(name=$value)}" between double quotes',
                 )
+
+
+_WHOLE = re.compile(r"[$#]\{setValue\((?P<name>[^=)]*)=(?P<value>.*?)\)\}", re.DOTALL)
+_LOGGED = re.compile(r"\blog(?:ger|ging)?\.\w+\([^\n]*setValue\(")
+
+
+@rule("DSF306", "warning")
+def cut_output(model: Model) -> Iterator[Problem]:
+    """An output that DolphinScheduler 3.1 cuts or loses."""
+    if model.version is not None and model.version >= (3, 2):
+        return
+    severity: Severity | None = "error" if model.version else None
+    for script in model.scripts:
+        if isinstance(script.task, Python):
+            for match in _LOGGED.finditer(script.text):
+                yield script.problem(
+                    match.start(),
+                    "DolphinScheduler 3.1 reads no output in a logged line, which does not begin with it",
+                    "print it: print('${setValue(name=value)}')",
+                    severity,
+                )
+            continue
+        for match in _WHOLE.finditer(script.text):
+            value, name = match["value"], match["name"]
+            if _commented(script.text, match.start()) or "$(" in value or "`" in value:
+                continue
+            wrong = _spoiled(value, script.text[match.end() : script.text.find("\n", match.end()) + 1 or None])
+            if wrong:
+                yield script.problem(
+                    match.start(),
+                    f"DolphinScheduler 3.1 {wrong.format(name=repr(name))}",
+                    "set it in a PYTHON task, whose texts arrive whole, or choose a value without that",
+                    severity,
+                )
+
+
+def _spoiled(value: str, behind: str) -> str:
+    """What 3.1 does to a value, and to what stands behind it in its line; '' for no harm."""
+    if not value:
+        return "fails the task on the output {name} without a value"
+    if ")" in value:
+        return "loses the output {name}: its value holds a )"
+    if "=" in value:
+        return "cuts the value of the output {name} at its ="
+    if "\n" in value:
+        return "loses the output {name}: its value has more than one line"
+    if "setValue(" in behind and not re.search(r"[;&\n]", behind.partition("setValue(")[0]):
+        return "reads only the first output in a line"
+    return ""
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers

@@ -124,7 +124,7 @@ def test_a_timeout_ends_the_task_and_all_that_it_started(tmp_path: Path, monkeyp
     monkeypatch.setattr("dsflow.local.scheduler.MINUTE", 2)
     started = time.monotonic()
     state, reports = run(wf, tmp_path)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert (state, reports["slow"].state) == ("FAILURE", "TIMEOUT")
     assert "timed out" in reports["slow"].log
     child = int((tmp_path / "pid").read_text())

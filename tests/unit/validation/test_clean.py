@@ -46,7 +46,7 @@ def test_shell_has_its_own_variables() -> None:
                 echo "${file} ${size} ${first} ${second} ${n} ${limit:-5} ${#file} ${day}"
             done
             while IFS=, read -r name value; do echo "${name}=${value}"; done < "${target}/x.csv"
-            echo "$((limit + ${limit})) $[yyyyMMdd-1] ${system.biz.date} ${SPARK_HOME} ${limit}"
+            echo "$((limit + ${limit})) $[yyyyMMdd-1] ${SPARK_HOME} ${limit}"
             """,
         )
     assert_clean(wf)

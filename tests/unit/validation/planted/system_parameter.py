@@ -1,9 +1,16 @@
-"""DolphinScheduler 3.1 does not fill system parameters in an OPENMLDB task."""
+"""Built-in parameters that 3.1, or no version, fills where they stand."""
 
-from dsflow import OpenMLDB, Table, Workflow
+from dsflow import OpenMLDB, Shell, Table, Workflow
 from dsflow import types as t
 
-with Workflow("w", project="p") as wf:
+with Workflow(
+    "w",
+    project="p",
+    params={
+        "day": "${system.biz.date}",
+        "path": "/data/${system.biz.date}",  # <- DSF208
+    },
+) as wf:
     clicks = Table("clicks", database="db", ip=t.Int)
     load = OpenMLDB(
         "load",
@@ -13,4 +20,5 @@ with Workflow("w", project="p") as wf:
             " INTO TABLE clicks OPTIONS(mode='overwrite')",
         ],
     )
-    clicks.create() >> load
+    show = Shell("show", "echo ${system.project.name} ${day} ${path}")  # <- DSF208
+    clicks.create() >> load >> show
