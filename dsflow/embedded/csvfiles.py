@@ -1,18 +1,25 @@
-"""CSV files: how DuckDB reads them, and which line and column to name when they do not fit their table."""
+"""CSV files as rows of a table: DuckDB reads them where it reads what Spark reads, and our own reader the others.
+
+What Spark would turn into NULL, cut elsewhere or pass over without a word is refused; the message names the file, the
+line and the column.
+"""
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterator, Sequence
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsflow.embedded.compiler import ROW_COLUMN, Column
+from dsflow.embedded.csvdialect import BLANK, Malformed, fields, lines, shape
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
+from dsflow.embedded.sources import Source, check_readable
+from dsflow.embedded.sparkvalues import TimeForm, sql_form, sql_is_bad, sql_of_text
 from dsflow.embedded.storage import quote, text_literal
-from dsflow.embedded.textvalues import EXPECTED, sql_is_bad, sql_of_text, value_of_text
+from dsflow.embedded.textvalues import EXPECTED
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
@@ -20,57 +27,40 @@ if TYPE_CHECKING:
 
     from dsflow.embedded.catalog import Table
 
-
-def select_rows(files: Sequence[str], table: Table, options: LoadOptions) -> str:
-    """A query for the rows of files as they are stored, with ``__row`` from 0; it fails where a value is none."""
-    names = _names(table)
-    values = ", ".join(
-        f"{sql_of_text(column.type, _text(name, options))} AS {quote(column.name)}"
-        for name, column in zip(names, table.columns, strict=True)
-    )
-    return f"SELECT {values}, row_number() OVER () - 1 AS {ROW_COLUMN} FROM {_reader(files, names, options)}"
+_RAW = "csv_texts"
+_LINE, _FILE = "line", "file"
+_BATCH = 50_000
+_DUCKDB_DELIMITER = 4
+"""Bytes that a delimiter of DuckDB's may have."""
 
 
-def _names(table: Table) -> list[str]:
-    return [f"c{number}" for number in range(len(table.columns))]
-
-
-def _text(name: str, options: LoadOptions) -> str:
-    return f"nullif({name}, {text_literal(options.null_value)})"
-
-
-def _reader(files: Sequence[str], names: Sequence[str], options: LoadOptions) -> str:
-    kinds = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in names) + "}"
-    # unquoted and empty is NULL, "" is an empty text: that needs allow_quoted_nulls=false and null_value by nullif
-    return (
-        f"read_csv([{', '.join(map(text_literal, files))}], auto_detect=false, columns={kinds},"
-        f" header={str(options.header).lower()}, delim={text_literal(options.delimiter)},"
-        f" quote={text_literal(options.quote)}, escape={text_literal(options.quote)}, nullstr='',"
-        " allow_quoted_nulls=false, null_padding=false, ignore_errors=false, strict_mode=true)"
-    )
-
-
-def check_start(file: str, table: Table, options: LoadOptions) -> None:
+def check_start(source: Source, table: Table, options: LoadOptions) -> None:
     """Look at a file's first line.
 
     Raises:
         LoadError: the file is empty or cannot be read, or its header is not that of the table.
     """
-    columns = [column.name for column in table.columns]
+    file = source.file
+    columns = [column.name for column in columns_of_file(source, table)]
     described = f"{table.db}.{table.name} ({', '.join(columns)})"
     try:
+        check_readable(file)
         if Path(file).stat().st_size == 0:
             expected = "not even a header" if options.header else "no rows"
             raise LoadError(f"{_short(file)} is empty: {expected}", hint=f"the file is {file}")
-        first = next(_records(file, options), None)
+        first = next(lines(file), None)
     except OSError as error:
         raise LoadError(f"cannot read {file}: {error.strerror or error}") from error
     if first is None or not options.header:
         return
-    line, names = first
+    line, text = first
+    where = f"{_short(file)} line {line}"
+    try:
+        names = [name or "" for name in fields(text, options.delimiter, options.quote)]
+    except Malformed as error:
+        raise LoadError(f"{where}: {error.problem}", hint=error.hint) from None
     if names == columns:
         return
-    where = f"{_short(file)} line {line}"
     missing = [name for name in columns if name not in names]
     extra = [name for name in names if name not in columns]
     if not missing and not extra and len(names) == len(columns):
@@ -89,136 +79,292 @@ def check_start(file: str, table: Table, options: LoadOptions) -> None:
     raise LoadError(f"{where}: the header does not fit table {described}; {'; '.join(problems)}", hint=hint)
 
 
-def explain(connection: duckdb.DuckDBPyConnection, file: str, table: Table, options: LoadOptions) -> None:
-    """Find out why a file was refused, or which NOT NULL column has NULL in it.
+def columns_of_file(source: Source, table: Table) -> tuple[Column, ...]:
+    """The table's columns that the file itself has: those that its folders name are the last ones.
 
     Raises:
-        LoadError: it names the first line and column at fault. Nothing is raised when the file is fine.
+        LoadError: they are other ones.
     """
-    suspect = _first_bad_record(connection, file, table, options)
-    for number, (line, values) in enumerate(_data_records(file, table, options)):
-        if suspect is None or number == suspect:
-            _check_record(f"{_short(file)} line {line}", values, table, options, strict=suspect is not None)
+    named = [name for name, _ in source.columns if any(column.name == name for column in table.columns)]
+    count = len(table.columns) - len(named)
+    if [column.name for column in table.columns[count:]] != named:
+        raise LoadError(
+            f"the folders of {source.file} give the columns {', '.join(named)}, and OpenMLDB puts them last:"
+            f" the last columns of {table.db}.{table.name} are other ones",
+            hint="name the folder of one value, or put the columns last in the table",
+        )
+    return table.columns[:count]
 
 
-def _data_records(file: str, table: Table, options: LoadOptions) -> Iterator[tuple[int, list[str]]]:
-    """The records that DuckDB takes for rows: without the header, and without empty lines if there are more columns."""
-    records = _records(file, options)
-    if options.header:
-        next(records, None)
-    for line, values in records:
-        if len(table.columns) == 1 or (values and values != [""]):
-            yield line, values or [""]
+def stage(
+    connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], table: Table, options: LoadOptions
+) -> None:
+    """Read files into a temporary table with the table's columns and ``__row`` from 0.
 
-
-def _first_bad_record(
-    connection: duckdb.DuckDBPyConnection, file: str, table: Table, options: LoadOptions
-) -> int | None:
-    """The number of the first record with a value that does not fit; None when DuckDB cannot tell."""
+    Raises:
+        LoadError: a line or a value is not what Spark reads for OpenMLDB, or is NULL in a NOT NULL column.
+    """
     import duckdb
 
-    names = _names(table)
-    checks = []
-    for name, column in zip(names, table.columns, strict=True):
-        checks.append(sql_is_bad(column.type, _text(name, options)))
-        if not column.nullable:
-            checks.append(f"{_text(name, options)} IS NULL")
-    numbered = f"SELECT row_number() OVER () - 1 AS number, {' OR '.join(checks)} AS bad"
+    readers = [_plain_reader(connection, source, table, options) for source in sources]
+    plain = [reader for reader in readers if reader is not None]
+    if len(plain) == len(readers):
+        try:
+            texts = f"({' UNION ALL BY NAME '.join(plain)})" if len(plain) > 1 else f"({plain[0]})"
+            number = f"row_number() OVER () - 1 AS {ROW_COLUMN}"
+            _make(connection, name, texts, number, table, options)
+            return
+        except duckdb.InterruptException:
+            raise
+        except (duckdb.Error, _BadValueError):
+            pass  # whatever it is, the reading line by line says where; or reads what DuckDB does not
+    _stage_by_line(connection, name, sources, table, options)
+
+
+class _BadValueError(Exception):
+    """There is NULL in a column that is NOT NULL."""
+
+
+def _make(
+    connection: duckdb.DuckDBPyConnection, name: str, texts: str, number: str, table: Table, options: LoadOptions
+) -> None:
+    forms = _forms(connection, texts, table, options)
+    values = ", ".join(
+        f"{sql_of_text(column.type, _text(n, options), forms.get(n))} AS {quote(column.name)}"
+        for n, column in enumerate(table.columns)
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {values}, {number} FROM {texts}")
+    strict = [f"{quote(column.name)} IS NULL" for column in table.columns if not column.nullable]
+    if strict and connection.execute(f"SELECT 1 FROM {name} WHERE {' OR '.join(strict)} LIMIT 1").fetchone():
+        raise _BadValueError
+
+
+def _text(number: int, options: LoadOptions) -> str:
+    return f"nullif(c{number}, {text_literal(options.null_value)})"
+
+
+def _forms(
+    connection: duckdb.DuckDBPyConnection, texts: str, table: Table, options: LoadOptions
+) -> Mapping[int, TimeForm]:
+    """How the timestamps of each column are written, by its first value."""
+    found: dict[int, TimeForm] = {}
+    for number, column in enumerate(table.columns):
+        if column.type is ColumnType.TIMESTAMP:
+            text = _text(number, options)
+            row = connection.execute(
+                f"SELECT {sql_form(text)} FROM {texts} WHERE {text} IS NOT NULL LIMIT 1"
+            ).fetchone()
+            found[number] = row[0] if row else "text"
+    return found
+
+
+def _folder_values(source: Source, table: Table, first: int) -> list[str]:
+    """The columns that a file's folders give, as texts."""
+    values = dict(source.columns)
+    given = [values[column.name] for column in table.columns[first:]]
+    return [f"{'NULL' if v is None else text_literal(v)} AS c{n}" for n, v in enumerate(given, first)]
+
+
+# ---- DuckDB's reader
+
+
+def _plain_reader(
+    connection: duckdb.DuckDBPyConnection, source: Source, table: Table, options: LoadOptions
+) -> str | None:
+    """A query for the texts of a file's values, if DuckDB takes them for what Spark takes them for."""
+    columns = columns_of_file(source, table)
+    if len(columns) < 2 or len(options.delimiter.encode()) > _DUCKDB_DELIMITER:
+        return None
+    if source.file.endswith((".bz2", ".deflate")) or _has_magic(source.file):
+        return None
+    looks = shape(source.file, options.quote)
+    if looks.nul or looks.blank_start or not looks.line_ends or (looks.quotes and looks.escapes):
+        return None
+    packed = ", compression='gzip'" if source.file.endswith(".gz") else ""
+    file = text_literal(source.file)
+    if looks.quotes and not _has_plain_quotes(connection, file, packed, options):
+        return None
+    names = [f"c{number}" for number in range(len(columns))]
+    kinds = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in names) + "}"
+    mark = text_literal(options.quote if looks.quotes else "")
+    # unquoted and empty is NULL, "" is an empty text: that needs allow_quoted_nulls=false and null_value by nullif
+    reader = (
+        f"read_csv({file}, auto_detect=false, columns={kinds}, header={str(options.header).lower()},"
+        f" delim={text_literal(options.delimiter)}, quote={mark}, escape={mark}, nullstr='',"
+        f" allow_quoted_nulls=false, null_padding=false, ignore_errors=false, strict_mode=true{packed})"
+    )
+    if options.delimiter.strip(BLANK) == "":
+        # a line of blanks is passed over there
+        names[0] = f"if(coalesce({', '.join(names)}) IS NULL, error('blank'), c0) AS c0"
+    return f"SELECT {', '.join([*names, *_folder_values(source, table, len(columns))])} FROM {reader}"
+
+
+def _has_magic(file: str) -> bool:
+    return any(mark in file for mark in "*?[")
+
+
+def _has_plain_quotes(connection: duckdb.DuckDBPyConnection, file: str, packed: str, options: LoadOptions) -> bool:
+    """Whether the file's quotes stand around whole values that hold none: all ways to read CSV agree on them."""
+    import duckdb
+
+    if len(options.delimiter) > 1:
+        return False
+    mark, cut = re.escape(options.quote), re.escape(options.delimiter)
+    value = f"({mark}[^{mark}]*{mark}|[^{mark}{cut}]*)"
+    pattern = text_literal(f"{value}({cut}{value})*")
+    # a line as one value: no text has this delimiter, or else DuckDB fails
+    reader = (
+        f"read_csv({file}, auto_detect=false, columns={{'line': 'VARCHAR'}}, header=false, delim=chr(31), quote='',"
+        f" escape='', nullstr='', strict_mode=true{packed})"
+    )
     try:
         row = connection.execute(
-            f"SELECT min(number) FILTER (WHERE bad) FROM ({numbered} FROM {_reader([file], names, options)})"
+            f"SELECT 1 FROM {reader} WHERE NOT regexp_full_match(line, {pattern}) LIMIT 1"
         ).fetchone()
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
-        return None  # the file is broken as a whole; reading it record by record will tell
-    return int(row[0]) if row and row[0] is not None else None
+        return False
+    return row is None
 
 
-def _check_record(where: str, values: Sequence[str], table: Table, options: LoadOptions, *, strict: bool) -> None:
-    columns = table.columns
-    if len(values) != len(columns):
-        raise LoadError(_wrong_width(where, values, columns))
-    for number, (column, text) in enumerate(zip(columns, values, strict=True), 1):
-        place = f"{where}, column {column.name} ({number})"
-        if text in ("", options.null_value):
-            # an empty text may be "", which is a value; that is seen only when DuckDB said that the record is bad
-            if not column.nullable and (text or strict or column.type is not ColumnType.STRING):
-                raise LoadError(f"{place}: NULL is not allowed (the column is NOT NULL)")
-            continue
+# ---- line by line
+
+
+def _stage_by_line(
+    connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], table: Table, options: LoadOptions
+) -> None:
+    import duckdb
+
+    names = [f"c{number}" for number in range(len(table.columns))]
+    described = ", ".join(f"{name} VARCHAR" for name in names)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_RAW} ({described}, {_LINE} BIGINT, {_FILE} BIGINT, {ROW_COLUMN} BIGINT)"
+    )
+    try:
+        _read_texts(connection, sources, table, options)
+        bad = _first_bad(connection, table, options)
+        if bad is not None:
+            raise _bad_value(sources, table, options, *bad)
         try:
-            value_of_text(column.type, text)
-        except ValueError:
-            shown = text if len(text) <= 60 else text[:57] + "..."
-            raise LoadError(
-                f"{place}: {shown!r} is not {EXPECTED[column.type]}", hint=_value_hint(text, options)
-            ) from None
+            _make(connection, name, _RAW, ROW_COLUMN, table, options)
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as error:
+            raise LoadError(f"cannot read {sources[0].file}: {str(error).splitlines()[0]}") from error
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS {_RAW}")
 
 
-def _wrong_width(where: str, values: Sequence[str], columns: Sequence[Column]) -> str:
+def _read_texts(
+    connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], table: Table, options: LoadOptions
+) -> None:
+    import pyarrow as pa
+
+    kinds = [pa.string()] * len(table.columns) + [pa.int64()] * 3
+    rows = _rows(sources, table, options)
+    while batch := list(itertools.islice(rows, _BATCH)):
+        arrays = [pa.array(values, kind) for values, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
+        texts = pa.table(arrays, names=[f"v{n}" for n in range(len(arrays))])
+        connection.register("csv_batch", texts)
+        try:
+            connection.execute(f"INSERT INTO {_RAW} SELECT * FROM csv_batch")
+        finally:
+            connection.unregister("csv_batch")
+
+
+def _rows(sources: Sequence[Source], table: Table, options: LoadOptions) -> Iterator[tuple[str | int | None, ...]]:
+    """The texts of each row, the number of its line and of its file, and its own."""
+    number = 0
+    for place, source in enumerate(sources):
+        columns = columns_of_file(source, table)
+        values = dict(source.columns)
+        given = [values[column.name] for column in table.columns[len(columns) :]]
+        numbered = lines(source.file, options.delimiter)
+        if options.header:
+            next(numbered, None)
+        for line, text in numbered:
+            where = f"{_short(source.file)} line {line}"
+            try:
+                texts = fields(text, options.delimiter, options.quote)
+            except Malformed as error:
+                raise LoadError(f"{where}: {error.problem}", hint=error.hint) from None
+            if len(texts) != len(columns):
+                raise LoadError(_wrong_width(where, texts, columns))
+            yield (*texts, *given, line, place, number)
+            number += 1
+
+
+def _first_bad(
+    connection: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
+) -> tuple[int, int, int, str | None, TimeForm | None] | None:
+    """File, line, column, text and its column's form of the first value that the table does not take."""
+    forms = _forms(connection, _RAW, table, options)
+    for_column = []
+    for n, column in enumerate(table.columns):
+        bad = sql_is_bad(column.type, _text(n, options), forms.get(n))
+        if not column.nullable:
+            null = f"{_text(n, options)} IS NULL"
+            bad += f" OR {null}" if column.type is ColumnType.STRING else f" OR {null} OR {_text(n, options)} = ''"
+        for_column.append(f"WHEN {bad} THEN {n}")
+    texts = "[" + ", ".join(f"c{n}" for n in range(len(table.columns))) + "]"
+    row = connection.execute(
+        f"SELECT {_FILE}, {_LINE}, bad, {texts}[bad + 1] FROM"
+        f" (SELECT *, CASE {' '.join(for_column)} END AS bad FROM {_RAW}) WHERE bad IS NOT NULL"
+        f" ORDER BY {ROW_COLUMN} LIMIT 1"
+    ).fetchone()
+    return None if row is None else (row[0], row[1], row[2], row[3], forms.get(row[2]))
+
+
+def _bad_value(
+    sources: Sequence[Source],
+    table: Table,
+    options: LoadOptions,
+    file: int,
+    line: int,
+    number: int,
+    text: str | None,
+    form: TimeForm | None,
+) -> LoadError:
+    column = table.columns[number]
+    place = f"{_short(sources[file].file)} line {line}, column {column.name} ({number + 1})"
+    if text in (None, "", options.null_value) and not column.nullable:
+        return LoadError(f"{place}: NULL is not allowed (the column is NOT NULL)")
+    text = text or ""
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    if form is not None and form != _form(text):
+        first = "milliseconds" if form == "milliseconds" else "local time"
+        return LoadError(
+            f"{place}: {shown!r} is not written as the column's first value is, in {first}: OpenMLDB reads the whole"
+            " column in the form of its first value, and takes the other form for NULL",
+            hint="write all timestamps of the column in one form",
+        )
+    return LoadError(f"{place}: {shown!r} is not {EXPECTED[column.type]}", hint=_value_hint(text, column.type, options))
+
+
+def _form(text: str) -> TimeForm:
+    return "milliseconds" if re.fullmatch(r"[+-]?\d+", text, re.ASCII) else "text"
+
+
+def _wrong_width(where: str, values: Sequence[str | None], columns: Sequence[Column]) -> str:
     if len(values) < len(columns):
         missing = ", ".join(f"{c.name} ({n})" for n, c in list(enumerate(columns, 1))[len(values) :])
         noun = "value" if len(values) == 1 else "values"
         return f"{where}: {len(values)} {noun} instead of {len(columns)}; missing: {missing}"
-    extra = ", ".join(map(repr, values[len(columns) :][:5]))
+    extra = ", ".join(repr(value or "") for value in values[len(columns) :][:5])
     return f"{where}: {len(values)} values instead of {len(columns)}; too many: {extra}"
 
 
-def _value_hint(text: str, options: LoadOptions) -> str | None:
+def _value_hint(text: str, kind: ColumnType, options: LoadOptions) -> str | None:
     if text.strip() != text:
         return "blanks around a value are a part of it: remove them"
     if text.lower() in ("null", "na", "n/a", "none", "nan", "\\n"):
         return f"if it stands for NULL, write OPTIONS(null_value={text!r}) (now it is {options.null_value!r})"
+    if kind is ColumnType.TIMESTAMP and re.search(r"\d(Z| ?[A-Za-z/_]+|[+-]\d\d?:?\d*)$", text):
+        return "write local time of the zone Asia/Shanghai, or an offset such as +08:00"
+    if kind in (ColumnType.TIMESTAMP, ColumnType.DATE):
+        return "OpenMLDB would read NULL, or another day, without a word"
     return None
-
-
-def _records(file: str, options: LoadOptions) -> Iterator[tuple[int, list[str]]]:
-    """The records of a CSV file, each with the number of the line that it begins on."""
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
-            if len(options.delimiter) > 1:
-                for number, line in enumerate(stream, 1):
-                    yield number, line.rstrip("\r\n").split(options.delimiter)
-                return
-            reader = (
-                csv.reader(stream, delimiter=options.delimiter, quotechar=options.quote, strict=True)
-                if options.quote
-                else csv.reader(stream, delimiter=options.delimiter, quoting=csv.QUOTE_NONE, strict=True)
-            )
-            begin = 1
-            while True:
-                try:
-                    record = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    raise LoadError(f"{_short(file)} line {begin}: {_csv_problem(error)}") from error
-                yield begin, record
-                begin = reader.line_num + 1
-    except UnicodeDecodeError as error:
-        bad = _line_of_byte(file)
-        raise LoadError(f"{_short(file)} line {bad}: the text is not UTF-8", hint="save the file as UTF-8") from error
-
-
-def _csv_problem(error: csv.Error) -> str:
-    text = str(error)
-    if "unexpected end of data" in text:
-        return "a quoted value that begins here never ends"
-    if "expected after" in text:
-        return "a quoted value is followed by more text; double a quote inside it"
-    return text
-
-
-def _line_of_byte(file: str) -> int:
-    """The first line that is not UTF-8; the error's own position counts from the start of a buffer."""
-    with open(file, "rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 0
 
 
 def _short(file: str) -> str:

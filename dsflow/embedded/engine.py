@@ -344,6 +344,7 @@ class Engine:
             if not options.deep_copy:
                 return self._link(run, table, statement.path, options)
             staged = loading.stage(run.connection, table, statement.path, options)
+            loading.check_staged(run.connection, table, kind, staged)
             log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"
             with self._storage.writing(run.connection) as transaction:
                 if kind == "offline" and options.mode != "overwrite":

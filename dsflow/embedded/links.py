@@ -127,8 +127,9 @@ class LinkedRows:
         options = LoadOptions.of({**table.offline_options, "format": table.offline_format, "mode": "append"})
         parts = [f"SELECT {names}, {ROW_COLUMN} FROM {relation(table, 'offline')}"]
         for place, path in enumerate(table.links, 1):
-            staged = loading.stage(connection, table, path, options, name=f"linked_{table.tid}_{place}")
-            parts.append(f"SELECT {names}, {ROW_COLUMN} + {place * _ROWS_OF_A_PATH} FROM {staged.relation}")
+            name = f"linked_{table.tid}_{place}"
+            _stage(connection, table, path, options, name)
+            parts.append(f"SELECT {names}, {ROW_COLUMN} + {place * _ROWS_OF_A_PATH} FROM {name}")
         return f"({' UNION ALL '.join(parts)})"
 
     def __enter__(self) -> LinkedRows:
@@ -141,3 +142,15 @@ class LinkedRows:
             ).fetchall()
             for (name,) in rows:
                 self._connection.execute(f"DROP TABLE temp.{quote(name)}")
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions, name: str) -> None:
+    """Read a path beside the connection's transaction, which a file that is read in a second try would end."""
+    with connection.cursor() as beside:
+        staged = loading.stage(beside, table, path, options)
+        rows = beside.sql(f"SELECT * FROM {staged.relation}").to_arrow_reader()
+        connection.register("linked_rows", rows)
+        try:
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM linked_rows")
+        finally:
+            connection.unregister("linked_rows")

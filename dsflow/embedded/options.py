@@ -48,9 +48,21 @@ class LoadOptions:
             if name not in known | ignored:
                 raise LoadError(f"LOAD DATA has no option {name!r}", hint=f"it knows {', '.join(sorted(known))}")
         options = cls(**{name: check_option(name, value) for name, value in given.items() if name in known})
+        if options.quote and options.quote in options.delimiter:
+            raise LoadError(f"delimiter={options.delimiter!r} holds the quote {options.quote!r}: choose another one")
         if options.mode not in MODES:
             raise LoadError(f"mode={options.mode!r} is not known", hint=f"use one of {', '.join(MODES)}")
         return options
+
+
+def _delimiter(value: str) -> str:
+    """A delimiter as Spark reads it: the two characters ``\\t`` are a tab."""
+    value = "\t" if value == "\\t" else value
+    if not value:
+        raise LoadError("option delimiter is '', but must have a character")
+    if any(mark in value for mark in "\\\r\n\0"):
+        raise LoadError(f"option delimiter is {value!r}: OpenMLDB takes no backslash, line end or NUL for it")
+    return value
 
 
 def check_option(name: str, value: Any) -> Any:
@@ -67,10 +79,10 @@ def check_option(name: str, value: Any) -> Any:
         raise LoadError(f"option {name} is {value!r}, but must be true or false")
     if not isinstance(value, str):
         raise LoadError(f"option {name} is {value!r}, but must be a text")
-    if name == "delimiter" and not 1 <= len(value.encode()) <= 4:
-        raise LoadError(f"option delimiter is {value!r}, but must have one to four characters")
-    if name == "quote" and len(value) > 1:
-        raise LoadError(f"option quote is {value!r}, but must be one character or empty")
+    if name == "delimiter":
+        return _delimiter(value)
+    if name == "quote" and (len(value) > 1 or value in ("\\", "\r", "\n", "\0")):
+        raise LoadError(f"option quote is {value!r}, but must be one character (no backslash or line end) or empty")
     if name == "format":
         value = value.lower()
         if value not in ("csv", "parquet"):

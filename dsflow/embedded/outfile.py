@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsflow.embedded.failures import LoadError, OutfileError
-from dsflow.embedded.loading import local_path
 from dsflow.embedded.options import check_option
+from dsflow.embedded.sources import local_path
 from dsflow.embedded.storage import quote, text_literal
 from dsflow.openmldb.types import ColumnType
 

@@ -1,7 +1,6 @@
-"""Text in a CSV file or in a literal, as a value of a column: once as DuckDB SQL, once in Python, with the same rules.
+"""Text in a literal or a request, as a value of a column; `sparkvalues` is for text in files.
 
-Nothing is guessed: ``1.5`` is no int, ``2017-02-30`` is no date, blanks around a number are not ignored. (Spark, which
-reads the files for OpenMLDB, turns such values into NULL without a word.)
+Nothing is guessed: ``1.5`` is no int, ``2017-02-30`` is no date, blanks around a number are not ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 from dsflow.openmldb.types import ColumnType
 
 UTC8_MS = 8 * 3600 * 1000
-"""OpenMLDB reads and writes the text of a timestamp as local time at UTC+8."""
+"""The engine reads the text of a timestamp in a statement as local time at UTC+8, whatever the year."""
 
 INT_RANGES = {
     ColumnType.SMALLINT: (-(2**15), 2**15 - 1),
@@ -41,16 +40,6 @@ _PATTERNS = {
 _COMPILED = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 _COMPILED_TIMES = re.compile(_INT), re.compile(_LOCAL_TIME), re.compile(_ZONED_TIME)
 
-_DUCKDB_CASTS = {
-    ColumnType.SMALLINT: "SMALLINT",
-    ColumnType.INT: "INTEGER",
-    ColumnType.BIGINT: "BIGINT",
-    ColumnType.FLOAT: "FLOAT",
-    ColumnType.DOUBLE: "DOUBLE",
-    ColumnType.BOOL: "BOOLEAN",
-    ColumnType.DATE: "DATE",
-}
-
 EXPECTED = {
     ColumnType.BOOL: "a bool (true or false)",
     ColumnType.SMALLINT: "a smallint",
@@ -63,48 +52,6 @@ EXPECTED = {
     ColumnType.STRING: "a string",
 }
 """How to name what was expected in a message."""
-
-
-def sql_of_text(kind: ColumnType, text: str) -> str:
-    """A DuckDB expression for the stored value of a text expression; it raises an error where the text is none.
-
-    The empty text is NULL for all types but string.
-    """
-    if kind is ColumnType.STRING:
-        return text
-    given = f"nullif({text}, '')"
-    whens = " ".join(
-        f"WHEN regexp_full_match({given}, '{pattern}') THEN {value}" for pattern, value in _cases(kind, given, "CAST")
-    )
-    return f"CASE {whens} WHEN {given} IS NULL THEN NULL ELSE error('bad value') END"
-
-
-def sql_is_bad(kind: ColumnType, text: str) -> str:
-    """A DuckDB condition: `sql_of_text` would raise an error for this text."""
-    if kind is ColumnType.STRING:
-        return "false"
-    given = f"nullif({text}, '')"
-    good = " OR ".join(
-        f"(regexp_full_match({given}, '{pattern}') AND ({value}) IS NOT NULL)"
-        for pattern, value in _cases(kind, given, "TRY_CAST")
-    )
-    return f"({given} IS NOT NULL AND NOT coalesce({good}, false))"
-
-
-def ms_of(moment: str) -> str:
-    """A DuckDB expression for the milliseconds of a timestamp, what is finer cut off (``epoch_ms`` alone rounds)."""
-    return f"epoch_ms(date_trunc('milliseconds', {moment}))"
-
-
-def _cases(kind: ColumnType, given: str, cast: str) -> list[tuple[str, str]]:
-    """The patterns that a text may match, each with the value that it then has."""
-    if kind is not ColumnType.TIMESTAMP:
-        return [(_PATTERNS[kind], f"{cast}({given} AS {_DUCKDB_CASTS[kind]})")]
-    return [
-        (_LOCAL_TIME, f"{ms_of(f'{cast}({given} AS TIMESTAMP)')} - {UTC8_MS}"),
-        (_INT, f"{cast}({given} AS BIGINT)"),
-        (_ZONED_TIME, ms_of(f"{cast}({given} AS TIMESTAMPTZ)")),
-    ]
 
 
 def value_of_text(kind: ColumnType, text: str) -> Any:
