@@ -13,6 +13,7 @@ from dsflow._source import caller
 from dsflow.context import current_workflow
 from dsflow.errors import DeclarationError, ServerError, UnreachableError
 from dsflow.openmldb.encoding import split_statements
+from dsflow.openmldb.fileoptions import CSV_OPTIONS, check_fields, options_text
 from dsflow.openmldb.steps import Check, add_check, script, unless_deployed
 from dsflow.openmldb.table import Table, check_file, is_name
 from dsflow.params import PLACEHOLDER, Operand, Reference, Scalar, substitute, to_text
@@ -90,6 +91,11 @@ class FeatureView:
         name: str | None = None,
         *,
         format: str = "csv",
+        delimiter: str | None = None,
+        header: bool | None = None,
+        null_value: str | None = None,
+        quote: str | None = None,
+        coalesce: int | None = None,
         check: bool | Check = True,
         **fields: Any,
     ) -> OpenMLDB:
@@ -98,14 +104,27 @@ class FeatureView:
         Args:
             path: the folder for the part files.
             name: the task's name, by default ``extract VIEW``.
-            format: ``csv`` (with a header) or ``parquet``.
+            format: ``csv`` or ``parquet``.
+            delimiter: between the values of a CSV file, by default ``,``.
+            header: whether each CSV file begins with the columns' names; by default it does.
+            null_value: the text for NULL in a CSV file, by default ``null``.
+            quote: around texts of a CSV file that need it, by default ``"``.
+            coalesce: how many part files to write at most; by default as many as Spark likes.
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the files hold rows.
+            fields: any field of :class:`~dsflow.OpenMLDB`.
+
+        Raises:
+            DeclarationError: an option is not known, or its value is none of OpenMLDB's.
         """
         check_file(path, format)
-        into = f"INTO OUTFILE '{path}' OPTIONS(format='{format}', mode='overwrite')"
+        check_fields("extract()", fields, (*CSV_OPTIONS, "format", "coalesce", "check"))
+        given = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
+        options = options_text(f"view {self.name!r}", format, {**given, "coalesce": coalesce}, ["mode='overwrite'"])
+        into = f"INTO OUTFILE '{path}' OPTIONS({options})"
         statements = [self.source.use, f"{self.sql}\n{into}"]
         step = OpenMLDB(name or f"extract {self.name}", statements, "offline", origin=self, **fields)
-        return add_check(step, check, "check_extract", path=path, format=format)
+        headless: dict[str, Any] = {} if header is not False else {"header": False}
+        return add_check(step, check, "check_extract", path=path, format=format, **headless)
 
     def deployment(self, name: Operand | None = None) -> str:
         """The name that :meth:`deploy` deploys this version of the query under: ``NAME_VERSION``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -12,6 +12,7 @@ from dsflow.context import declare_table
 from dsflow.errors import DeclarationError
 from dsflow.openmldb.deployed import deployed_needs
 from dsflow.openmldb.equalrows import equal_rows
+from dsflow.openmldb.fileoptions import CSV_OPTIONS, check_fields, options_text
 from dsflow.openmldb.indexes import IndexNeed, TableKey, merged
 from dsflow.openmldb.steps import Check, Then, add_check
 from dsflow.openmldb.ttl import Ttl, TtlType, duration
@@ -172,6 +173,11 @@ class Table:
         name: str | None = None,
         *,
         format: str = "csv",
+        delimiter: str | None = None,
+        header: bool = True,
+        null_value: str | None = None,
+        quote: str | None = None,
+        deep_copy: bool | None = None,
         check: bool | Check = True,
         **fields: Any,
     ) -> OpenMLDB:
@@ -180,10 +186,21 @@ class Table:
         Args:
             path: a file, a folder or a pattern that the TaskManager can read.
             name: the task's name, by default ``load TABLE offline``.
-            format: ``csv`` (with a header) or ``parquet``.
+            format: ``csv`` or ``parquet``.
+            delimiter: between the values of a CSV file, by default ``,``.
+            header: whether the first line of each CSV file names the columns.
+            null_value: the text that stands for NULL in a CSV file, by default ``null``; nothing at all is NULL, too.
+            quote: around values of a CSV file, by default ``"``; empty for none.
+            deep_copy: False leaves the rows in their files, which each query then reads.
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the data there.
+            fields: any field of :class:`~dsflow.OpenMLDB`.
+
+        Raises:
+            DeclarationError: an option is not known, or its value is none of OpenMLDB's.
         """
-        load = self._load(path, format, "mode='overwrite'")
+        check_fields("load_offline()", fields, (*CSV_OPTIONS, "format", "deep_copy", "check"))
+        reading = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
+        load = self._load(path, format, "mode='overwrite'", {**reading, "deep_copy": deep_copy})
         step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
         return self._checked(step, check, path, online=False)
 
@@ -193,6 +210,10 @@ class Table:
         name: str | None = None,
         *,
         format: str = "csv",
+        delimiter: str | None = None,
+        header: bool = True,
+        null_value: str | None = None,
+        quote: str | None = None,
         replace: bool = False,
         repeated: Literal["keep", "drop", "refuse"] = "keep",
         check: bool | Check = True,
@@ -215,27 +236,31 @@ class Table:
         The load is awaited (``@@sync_job``), which an online step otherwise is not.
 
         Args:
-            path, name, format, check: as for :meth:`load_offline`.
+            path, name, format, delimiter, header, null_value, quote, check: as for :meth:`load_offline`.
             replace: empty the table first, so that its rows are the file's and no others. Until the load is done,
                 deployments answer from fewer rows.
             repeated: what rows are that the file holds more than once: ``keep`` has each as often as the file, ``drop``
                 has it once and takes no look, ``refuse`` fails the step.
 
         Raises:
-            DeclarationError: ``repeated`` is none of these.
+            DeclarationError: ``repeated`` is none of these, or an option as for :meth:`load_offline`.
         """
+        check_fields("load_online()", fields, (*CSV_OPTIONS, "format", "replace", "repeated", "check"))
+        reading = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
         if repeated not in ("keep", "drop", "refuse"):
             raise self._error(f"load_online(repeated={repeated!r}) is neither 'keep', 'drop' nor 'refuse'")
         statements = [self.use, "SET @@sync_job=true", f"SET @@job_timeout={JOB_TIMEOUT_MS}"]
         if replace:
-            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'")]
+            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'", reading)]
         else:
-            statements.append(self._load(path, format, "mode='append', put_if_absent=true"))
+            statements.append(self._load(path, format, "mode='append', put_if_absent=true", reading))
         step = OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
-        then = None if replace or repeated == "drop" else self._equal_rows(path, format, refuse=repeated == "refuse")
+        then = None
+        if not (replace or repeated == "drop"):
+            then = self._equal_rows(path, format, reading, refuse=repeated == "refuse")
         return self._checked(step, check, path, then, online=True)
 
-    def _equal_rows(self, path: Operand, format: str, *, refuse: bool) -> Then:
+    def _equal_rows(self, path: Operand, format: str, reading: Mapping[str, Any], *, refuse: bool) -> Then:
         wanted = equal_rows(self.database, self.name, self.columns)
         settings = {
             "database": self.database,
@@ -246,7 +271,7 @@ class Table:
             "found": wanted.found,
             "create_rows": wanted.create[0],
             "create_found": wanted.create[1],
-            "link": self._load(path, format, "mode='overwrite', deep_copy=false", into=wanted.rows),
+            "link": self._load(path, format, "mode='overwrite', deep_copy=false", reading, into=wanted.rows),
             "find": wanted.find,
             "refuse": refuse,
         }
@@ -267,9 +292,14 @@ class Table:
                 f"an index has ttl={index.ttl!r}, which is no {index.ttl_type} TTL", hint=f"such as {example!r}"
             )
 
-    def _load(self, path: Operand, format: str, mode: str, *, into: str | None = None) -> str:
+    def _load(
+        self, path: Operand, format: str, mode: str, reading: Mapping[str, Any], *, into: str | None = None
+    ) -> str:
         check_file(path, format)
-        options = f"format='{format}', {mode}" + (", header=true" if format == "csv" else "")
+        given = dict(reading)
+        if format != "csv" and given["header"] is True:
+            given["header"] = None  # as it is by default
+        options = options_text(f"table {self.name!r}", format, given, [mode])
         return f"LOAD DATA INFILE '{path}' INTO TABLE {into or self.name} OPTIONS({options})"
 
     def _error(self, message: str, hint: str | None = None) -> DeclarationError:

@@ -354,7 +354,9 @@ def has_offline_rows(openmldb: OpenMLDB, database: str, table: str) -> None:
     print(f"{database}.{table} has its offline rows in {', '.join(found)}")
 
 
-def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, before: str, minutes: float) -> None:
+def check_extract(
+    zookeeper: str, zookeeper_path: str, path: str, format: str, before: str, minutes: float, header: bool = True
+) -> None:
     """SELECT INTO OUTFILE: its job is FINISHED and the files hold rows."""
     openmldb = OpenMLDB(zookeeper, zookeeper_path)
     statement = f"INTO OUTFILE '{path}' OPTIONS"
@@ -366,18 +368,19 @@ def check_extract(zookeeper: str, zookeeper_path: str, path: str, format: str, b
         if not os.path.isdir(folder):
             fail(f"the job is FINISHED, but this worker sees no folder {folder}; does the TaskManager share it?")
         files = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name[0] not in "._"]
-        if not any(has_rows(file, format) for file in files):
+        if not any(has_rows(file, format, header) for file in files):
             fail(f"the job is FINISHED, but {folder} holds no rows ({len(files)} files)")
         print(f"{len(files)} files with {sum(os.path.getsize(file) for file in files)} bytes in {folder}")
     finished_job(openmldb, "ExportOfflineData", statement, before, minutes)
 
 
-def has_rows(file: str, format: str) -> bool:
+def has_rows(file: str, format: str, header: bool = True) -> bool:
     """Whether a part file holds more than its header."""
     if format != "csv":
         return os.path.getsize(file) > 0
     with open(file, "rb") as lines:
-        return next(lines, None) is not None and next(lines, None) is not None
+        first = next(lines, None)
+        return first is not None and (not header or next(lines, None) is not None)
 
 
 def ask_jobs(zookeeper: str, zookeeper_path: str, output: str) -> None:

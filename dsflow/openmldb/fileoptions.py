@@ -1,0 +1,96 @@
+"""OPTIONS of LOAD DATA and SELECT INTO OUTFILE: which there are, what they may be, how they stand in a statement."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as dataclass_fields
+from typing import Any
+
+from dsflow._source import caller
+from dsflow.errors import DeclarationError
+from dsflow.tasks.openmldb import OpenMLDB
+
+CSV_OPTIONS = ("delimiter", "header", "null_value", "quote")
+"""Those of CSV files, for reading and for writing."""
+
+_NOT_KNOWN = {
+    "escape": "OpenMLDB's CSV has no such option: a backslash is the escape, inside quotes",
+    "encoding": "OpenMLDB reads UTF-8 only",
+    "sep": "OpenMLDB calls it delimiter",
+    "mode": "the step chooses it: offline loads and extracts overwrite, online loads append",
+    "put_if_absent": "load_online() chooses it",
+    "load_mode": "the checks look at jobs of the cluster, which load_mode='local' does not start",
+    "thread": "it is an option of load_mode='local', which starts no job that the checks could look at",
+}
+
+
+def options_text(call: str, format: str, given: Mapping[str, Any], more: Sequence[str] = ()) -> str:
+    """The text between the parentheses of OPTIONS.
+
+    Args:
+        call: what the user called, for messages.
+        format: ``csv`` or ``parquet``.
+        given: options by name; those that are None are left out.
+        more: options that stand already as text.
+
+    Raises:
+        DeclarationError: a value is none that the option can have, or the option is not one of the format.
+    """
+    texts = [f"format='{format}'", *more]
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in CSV_OPTIONS and format != "csv":
+            raise DeclarationError(
+                f"{call}: {name}={value!r} is an option of CSV files, not of {format}", where=caller()
+            )
+        problem = _problem(name, value)
+        if problem:
+            raise DeclarationError(f"{call}: {name}={value!r} {problem}", where=caller())
+        texts.append(f"{name}={_literal(value)}")
+    quote, delimiter = given.get("quote"), given.get("delimiter") or ","
+    if quote == delimiter or (quote is None and delimiter == '"'):
+        raise DeclarationError(f"{call}: delimiter and quote are the same, {delimiter!r}", where=caller())
+    return ", ".join(texts)
+
+
+def check_fields(call: str, given: Mapping[str, Any], options: Sequence[str]) -> None:
+    """Whether names that were given are fields of the task.
+
+    Raises:
+        DeclarationError: one is not; names what was meant, or why OpenMLDB has no such option.
+    """
+    known = [field.name for field in dataclass_fields(OpenMLDB) if field.init]
+    for name in given:
+        if name in known:
+            continue
+        names = [*options, *known]
+        close = difflib.get_close_matches(name, names, 1)
+        hint = _NOT_KNOWN.get(name) or (f"did you mean {close[0]!r}?" if close else f"options: {', '.join(options)}")
+        raise DeclarationError(f"{call} has no option {name!r}", where=caller(), hint=hint)
+
+
+def _problem(name: str, value: object) -> str | None:
+    if name in ("header", "deep_copy"):
+        return None if isinstance(value, bool) else "is neither True nor False"
+    if name == "coalesce":
+        return None if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "is no number above 0"
+    if not isinstance(value, str):
+        return "is not a text"
+    if name == "delimiter" and (not value or any(mark in value for mark in "\\\r\n\0")):
+        return "is no delimiter: it is empty, or holds a backslash, a line end or NUL"
+    if name == "quote" and (len(value) > 1 or value in ("\\", "\r", "\n", "\0")):
+        return "is not one character (no backslash or line end), or empty for none"
+    return "holds a line end" if any(mark in value for mark in "\r\n\0") else None
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    for plain, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\t", "\\t")):
+        text = text.replace(plain, escaped)
+    return f"'{text}'"
