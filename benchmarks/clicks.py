@@ -37,8 +37,13 @@ _SHARES = {
 _BY_HOUR = np.array([12, 7, 4, 3, 2, 3, 6, 13, 18, 17, 17, 17, 19, 18, 17, 15, 16, 17, 17, 18, 18, 17, 19, 18], float)
 
 
-def chunks(rows: int, seed: int = 1) -> Iterator[pa.Table]:
-    """The clicks in their order of arrival, a million at a time."""
+def chunks(rows: int, seed: int = 1, repeated: float = 0) -> Iterator[pa.Table]:
+    """The clicks in their order of arrival, a million at a time.
+
+    Args:
+        repeated: how many of a million are equal to the click before in every column, as a log has them that knows
+            whole seconds only. Without it there may be one or two in some millions by chance.
+    """
     hours = np.tile(_BY_HOUR, DAYS)
     share = np.concatenate([[0.0], np.cumsum(hours) / hours.sum()])
     for number, first in enumerate(range(0, rows, CHUNK)):
@@ -50,6 +55,10 @@ def chunks(rows: int, seed: int = 1) -> Iterator[pa.Table]:
         seconds = np.maximum(arrival * 3600 - late, 0).astype("timedelta64[s]")
         values["click_time"] = START + seconds
         values["is_attributed"] = (random.random(count) < 0.003).astype(np.int32)
+        if repeated:
+            again = np.flatnonzero(np.random.default_rng([seed, number, 1]).random(count - 1) < repeated / 1e6)
+            for column in values.values():
+                column[again + 1] = column[again]
         yield pa.table(values)
 
 
@@ -60,11 +69,11 @@ def _skewed(random: np.random.Generator, count: int, values: int, top: float) ->
     return ((rank * 7919 + 88) % values).astype(np.int32)  # neighbours in frequency are not neighbours in number
 
 
-def write_csv(path: Path, rows: int, seed: int = 1) -> None:
-    """Write a CSV file as the demo's: with a header, times as text in local time."""
+def write_csv(path: Path, rows: int, seed: int = 1, repeated: float = 0) -> None:
+    """Write a CSV file as the demo's: with a header, times as text in local time; ``repeated`` as for `chunks`."""
     schema = None
     with open(path, "wb") as out:
-        for table in chunks(rows, seed):
+        for table in chunks(rows, seed, repeated):
             options = pa.csv.WriteOptions(include_header=schema is None, quoting_style="none", quoting_header="none")
             schema = table.schema
             pa.csv.write_csv(table, out, options)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
-from dsflow.embedded import deployments, intotable, links, loading, outfile, tables
+from dsflow.embedded import deployments, intotable, links, loading, outfile, parquetfiles, tables
 from dsflow.embedded.compiler import CompiledQuery, compile_batch
 from dsflow.embedded.compiler.parse import parse
 from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.embedded.failures import LoadError
 from dsflow.embedded.jobs import Job, JobRun, Jobs
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.results import Result
@@ -152,6 +153,13 @@ class Engine:
                 if statement.exists:
                     return Result()
                 raise SqlError(f"table {own_db}.{statement.table.name} already exists")
+            if statement.like is not None and statement.like[0] == "parquet":
+                try:
+                    found = parquetfiles.columns_of_path(transaction.connection, statement.like[1])
+                except LoadError as error:
+                    raise SqlError(error.message, hint=error.hint) from error
+                columns = [nodes.ColumnSpec(this=exp.to_identifier(name), kind=str(kind)) for name, kind in found]
+                statement = nodes.CreateTable(table=statement.table, columns=columns, options=statement.args["options"])
             table = tables.table_of(statement, own_db, state.next_tid)
             transaction.create(table)
             transaction.state = state.with_table(table)
@@ -213,6 +221,14 @@ class Engine:
                 table = links.altered(table, path, add=add)
             transaction.state = transaction.state.with_table(table)
         return Result()
+
+    def _drop_function(self, statement: nodes.DropFunction, db: str | None) -> Result:
+        if statement.exists:
+            return Result()
+        raise SqlError(f"function {statement.name} does not exist: the embedded OpenMLDB has no functions of users")
+
+    def _other(self, statement: nodes.OtherStatement, db: str | None) -> Result:
+        raise UnsupportedError(f"{statement.kind}: {_REFUSED[statement.kind]}", **nodes.position(statement))
 
     def _describe(self, statement: nodes.Describe, db: str | None) -> Result:
         return self._shows.describe(self._storage.catalog.state.table(statement.table.db or db, statement.table.name))
@@ -551,6 +567,22 @@ def _told_by_duckdb() -> Iterator[None]:
         raise SqlError(str(error).strip().splitlines()[0]) from error
 
 
+_NO_LIBRARY = "a function's library is native code for OpenMLDB's own process"
+_NO_USERS = "it has no users and no rights, and whoever reaches it may do everything"
+_REFUSED = {
+    "CREATE FUNCTION": _NO_LIBRARY,
+    "CREATE AGGREGATE FUNCTION": _NO_LIBRARY,
+    "CREATE OR REPLACE TABLE": "OpenMLDB reads OR REPLACE and passes over it",
+    "CREATE USER": _NO_USERS,
+    "ALTER USER": _NO_USERS,
+    "DROP USER": _NO_USERS,
+    "GRANT": _NO_USERS,
+    "REVOKE": _NO_USERS,
+    "CALL": "send the row to the procedure over HTTP (POST /dbs/{db}/procedures/{name}), or with callproc",
+    "EXIT": "it ends OpenMLDB's command line, not a connection",
+}
+"""Why statements are refused, by `nodes.OtherStatement.kind`."""
+
 _HANDLERS: dict[type[exp.Expr], Any] = {
     nodes.CreateDatabase: Engine._create_database,
     nodes.DropDatabase: Engine._drop_database,
@@ -561,6 +593,8 @@ _HANDLERS: dict[type[exp.Expr], Any] = {
     nodes.AlterTable: Engine._alter_table,
     nodes.CreateIndex: Engine._create_index,
     nodes.DropIndex: Engine._drop_index,
+    nodes.DropFunction: Engine._drop_function,
+    nodes.OtherStatement: Engine._other,
     nodes.Describe: Engine._describe,
     nodes.Show: Engine._show,
     nodes.DeleteRows: Engine._delete,

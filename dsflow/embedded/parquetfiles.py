@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.csvfiles import columns_of_file
 from dsflow.embedded.failures import LoadError
-from dsflow.embedded.sources import Source
+from dsflow.embedded.sources import Source, find_sources
 from dsflow.embedded.sparkvalues import floor_ms, sql_of_text
 from dsflow.embedded.storage import quote, text_literal
 from dsflow.openmldb.types import ColumnType
@@ -84,6 +84,29 @@ def check_schema(connection: duckdb.DuckDBPyConnection, source: Source, table: T
             raise LoadError(
                 f"{file}: the folder {name}={value} gives a {_kind_of_folder(value)}, the table wants {wanted_kind}"
             )
+
+
+def columns_of_path(connection: duckdb.DuckDBPyConnection, path: str) -> list[tuple[str, ColumnType]]:
+    """Names and types of the columns of a path's files, as OpenMLDB's types.
+
+    Raises:
+        LoadError: there is no such file, or a column has a type that OpenMLDB has not.
+    """
+    import duckdb
+
+    file = find_sources(path)[0].file
+    try:
+        found = connection.execute(
+            f"SELECT name, type, num_children, converted_type, logical_type FROM parquet_schema({text_literal(file)})"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise LoadError(f"{_short(file)} is not a Parquet file: {str(error).strip().splitlines()[0]}") from error
+    types = {kind.value: kind for kind in ColumnType}
+    kinds = _kinds(file, found)
+    for name, kind in kinds:
+        if kind not in types:
+            raise LoadError(f"{_short(file)}, column {name}: OpenMLDB has no type for {kind}")
+    return [(name, types[kind]) for name, kind in kinds]
 
 
 def _kinds(

@@ -44,6 +44,9 @@ class Shows:
             "DEPLOYMENTS": self._deployments,
             "DEPLOYMENT": self._deployment,
             "PROCEDURE STATUS": self._procedures,
+            "PROCEDURES": self._procedures,
+            "CREATE PROCEDURE": self._procedure,
+            "CURRENT_USER": self._user,
             "JOBS": self._all_jobs,
             "JOB": self._job,
             "JOBLOG": self._job_log,
@@ -62,7 +65,14 @@ class Shows:
         """
         kind = self._kinds.get(statement.kind)
         if kind is None:
-            raise UnsupportedError(f"SHOW {statement.kind}")
+            raise SqlError(f"SHOW {statement.kind} is no statement of OpenMLDB", hint=f"it has {_listed(self._kinds)}")
+        if statement.like is not None and statement.kind not in ("TABLE STATUS", "JOBS"):
+            raise SqlError(f"SHOW {statement.kind} takes no LIKE in OpenMLDB")
+        if statement.db and statement.kind == "TABLES" and statement.db != db:
+            raise UnsupportedError(
+                f"SHOW TABLES FROM {statement.db}: OpenMLDB reads FROM, passes over it and shows the tables of {db}",
+                hint=f"write USE {statement.db}, then SHOW TABLES",
+            )
         return kind(statement, db)
 
     def describe(self, table: Table) -> Result:
@@ -145,9 +155,23 @@ class Shows:
         found = self._storage.catalog.state.procedures.values()
         return Result.of_texts(["DB", "SP"], sorted([p.db, p.name] for p in found))
 
+    def _procedure(self, statement: Show, db: str | None) -> Result:
+        state = self._storage.catalog.state
+        own_db, name = _qualified(statement.target)
+        found = state.procedure(state.database(own_db or db), name)
+        if found is None:
+            raise SqlError(f"procedure {name} does not exist in {own_db or db}")
+        return Result()  # OpenMLDB 0.9 looks it up, and shows nothing
+
+    def _user(self, statement: Show, db: str | None) -> Result:
+        return Result.of_texts(["User"], [["root"]])
+
     def _all_jobs(self, statement: Show, db: str | None) -> Result:
         # jobs are those of the TaskManager; the nameserver has none here, as indexes are built at once
-        jobs = self._jobs.list() if (statement.db or "taskmanager").lower() == "taskmanager" else []
+        component = (statement.db or "taskmanager").lower()
+        if component not in ("taskmanager", "nameserver"):
+            raise SqlError(f"invalid component {component.upper()}", hint="write TASKMANAGER or NAMESERVER")
+        jobs = self._jobs.list() if component == "taskmanager" else []
         if statement.like is not None:
             jobs = [job for job in jobs if like(statement.like, str(job.id))]
         return Result.of_jobs(jobs)
@@ -179,6 +203,10 @@ class Shows:
 
 _ROLES = (("tablet", "NULL"), ("nameserver", "master"), ("taskmanager", "NULL"))
 _TTL_NAMES = {"absolute": "AbsoluteTime", "latest": "LatestTime", "absorlat": "AbsOrLat", "absandlat": "AbsAndLat"}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _number(statement: Show) -> int:

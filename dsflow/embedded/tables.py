@@ -34,7 +34,9 @@ def table_of(statement: CreateTable, db: str, tid: int) -> Table:
         UnsupportedError: OpenMLDB may know it, the embedded engine does not.
     """
     if statement.like is not None:
-        raise UnsupportedError("CREATE TABLE ... LIKE", **nodes.position(statement))
+        raise UnsupportedError(
+            f"CREATE TABLE ... LIKE {statement.like[0].upper()}: there is no Hive here", **nodes.position(statement)
+        )
     columns = tuple(_column(spec) for spec in statement.columns)
     if not columns:
         raise SqlError("a table needs at least one column")

@@ -382,6 +382,22 @@ class DeleteRows(Statement):
         return where
 
 
+class DropFunction(Statement):
+    """DROP FUNCTION [IF EXISTS] name: ``name``, ``exists``."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "exists": False}
+
+
+class OtherStatement(Statement):
+    """A statement that OpenMLDB knows and nothing here looks into: ``kind`` (its first words), ``text``."""
+
+    arg_types: ClassVar[dict[str, bool]] = {"kind": True, "text": True}
+
+    @property
+    def kind(self) -> str:
+        return str(self.args["kind"])
+
+
 class Describe(Statement):
     """DESC table."""
 

@@ -50,9 +50,9 @@ class OpenMLDBGenerator(generator.Generator):
 
     def columnspec_sql(self, node: nodes.ColumnSpec) -> str:
         text = f"{self.sql(node, 'this')} {node.kind}"
-        if node.not_null:
-            text += " NOT NULL"
-        return f"{text} DEFAULT {self.sql(node, 'default')}" if node.default is not None else text
+        if node.default is not None:
+            text += f" DEFAULT {self.sql(node, 'default')}"
+        return f"{text} NOT NULL" if node.not_null else text
 
     def indexspec_sql(self, node: nodes.IndexSpec) -> str:
         name = f" {self.sql(node, 'this')} " if node.args.get("this") else ""
@@ -171,6 +171,8 @@ class OpenMLDBGenerator(generator.Generator):
             f"DROP INDEX {self._if(node)}{self.sql(node, 'table')}.{self.sql(node, 'this')}"
         ),
         nodes.StopJob: lambda self, node: f"STOP JOB {self.sql(node, 'target')}",
+        nodes.DropFunction: lambda self, node: f"DROP FUNCTION {self._if(node)}{self.sql(node, 'this')}",
+        nodes.OtherStatement: lambda self, node: str(node.args["text"]),
         nodes.Describe: lambda self, node: f"DESC {self.sql(node, 'table')}",
         nodes.Explain: lambda self, node: f"EXPLAIN {self.sql(node, 'query')}",
         nodes.Over: lambda self, node: f"{self.sql(node, 'this')} OVER {self.sql(node, 'window')}",

@@ -31,6 +31,12 @@ RESERVED = frozenset(_RESERVED.split())
 
 _FUNCTION_KEYWORDS = frozenset({"if", "grouping", "left", "right", "mod", "at", "map"})
 _SHOW_NAMED = ("CREATE PROCEDURE", "CREATE TABLE", "DEPLOYMENT", "JOB", "JOBLOG")
+_OTHER_STATEMENTS = (
+    "CREATE FUNCTION", "CREATE AGGREGATE FUNCTION", "CREATE OR REPLACE TABLE", "CREATE USER", "ALTER USER", "DROP USER",
+    "GRANT", "REVOKE", "CALL", "EXIT",
+)  # fmt: skip
+"""Statements of OpenMLDB that nothing here looks into."""
+
 _SHOW_PAIRS = ("MATERIALIZED VIEWS", "PROCEDURE STATUS", "GLOBAL VARIABLES", "SESSION VARIABLES", "TABLE STATUS")
 
 _ESCAPES = {
@@ -192,6 +198,9 @@ class OpenMLDBParser(parser.Parser):
         for words, method in self._STATEMENTS:
             if self._word(*words.split()):
                 return self._mark(method(self), token)
+        for words in _OTHER_STATEMENTS:
+            if self._word(*words.split()):
+                return self._mark(self._other(token, words), token)
         if self._peek_word("SELECT") or self._peek_word("WITH") or self._is(TokenType.L_PAREN):
             query = self._query()
             if self._word("INTO", "OUTFILE"):
@@ -284,13 +293,10 @@ class OpenMLDBParser(parser.Parser):
         name = self._identifier("the name of a column")
         kind = self._type()
         not_null, default = False, None
-        while True:
-            if self._word("NOT", "NULL"):
-                not_null = True
-            elif self._word("DEFAULT"):
-                default = self._binary(_BITWISE_OR)
-            else:
-                break
+        if self._word("DEFAULT"):  # OpenMLDB's grammar has it before NOT NULL only
+            default = self._binary(_BITWISE_OR)
+        if self._word("NOT", "NULL"):
+            not_null = True
         spec = nodes.ColumnSpec(this=name, kind=kind, not_null=not_null, default=default)
         spec.meta.update(name.meta)
         return spec
@@ -419,7 +425,19 @@ class OpenMLDBParser(parser.Parser):
         table = self._table_name()
         return nodes.DeleteRows(table=table, where=self._expression() if self._word("WHERE") else None)
 
+    def _drop_function(self) -> exp.Expr:
+        exists = self._exists()
+        return nodes.DropFunction(this=self._identifier("the name of a function"), exists=exists)
+
+    def _other(self, token: Token, words: str) -> nodes.OtherStatement:
+        while self._curr:
+            self._advance()
+        return nodes.OtherStatement(kind=words, text=self.sql[token.start : self._prev.end + 1])
+
     def _describe(self) -> exp.Expr:
+        index = self._index
+        if self._word("TABLE") and not self._curr:
+            self._retreat(index)  # a table of that name
         return nodes.Describe(table=self._table_name())
 
     def _explain(self) -> exp.Expr:
@@ -435,6 +453,7 @@ class OpenMLDBParser(parser.Parser):
         ("TRUNCATE TABLE", _truncate),
         ("CREATE INDEX", _create_index),
         ("DROP INDEX", _drop_index),
+        ("DROP FUNCTION", _drop_function),
         ("LOAD DATA INFILE", _load_data),
         ("DEPLOY", _deploy),
         ("DROP DEPLOYMENT", _drop_deployment),

@@ -322,7 +322,14 @@ class SelectCompiler:
         for key in node.args["group"].expressions:
             if not isinstance(key, exp.Column):
                 raise SqlError("GROUP BY takes columns only", **nodes.position(key))
-            keys.append(self.expressions(relation.fields).compile(key))
+            value = self.expressions(relation.fields).compile(key)
+            if value.type in (ColumnType.FLOAT, ColumnType.DOUBLE):
+                raise SqlError(
+                    f"GROUP BY takes no {value.type}: OpenMLDB's keys are bool, integers, string, date or timestamp",
+                    hint=f"group by hash64({key.name}), made in a subquery, to tell its values apart",
+                    **nodes.position(key),
+                )
+            keys.append(value)
         aggregates = GroupAggregates(GroupFrame(relation))
         expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
         values = [self._group_value(item, expressions, keys, relation) for item in items]

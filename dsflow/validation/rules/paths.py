@@ -45,6 +45,8 @@ def paths(model: Model) -> Iterator[Problem]:
         if format in ("tidb", "openmldb"):
             continue  # no files
         writes = isinstance(tree, nodes.SelectInto)
+        if writes and tree.path.lower().startswith("openmldb://"):
+            continue  # a table
         found = _wrong(tree.path, format, writes=writes, local=str(tree.options.get("load_mode")).lower() == "local")
         if found:
             yield _problem(model, statement, *found)

@@ -319,7 +319,10 @@ def not_repeatable(model: Model) -> Iterator[Problem]:
             found = _load_again(model, statement)
         elif isinstance(tree, nodes.SelectInto):
             mode = str(tree.options.get("mode", "error_if_exists")).lower()
-            if mode != "overwrite":
+            if tree.path.lower().startswith("openmldb://"):
+                if not _emptied(model, statement, tree.path.rpartition(".")[2]):
+                    found = ("SELECT INTO a table adds the same rows again", "write TRUNCATE TABLE before it", None)
+            elif mode != "overwrite":
                 what = "adds the same rows again" if mode == "append" else "fails when there are files already"
                 found = (f"SELECT INTO with mode {mode} {what}", "write mode='overwrite'", _option(tree, "mode"))
         elif isinstance(tree, nodes.InsertRows) and not tree.or_ignore and not _emptied(model, statement):
@@ -359,10 +362,10 @@ def _before(model: Model, statement: Statement, *kinds: type) -> bool:
     )
 
 
-def _emptied(model: Model, statement: Statement) -> bool:
+def _emptied(model: Model, statement: Statement, name: str | None = None) -> bool:
     from dsflow.openmldb import nodes
 
-    name = statement.tree.table.name
+    name = name or statement.tree.table.name
     return any(
         isinstance(other.tree, (nodes.TruncateTable, nodes.DropTable))
         and other.tree.table.name == name

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dsflow.embedded.compiler.functions.hashing import fingerprint64
@@ -92,7 +94,7 @@ def test_refused(run: Run, sql: str, message: str) -> None:
 
 
 def test_rows(run: Run) -> None:
-    run("CREATE TABLE t (a int, b string NOT NULL DEFAULT 'x', c timestamp, d date, e double)")
+    run("CREATE TABLE t (a int, b string DEFAULT 'x' NOT NULL, c timestamp, d date, e double)")
     run("INSERT INTO t VALUES (1, 'a', 1000, '2020-01-05', 1), (-2, 'b', '2017-11-08 06:30:54', null, -1.5)")
     run("INSERT INTO t (a) VALUES (3)")
     found = run("SELECT a, b, c, e FROM t").rows
@@ -131,10 +133,25 @@ def test_delete_needs_a_simple_condition(run: Run) -> None:
 
 
 def test_unsupported_is_named(run: Run) -> None:
-    with pytest.raises(UnsupportedError, match="LIKE"):
-        run("CREATE TABLE x LIKE PARQUET '/tmp/x'")
-    with pytest.raises(UnsupportedError, match="SHOW USER"):
+    with pytest.raises(UnsupportedError, match="LIKE HIVE: there is no Hive here"):
+        run("CREATE TABLE x LIKE HIVE 'hive://x.y'")
+    with pytest.raises(UnsupportedError, match="CREATE FUNCTION: a function's library is native code"):
+        run("CREATE FUNCTION f (x int) RETURNS int OPTIONS (FILE='f.so')")
+    with pytest.raises(SqlError, match="SHOW USER is no statement of OpenMLDB"):
         run("SHOW USER")
+
+
+def test_a_table_like_parquet_files(run: Run, tmp_path: Path) -> None:
+    table = pa.table({"k": ["x"], "n": pa.array([1], pa.int16()), "t": pa.array([1], pa.timestamp("us"))})
+    pq.write_table(table, tmp_path / "x.parquet")
+    run(f"CREATE TABLE x LIKE PARQUET '{tmp_path}/x.parquet'")
+    text = run("SHOW CREATE TABLE x").rows[0][1]
+    assert "`k` string,\n`n` smallint,\n`t` timestamp,\nINDEX (KEY=`k`)" in text
+    pq.write_table(pa.table({"d": pa.array([1], pa.decimal128(5, 2))}), tmp_path / "y.parquet")
+    with pytest.raises(SqlError, match="column d: OpenMLDB has no type for decimal"):
+        run(f"CREATE TABLE y LIKE PARQUET '{tmp_path}/y.parquet'")
+    with pytest.raises(SqlError, match="does not exist"):
+        run("CREATE TABLE y LIKE PARQUET '/nowhere/y.parquet'")
 
 
 def test_show(run: Run) -> None:

@@ -23,4 +23,8 @@ with Workflow("w", project="p") as wf:
     )
     deploy = OpenMLDB("deploy", "USE db; DEPLOY d SELECT ip FROM clicks", "online")  # <- DSF126
     again = OpenMLDB("again", "USE db; DEPLOY IF NOT EXISTS e SELECT ip FROM clicks", "online")  # <- DSF126
-    create >> load >> export >> deploy >> again
+    copy = OpenMLDB(
+        "copy",
+        "USE db; SELECT ip FROM clicks INTO OUTFILE 'openmldb://db.ips' OPTIONS(mode='append')",  # <- DSF126
+    )
+    create >> load >> export >> deploy >> again >> copy
