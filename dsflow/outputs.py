@@ -92,8 +92,8 @@ CODED = {
 }
 """Parameters that stand in an output for what 3.1 does not read. They are filled in wherever the output is."""
 
-CODING = """\
-def _dsflow_outputs():  # dsflow: DolphinScheduler 3.1 cuts outputs at = and ), and takes one a line
+_CODING = """\
+def _dsflow_outputs():
     import atexit, re, sys
     names = {"=": "equals", ")": "close", "\\n": "line", "\\r": "return"}
     write, last = sys.stdout.write, ["\\n"]
@@ -114,7 +114,8 @@ def _dsflow_outputs():  # dsflow: DolphinScheduler 3.1 cuts outputs at = and ), 
     sys.stdout.write = put
     atexit.register(lambda: last[0] == "\\n" or write("\\n"))  # a last line without an end is read too late
 _dsflow_outputs()"""
-"""What a PYTHON script with outputs begins with on 3.1: it writes them so that they arrive whole."""
+CODING = f"exec({_CODING!r})  # dsflow: DolphinScheduler 3.1 cuts outputs at = and ), and takes one a line"
+"""What a PYTHON script with outputs begins with on 3.1, in one line: it writes them so that they arrive whole."""
 
 _TEXTS = frozenset({"VARCHAR", "LIST", "FILE", "DATE", "TIME", "TIMESTAMP"})
 
