@@ -4,9 +4,10 @@ One start makes many runs. Serially, the run of a date is made when that of the 
 parallel, the dates are dealt into N such chains, all begun at once. A chain ends at its first run without SUCCESS.
 The dates are those of the workflow's live schedule, or without one each midnight, both ends included.
 
-Dates of a schedule are in its time zone, in which ``$[yyyyMMdd]`` is filled, and the server takes them in its own:
-asked for a range, it would give each run the wrong day where the two differ. A list of moments is right in any zone.
-3.2 takes one of at most 100; 3.1 takes it too and shuffles it, so there it serves only for dates that run side by side.
+Dates of a schedule are in its time zone, in which ``$[yyyyMMdd]`` of a parameter is filled, and the server takes them
+in its own: asked for a range, it would give each run the wrong day where the two differ. A list of moments is right in
+any zone. 3.2 takes one of at most 100; 3.1 takes it too and shuffles it, so there it serves only for dates that run
+side by side.
 
 What a chain still has before it stands in each run's ``commandParam``: 3.2 lists the dates, 3.1 gives the first and the
 last one. On 3.1 with a live schedule the dates between are known to the server alone, so there the end is only certain
@@ -224,7 +225,10 @@ class Backfills:
             )
         self._check_list(shown, own, schedule.timezone_id, parallel)
         dates = tuple(moment.strftime(FORM) for moment in shown or ())
-        note = f"dates are shown as the server's clock shows them; the schedule's zone is {schedule.timezone_id}"
+        note = (
+            "dates are shown as the server's clock shows them; $[...] in a parameter is filled in the schedule's zone "
+            f"({schedule.timezone_id}), and in a script's text in the server's, as in a run of the schedule"
+        )
         return _Asked({_LIST: ",".join(dates)}, dates, (note,) if shown != own else ())
 
     def _check_list(self, shown: list[datetime] | None, own: list[datetime], zone: str, parallel: int) -> None:

@@ -182,8 +182,9 @@ def test_a_preview_that_misleads_is_said(server: Server, project: str, crontab: 
 
 
 DAYS = """
-with Workflow("days", project="{project}", schedule=Schedule("{cron}", "{zone}")):
-    Shell("say", "echo the day is $[yyyyMMdd] at $[HH]")
+params = {{"day": "$[yyyyMMdd]", "hour": "$[HH]"}}
+with Workflow("days", project="{project}", params=params, schedule=Schedule("{cron}", "{zone}")):
+    Shell("say", "echo 'the day is ${{day}} at ${{hour}}'")
 """
 
 

@@ -16,6 +16,7 @@ from dsflow.validation.rules import (
     secrets,
     serving,
     statements,
+    steering,
     times,
     windows,
 )
@@ -78,6 +79,8 @@ RULES: tuple[Rule, ...] = (
     order.http,
     schedule.misread,
     order.depends_on_the_end,
+    steering.branches,
+    steering.loose,
     conditions.never_evaluated,
     conditions.decided_differently,
     conditions.breaks_with_a_value,
