@@ -122,11 +122,11 @@ class TaskValues:
         """
         found = {series: self._fill(text, series) for series in self._outputs}
         values = list(found.values())
-        failed = next((value for value in values if isinstance(value, PlaceholderError)), None)
-        if len(set(map(str, values))) > 1:
+        failed = [value for value in values if isinstance(value, PlaceholderError)]
+        if len(failed) == len(values):
+            raise failed[-1]
+        if failed or len(set(map(str, values))) > 1:
             raise self._difference(text, found)
-        if failed is not None:
-            raise failed
         return str(values[0])
 
     def _fill(self, text: str, series: Series) -> str | PlaceholderError:
@@ -154,7 +154,8 @@ class TaskValues:
         pieces = [m[0] for m in _PIECES.finditer(text)] or [text]
         for piece in [*pieces, text]:
             made = {series: self._fill(piece, series) for series in found}
-            if len(set(map(str, made.values()))) > 1:
+            failed = sum(isinstance(value, PlaceholderError) for value in made.values())
+            if 0 < failed < len(made) or (not failed and len(set(map(str, made.values()))) > 1):
                 break
         says = "; ".join(
             f"3.{series[1]} " + (f"fails ({value.message})" if isinstance(value, PlaceholderError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -286,3 +287,24 @@ def test_a_shell_s_output_that_the_versions_read_differently_fails_the_task(tmp_
     state, reports = run(wf, tmp_path)
     assert state == "FAILURE"
     assert "3.1 takes '/m/dt'; 3.2 takes '/m/dt=2024'" in reports["train"].log
+
+
+@pytest.mark.parametrize(
+    ("version", "states_"),
+    [(None, ["SUCCESS", "FAILURE", "FAILURE"]), ((3, 1), ["SUCCESS", "FAILURE", "FAILURE"]),
+     ((3, 2), ["SUCCESS", "SUCCESS", "FAILURE"])],
+)  # fmt: skip
+def test_a_time_that_a_version_does_not_know_fails_the_task(
+    version: tuple[int, ...] | None, states_: list[str], tmp_path: Path
+) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("both", "echo '$[add_months(yyyyMMdd,-12*1)]' $((1 + 1))")
+        Shell("newer", "echo '$[this_day(yyyy-MM-dd)]'")
+        Shell("none", "echo $[total+1]")
+    scheduler = Scheduler(wf.definition(), tmp_path / "run", "", lambda report: None, version=version)
+    scheduler.run()
+    reports = {report.name: report for report in scheduler.reports}
+    assert [reports[name].state for name in ("both", "newer", "none")] == states_
+    assert re.search(r"^\d{8} 2$", reports["both"].log, re.MULTILINE)
+    assert "does not know the time $[total+1]" in reports["none"].log
+    assert "for the shell's arithmetic write $((...))" in reports["none"].log
