@@ -600,3 +600,58 @@ def test_names_in_a_file_are_looked_up_anew(server: Server, running: Running, pr
     assert normalise(held) == normalise(declared)
     assert transfer.definitions(moved)[0] == transfer.definitions(exported)[0]
     assert repair.find_dangling(server.state(project, "steering").raw) == []
+
+
+def foreign(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same file as another server of 3.1 would have written it: other codes, and no isCache."""
+    text = json.dumps(entry)
+    project = str(entry["processDefinition"]["projectCode"])
+    found: dict[str, Any] = json.loads(text.replace(project, "23878883699264"))
+    found.pop("dsflow")
+    for task in found["taskDefinitionList"]:
+        task.pop("isCache", None)
+    return found
+
+
+def test_a_file_of_another_server_of_3_1_arrives(server: Server, project: str) -> None:
+    task = shell("only", "echo here")
+    (entry,) = transfer.export(Definition("old", "one shell", (task,), (), schedule=SCHEDULE), series=(3, 1))
+    (done,) = transfer.import_to_server(server, [foreign(entry)], project)
+    assert done.name == "one shell"
+    held = server.read(project, "one shell")
+    assert held is not None
+    assert held.task("only").task_params["rawScript"] == "echo here"
+    assert held.schedule is not None
+    assert held.schedule.crontab == SCHEDULE.crontab
+
+
+def test_ids_of_another_server_are_refused_and_nothing_arrives(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On this server the same number is another datasource."""
+    monkeypatch.setitem(kinds._LOADERS, kinds.DATASOURCE, lambda rest, scope: {"prices": 3, "orders": 8})
+    params = {**EMPTY, "customConfig": 0, "dataSource": 3, "dataTarget": 3, "sql": "select 1", "targetTable": "t"}
+    (entry,) = transfer.export(Definition("old", "copy", (shell("a"),), ()), series=(3, 1))
+    file = foreign(entry)
+    file["taskDefinitionList"][0] |= {"taskType": "DATAX", "taskParams": params}
+    with pytest.raises(UnknownNameError, match="datasource with the code 3 of the server") as caught:
+        transfer.import_to_server(server, [file], project)
+    assert "--name-of datasource:3=NAME" in str(caught.value)
+    assert server.read(project, "copy") is None
+    transfer.import_to_server(server, [file], project, given={(kinds.DATASOURCE, "3"): "orders"})
+    held = server.read(project, "copy")
+    assert held is not None
+    assert (held.tasks[0].task_params["dataSource"], held.tasks[0].task_params["dataTarget"]) == ("orders", "orders")
+
+
+def test_a_workflow_that_is_in_another_project_is_said_to_be_there(server: Server, project: str) -> None:
+    server.submit(Definition(project, "called", (shell("a"),), ()))
+    sub = TaskDefinition("sub", "SUB_PROCESS", {**EMPTY, "processDefinitionCode": "called"})
+    server.submit(Definition(project, "caller", (sub,), ()))
+    state = server.state(project, "caller")
+    file = server.rest.export(state.project_code, [int(state.code or 0)])
+    other = f"{project}-other"
+    server.bootstrap(project=other, say=lambda line: None)
+    with pytest.raises(UnknownNameError, match=f"workflow 'called' of project {project!r}") as caught:
+        transfer.import_to_server(server, file, other)
+    assert "another server" not in str(caught.value)
