@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from dsflow.dolphinscheduler.backfill import Backfill, Backfills, DateRun, midnights, parse_date
+from dsflow.dolphinscheduler.backfill import Backfill, Backfills, DateRun, _due, midnights, parse_date
 from dsflow.errors import ParameterError
 
 DAYS = ("2024-01-01 00:00:00", "2024-01-02 00:00:00", "2024-01-03 00:00:00")
@@ -74,3 +75,24 @@ def test_dates() -> None:
     for text in ("31.1.2024", "2024-02-30", ""):
         with pytest.raises(ParameterError, match="is not a date"):
             parse_date(text)
+
+
+@pytest.mark.parametrize(
+    ("crontab", "zone", "first", "last", "due"),
+    [
+        ("0 0 * * * ? *", "UTC", "2024-03-10 00:00:00", "2024-03-10 03:59:00", ["10 00", "10 01", "10 02", "10 03"]),
+        (
+            "0 0 * * * ? *",
+            "America/New_York",
+            "2024-03-10 00:00:00",
+            "2024-03-10 03:59:00",
+            ["10 00", "10 01", "10 03"],
+        ),
+        ("0 0 0 * * ? *", "UTC", "2024-02-28", "2024-03-02", ["28 00", "29 00", "01 00", "02 00"]),
+        ("0 0 8 1 * ? *", "UTC", "2024-02-10", "2024-02-20", []),
+        ("0 0 0 1W,15W * ? *", "UTC", "2024-06-01", "2024-06-30", ["03 00"]),
+    ],
+)
+def test_when_a_schedule_was_due(crontab: str, zone: str, first: str, last: str, due: list[str]) -> None:
+    found = _due(crontab, ZoneInfo(zone), parse_date(first), parse_date(last, end=True))
+    assert [f"{moment:%d %H}" for moment in found] == due

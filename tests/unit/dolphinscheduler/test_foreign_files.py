@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dsflow import Dependent, DependsOn, Workflow
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler import codec, oldfiles, transfer
 from dsflow.dolphinscheduler import names as kinds
@@ -253,3 +254,13 @@ def test_a_file_of_2_x_is_named_and_read():
     exported[0]["taskDefinitionList"][0]["taskExecuteType"] = "BATCH"
     assert oldfiles.version_note(exported) == ""
     assert oldfiles.version_note(transfer.export(orderly())) == ""
+
+
+def test_a_dependence_on_another_project_names_it_in_a_group():
+    with Workflow("w", project="demo") as workflow:
+        Dependent("wait", DependsOn("far", project="legacy"))
+    tables = {("project", ()): {"demo": 100, "legacy": 101}, ("workflow", (101,)): {"far": 52}}
+    names = Names(lambda kind, scope: tables.get((kind, scope), {}))
+    (sent,) = codec.tasks_to_server(workflow.definition(), {"wait": 1}, names, (3, 1))
+    ((item,),) = [group["dependItemList"] for group in sent["taskParams"]["dependence"]["dependTaskList"]]
+    assert (item["projectCode"], item["definitionCode"], item["depTaskCode"]) == (101, 52, 0)
