@@ -1,8 +1,11 @@
 """OpenMLDB's APIServer: what each request means, without any HTTP library.
 
-All answers are HTTP 200 with ``code`` and ``msg``; paths, bodies and messages are OpenMLDB's. Two additions, which a
+All answers are HTTP 200 with ``code`` and ``msg``; paths, bodies and messages are OpenMLDB's. Additions, which a
 client has to ask for: ``"dsflow": {"columns": true, "db": name or null}`` in the body of ``POST /dbs/{db}`` adds the
-columns' names to the answer and says which database is the current one, and ``POST /dsflow/fault`` makes jobs fail.
+columns' names to the answer and says which database is the current one; with ``"request": [row, ...]`` the SELECT is
+run in request mode for these rows, or, with ``"call": name``, a deployment or procedure is. ``GET
+/dsflow/dbs/{db}/deployments/{name}/request`` names the table whose rows are requests; ``POST /dsflow/fault`` makes jobs
+fail.
 """
 
 from __future__ import annotations
@@ -94,6 +97,7 @@ class Api:
                 (("dbs", ":db", "tables", ":table"), self._get_table),
                 (("dbs", ":db", "deployments", ":name"), lambda p, b: self._get_procedure(p, "deployment")),
                 (("dbs", ":db", "procedures", ":name"), lambda p, b: self._get_procedure(p, "procedure")),
+                (("dsflow", "dbs", ":db", "deployments", ":name", "request"), self._get_request_table),
             ],
             "PUT": [(("dbs", ":db", "tables", ":table"), self._put)],
             "POST": [
@@ -174,6 +178,10 @@ class Api:
         }
         return {"code": 0, "msg": "ok", "data": data}
 
+    def _get_request_table(self, params: Params, body: bytes) -> Answer:
+        db, table = self._engine.request_table(params["db"], params["name"])
+        return {"code": 0, "msg": "ok", "data": {"db": db, "table": table}}
+
     def _procedure(self, params: Params) -> Procedure:
         try:
             return self._engine.procedure(params["db"], params["name"])
@@ -248,6 +256,8 @@ class Api:
         mode, sync = _MODES[document["mode"].lower()]
         extra = document.get("dsflow")
         extra = extra if isinstance(extra, dict) else {}
+        if "request" in extra:
+            return self._query_request(document["sql"], extra, params)
         timeout = document.get("timeout", -1)
         nan_as_null = document.get("write_nan_and_inf_null", False)
         result = self._engine.execute(
@@ -269,6 +279,27 @@ class Api:
         if extra and result.job is not None:
             answer["job"] = {"id": result.job.id, "state": result.job.state, "error": result.job.error}
         return answer
+
+    def _query_request(self, sql: str, extra: dict[str, Any], params: Params) -> Answer:
+        """Request mode as the SDKs have it: for a SELECT without a name, or for a deployment or procedure."""
+        db, name, given = extra["db"] if "db" in extra else params["db"], extra.get("call"), extra["request"]
+        if not isinstance(given, list) or not given:
+            raise Refused("please init request data")
+        if name is None:
+            procedure = self._engine.request_of(sql, db)
+        else:
+            procedure = self._engine.procedure(str(db or ""), str(name))
+        rows = [_request_row(number, item, (), procedure, ()) for number, item in enumerate(given)]
+        if name is None:
+            found = self._engine.request_once(sql, db, rows)
+        else:
+            found = self._engine.request(procedure.db, procedure.name, rows)
+        data = {
+            "schema": [_QUERY_TYPES[column.type] for column in procedure.outputs],
+            "data": [jsonapi.dump_row(row, False) for row in found],
+            "columns": [column.name for column in procedure.outputs],
+        }
+        return {"code": 0, "msg": "ok", "data": data}
 
     def _refresh(self, params: Params, body: bytes) -> Answer:
         self._engine.warm_up()

@@ -105,7 +105,7 @@ class Procedure:
         outputs: the columns of the result.
         constants: names of input columns that are constant in one batch of requests (procedures only).
         constant_outputs: names of output columns that then are constant, too.
-        tables: (database, name) of the tables it reads, the request's table first.
+        tables: (database, name) of the tables it reads, in their alphabetical order.
         options: OPTIONS of DEPLOY.
     """
 

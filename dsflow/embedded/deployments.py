@@ -94,6 +94,12 @@ def _tables(compiled: CompiledRequest, catalog: RequestCatalog) -> tuple[tuple[s
     return tuple(sorted({request, *catalog.tables}))
 
 
+def request_table(state: CatalogState, procedure: Procedure) -> tuple[str, str]:
+    """Database and name of the table whose rows a deployment is asked with: the first of its query."""
+    compiled, _ = _compile(state, procedure.query, procedure.db)
+    return compiled.request.db, compiled.request.name
+
+
 def _deploy_options(statement: Deploy) -> tuple[Bias, bool]:
     known = {"range_bias", "rows_bias", "skip_index_check", "sync", "long_windows"}
     options = statement.options
@@ -273,6 +279,21 @@ class Plans:
             plan = Plan(procedure, tables, compiled.sql)
             self._plans[db, name] = plan
         return plan
+
+    def of_query(self, query: str, db: str) -> Plan:
+        """The plan of a SELECT that is no deployment.
+
+        Raises:
+            SqlError: it does not compile in request mode.
+        """
+        state = self._storage.catalog.state
+        compiled, catalog = _compile(state, query, db)
+        used = _tables(compiled, catalog)
+        procedure = Procedure(
+            db=db, name="the query", kind="deployment", text="", query=query, inputs=compiled.request.columns,
+            outputs=compiled.columns, tables=used,
+        )  # fmt: skip
+        return Plan(procedure, tuple(state.table(*table) for table in used), compiled.sql)
 
     def warm_up(self) -> None:
         """Compile all deployments, and get this thread's connection ready for them."""

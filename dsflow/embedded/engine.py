@@ -472,6 +472,30 @@ class Engine:
             raise SqlError(f"{name} does not exist in {db}")
         return found
 
+    def request_table(self, db: str, name: str) -> tuple[str, str]:
+        """Database and name of the table whose rows a deployment or procedure is asked with: the first of its query.
+
+        Raises:
+            SqlError: it does not exist, or no longer compiles.
+        """
+        return deployments.request_table(self._storage.catalog.state, self.procedure(db, name))
+
+    def request_of(self, sql: str, db: str | None) -> Procedure:
+        """What a SELECT would be as a deployment, for :meth:`request_once`; nothing is stored, no index is made.
+
+        Raises:
+            SqlError: it does not compile in request mode.
+        """
+        return self._plans.of_query(sql, self._storage.catalog.state.database(db)).procedure
+
+    def request_once(self, sql: str, db: str | None, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        """Run a SELECT in request mode: one row for each request row.
+
+        Raises:
+            SqlError: it does not compile in request mode, or fails on these values.
+        """
+        return self._plans.run(self._plans.of_query(sql, self._storage.catalog.state.database(db)), rows)
+
     def request(self, db: str, name: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Ask a deployment or procedure.
 

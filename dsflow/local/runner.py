@@ -248,8 +248,9 @@ def ask_prediction(predict_url: str, openmldb_url: str) -> dict[str, Any] | None
             return None
         served = schema.json()
         described = client.get(f"{openmldb_url}/dbs/{served['database']}/deployments/{served['deployment']}").json()
-        source = described["data"]["tables"][0]
-        query = {"mode": "online", "sql": f"SELECT * FROM {source} LIMIT 1"}
+        place = f"{served['database']}/deployments/{served['deployment']}/request"
+        source = client.get(f"{openmldb_url}/dsflow/dbs/{place}").json()["data"]
+        query = {"mode": "online", "sql": f"SELECT * FROM `{source['db']}`.`{source['table']}` LIMIT 1"}
         rows = client.post(f"{openmldb_url}/dbs/{served['database']}", json=query).json()
         if not rows.get("data", {}).get("data"):
             return None

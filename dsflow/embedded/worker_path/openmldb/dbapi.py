@@ -1,20 +1,39 @@
-"""DB-API 2.0 (PEP 249) over `openmldb.session`, with the names of OpenMLDB's own module."""
+"""DB-API 2.0 (PEP 249) over `openmldb.session`, with the names and the ways of OpenMLDB's own module (0.9.2).
+
+What that module refuses is refused here too, also what would work, so that a script that runs here runs there.
+"""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 from .session import Job, OpenMLDBError, Result, Session
 
 apilevel = "2.0"
-threadsafety = 1
+threadsafety = 1  # the SDK says 3; a session here holds its database and variables
 paramstyle = "qmark"
 
 
+class Type:
+    """The type codes of ``cursor.description``: the numbers of OpenMLDB's SDK."""
+
+    Bool, Int16, Int32, Int64, Float, Double, String, Date, Timestamp = range(9)
+
+
 class Error(Exception):
-    """Base of this module's errors."""
+    """Base of this module's errors.
+
+    Attributes:
+        message: what it says.
+    """
+
+    @property
+    def message(self) -> str:
+        """What it says."""
+        return str(self)
 
 
 class Warning(Exception):
@@ -53,6 +72,25 @@ class NotSupportedError(DatabaseError):
     """OpenMLDB does not have this."""
 
 
+class CursorClosedException(Error):
+    """The cursor is closed."""
+
+
+class ConnectionClosedException(Error):
+    """The connection is closed."""
+
+
+_INSERT = re.compile(r"insert", re.IGNORECASE)
+_SELECT = re.compile(r"select", re.IGNORECASE)
+
+
+def _unsupported(name: str) -> Callable[..., NoReturn]:
+    def refuse(*args: Any, **options: Any) -> NoReturn:
+        raise NotSupportedError(f"{name}: OpenMLDB's module does not have this")
+
+    return refuse
+
+
 class Cursor:
     """Runs statements and holds the rows of the last one."""
 
@@ -66,32 +104,97 @@ class Cursor:
         self._rows: list[tuple[Any, ...]] | None = None
         self._closed = False
 
-    def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Cursor:
-        """Run a statement; values for the ``?`` of a query may be bool, int, float, str or date."""
-        if self._closed or self.connection.closed:
-            raise InterfaceError("the cursor or its connection is closed")
+    def execute(self, operation: str, parameters: Any = ()) -> Cursor:
+        """Run a statement.
+
+        Args:
+            operation: the SQL.
+            parameters: for a SELECT, a tuple with a value for each ``?`` (bool, int, float, str or date), or a dict:
+                then the SELECT is run in request mode, for this row by column.
+
+        Raises:
+            DatabaseError: OpenMLDB refuses it, or, as its module does, an INSERT has another number of ``?``, those in
+                texts and comments counted, than there are values.
+        """
+        self._open()
         if not operation or not operation.strip():
             raise ProgrammingError("there is no statement")
-        try:
-            result = self.connection.session.execute(operation, tuple(map(_typed, parameters)))
-        except OpenMLDBError as error:
-            raise DatabaseError(str(error)) from error
-        self._take(result)
+        command = operation.strip(" \t\n\r")
+        if _SELECT.match(command) and isinstance(parameters, dict):
+            return self.executeRequest(command, parameters)
+        values = parameters if isinstance(parameters, tuple) and not _other(command) else ()
+        if _INSERT.match(command) and (marks := command.count("?")):
+            if len(parameters) != marks:
+                raise DatabaseError(
+                    f"parameters is not enough: {len(parameters)} for {marks} '?' (OpenMLDB's module counts those in"
+                    " texts too; write \\x3f there)"
+                )
+            values = tuple(parameters.values()) if isinstance(parameters, dict) else tuple(parameters)
+        self._run(lambda: self.connection.session.execute(operation, tuple(map(_typed, values))))
         return self
 
-    def executemany(self, operation: str, parameters: Sequence[Sequence[Any]]) -> Cursor:
-        """Run a statement once for each sequence of values."""
+    def executemany(self, operation: str, parameters: Sequence[Any], batch_number: int = 200) -> Cursor:
+        """Run an INSERT once for each sequence of values; without a ``?`` in it, it is run once."""
+        self._open()
+        command = (operation or "").strip(" \t\n\r")
+        if "?" not in command or not parameters:
+            return self.execute(operation, ())
+        if not _INSERT.match(command):
+            raise DatabaseError("unsupported sql")
         for values in parameters:
             self.execute(operation, values)
         return self
+
+    def executeRequest(self, sql: str, parameter: Any) -> Cursor:
+        """Run a SELECT in request mode, for a row given as a dict by column or as a tuple."""
+        self._open()
+        self._run(lambda: self.connection.session.ask([_row(parameter)], query=sql))
+        return self
+
+    def callproc(self, procname: str, parameters: Any = ()) -> Cursor:
+        """Ask a deployment or procedure, with a row given as a dict by column or as a tuple."""
+        self._open()
+        if len(parameters) < 1:
+            raise DatabaseError("please providate data for proc")
+        self._run(lambda: self.connection.session.ask([_row(parameters)], call=procname))
+        return self
+
+    def batch_row_request(self, sql: str, commonCol: Sequence[str], parameters: Any) -> Cursor:
+        """Run a SELECT in request mode, for many rows.
+
+        Args:
+            commonCol: columns that are the same in all rows; they change nothing in the answers.
+            parameters: a row, or a sequence of rows, each a dict by column or a tuple.
+        """
+        self._open()
+        rows = [parameters] if isinstance(parameters, dict) else list(parameters)
+        for name in commonCol:
+            if any(isinstance(row, dict) and row.get(name) != rows[0].get(name) for row in rows):
+                raise NotSupportedError(f"batch_row_request: the common column {name!r} differs from row to row")
+        self._run(lambda: self.connection.session.ask(list(map(_row, rows)), query=sql))
+        return self
+
+    def _open(self) -> None:
+        if self._closed:
+            raise CursorClosedException("Cursor object is closed")
+        if self.connection.closed:
+            raise ConnectionClosedException("Connection object is closed")
+
+    def _run(self, ask: Callable[[], Result]) -> None:
+        try:
+            result = ask()
+        except OpenMLDBError as error:
+            raise DatabaseError(str(error)) from error
+        self._take(result)
 
     def _take(self, result: Result) -> None:
         self.job = result.job
         if not result.columns:
             self.description, self._rows, self.rowcount = None, None, 0
             return
-        names = zip(result.columns, result.types, strict=True)
-        self.description = [(name, kind, None, None, None, None, True) for name, kind in names]
+        codes = [getattr(Type, kind.capitalize(), kind) for kind in result.types]
+        names = zip(result.columns, codes, strict=True)
+        self.description = [(name, code, None, None, None, None, True) for name, code in names]
         self._rows = list(result.rows)
         self.rowcount = len(self._rows)
 
@@ -104,6 +207,8 @@ class Cursor:
         """The next rows."""
         rows = self._result()
         wanted = self.arraysize if size is None else size
+        if wanted < 0:
+            raise ProgrammingError("Given size should greater than zero")
         taken, rows[:] = rows[:wanted], rows[wanted:]
         return taken
 
@@ -114,23 +219,36 @@ class Cursor:
         return taken
 
     def _result(self) -> list[tuple[Any, ...]]:
+        self._open()
         if self._rows is None:
-            raise InterfaceError("the last statement has no result")
+            raise DatabaseError("resultset is not set")
         return self._rows
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        while (row := self.fetchone()) is not None:
-            yield row
+    def get_resultset_schema(self) -> list[dict[str, str]]:
+        """Names and types of the result's columns: ``[{"name": "n", "type": "int32"}]``."""
+        words = {code: name.lower() for name, code in vars(Type).items() if isinstance(code, int)}
+        return [{"name": column[0], "type": words.get(column[1], str(column[1]))} for column in self.description or ()]
+
+    def is_online_mode(self) -> bool:
+        """Whether the session's mode is online."""
+        return self.connection.session.variables["execute_mode"] == "online"
+
+    def getdesc(self) -> str:
+        """What it is."""
+        return "openmldb cursor"
 
     def close(self) -> None:
         """Forget the result."""
         self._closed, self._rows = True, None
 
-    def setinputsizes(self, sizes: Any) -> None:
-        """Does nothing, as PEP 249 allows."""
+    nextset = _unsupported("nextset")
+    setinputsizes = _unsupported("setinputsizes")
+    setoutputsize = _unsupported("setoutputsize")
+    get_query_metadata = _unsupported("get_query_metadata")
+    get_default_plugin = _unsupported("get_default_plugin")
 
-    def setoutputsize(self, size: Any, column: Any = None) -> None:
-        """Does nothing, as PEP 249 allows."""
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        raise NotSupportedError("a cursor is not iterated in OpenMLDB's module: fetchall gives its rows")
 
     def get_tables(self, db: str) -> list[str]:
         """Names of a database's tables."""
@@ -162,8 +280,10 @@ class Connection:
     def cursor(self) -> Cursor:
         """A cursor; all cursors of a connection share its database and variables."""
         if self.closed:
-            raise InterfaceError("the connection is closed")
+            raise ConnectionClosedException("Connection object is closed")
         return Cursor(self)
+
+    execute = _unsupported("Connection.execute")
 
     def commit(self) -> None:
         """Does nothing: OpenMLDB has no transactions."""
@@ -198,6 +318,25 @@ def connect(
     except OpenMLDBError as error:
         raise DatabaseError(str(error)) from error
     return Connection(session)
+
+
+def _other(command: str) -> bool:
+    return not (_SELECT.match(command) or _INSERT.match(command))
+
+
+def _row(given: Any) -> Any:
+    """A request row for the server: times in milliseconds, dates as texts."""
+    if isinstance(given, dict):
+        return {name: _sent(value) for name, value in given.items()}
+    if isinstance(given, tuple) and given:
+        return list(map(_sent, given))
+    raise DatabaseError(f"Invalid row type {type(given)}")
+
+
+def _sent(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        return int(value.timestamp() * 1000)  # a time without a zone is one of this machine's, as in the SDK
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def _typed(value: Any) -> tuple[str, Any]:

@@ -167,6 +167,23 @@ class Session:
         data: dict[str, Any] = answer["data"]
         return data
 
+    def ask(self, rows: list[Any], *, query: str = "", call: str = "") -> Result:
+        """Request mode: a result row for each request row.
+
+        Args:
+            rows: request rows, as arrays or as objects by column.
+            query: a SELECT of the current database, or
+            call: the name of a deployment or procedure of it.
+
+        Raises:
+            OpenMLDBError: it refused.
+        """
+        extra: dict[str, Any] = {"db": self.database, "request": rows}
+        if call:
+            extra["call"] = call
+        body = {"mode": "online", "sql": query, "dsflow": extra}
+        return _result(self._post(f"/dbs/{_path_part(self.database)}", body))
+
     def _remember(self, statement: str) -> None:
         """Take over what a USE or SET changes, once the server has accepted it."""
         text = _without_comments(statement)
