@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -349,8 +348,3 @@ def _check_param(name: str, param: Param, where: SourceLocation | None) -> None:
 
 def _listed(tasks: Tasks) -> list[Task]:
     return list(tasks) if isinstance(tasks, Sequence) else [tasks]
-
-
-def slug(text: str) -> str:
-    """A text as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-") or "x"

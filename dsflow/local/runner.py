@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from typing import Any, Protocol
 
 from dsflow.errors import MissingExtraError, RunError
 from dsflow.local.executors import check_runnable
+from dsflow.local.folders import earlier_folder_name, folder_name
 from dsflow.local.scheduler import Scheduler
 from dsflow.params import Scalar, to_text
 from dsflow.report import SUCCESS, RunReport, TaskReport
-from dsflow.workflow import Workflow, slug
+from dsflow.workflow import Workflow
 
 PREDICT_SERVER = "{predict_server}"
 
@@ -73,8 +75,18 @@ class LocalRun:
 
 
 def default_state(workflow: Workflow) -> Path:
-    """Where a local run keeps its state by default: ``.dsflow/PROJECT/WORKFLOW`` in the working directory."""
-    return Path.cwd() / ".dsflow" / slug(workflow.project) / slug(workflow.name)
+    """Where a local run keeps its state by default: ``.dsflow/PROJECT/WORKFLOW`` in the working directory.
+
+    Names that no folder can have, and names with capitals, get a digest: see :func:`dsflow.local.folders.folder_name`.
+    """
+    return Path.cwd() / ".dsflow" / folder_name(workflow.project) / folder_name(workflow.name)
+
+
+def _earlier_state(workflow: Workflow) -> Path | None:
+    """A state that an older version made in the working directory, under a folder that several names may share."""
+    earlier = Path.cwd() / ".dsflow" / earlier_folder_name(workflow.project) / earlier_folder_name(workflow.name)
+    current = default_state(workflow)
+    return earlier if earlier != current and (earlier / "runs").is_dir() and not current.exists() else None
 
 
 def run_local(
@@ -113,6 +125,7 @@ def local_run(
 ) -> Iterator[LocalRun]:
     """Like :func:`run_local`, but the servers stay up as long as the ``with`` block lasts."""
     display = display or Silent()
+    earlier = _earlier_state(workflow) if state is None else None
     state = (state or default_state(workflow)).resolve()
     probe = workflow.definition(local_values(workflow, values or {}, {}))
     for task in probe.tasks:
@@ -123,6 +136,11 @@ def local_run(
     _make_folder(state)
     with contextlib.ExitStack() as servers:
         with display:
+            if earlier is not None:
+                display.note(
+                    f"an older dsflow kept a state in {earlier}, which other names could share; this run begins anew in"
+                    f" {state}. If it is this workflow's, run with --state {shlex.quote(str(earlier))}"
+                )
             run = _execute(workflow, values or {}, state, display, servers, needs_openmldb, own_server, version)
         yield run
 

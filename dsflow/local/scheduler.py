@@ -14,13 +14,13 @@ from dsflow.conditions.switch import Known
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import DsflowError, RunError
 from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states, switch_branches
+from dsflow.local.folders import folder_name
 from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
 from dsflow.local.values import Pool, Shared, TaskValues, series_of, typed
 from dsflow.outputs import decoded
 from dsflow.placeholders import Series
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
-from dsflow.workflow import slug
 
 MINUTE = 60.0
 """Seconds in DolphinScheduler's unit of time for timeouts, delays and retries."""
@@ -186,7 +186,7 @@ class Scheduler:
 
     def _execute(self, node: _Node) -> None:
         task, report = node.task, node.report
-        folder = self.folder / slug(task.name)
+        folder = self.folder / folder_name(task.name)
         folder.mkdir(parents=True)
         log_path = folder / "task.log"
         started = time.monotonic()

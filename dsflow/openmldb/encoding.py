@@ -5,6 +5,10 @@ that stands in, and pastes each piece between double quotes into a Python script
 ends the string, a backslash is an escape, and a ``;`` inside a literal or a comment cuts a statement in two.
 :func:`encode` writes statements so that they arrive as they were; :func:`decode` reads a node's text the way the task
 does.
+
+The script goes through OpenMLDB's Python module, which counts every ``?`` of a text that begins with INSERT, also in
+literals and comments, and refuses it when there are not as many values. There they are written ``\\x3f``, an escape of
+OpenMLDB's own literals, and :func:`decode` writes them ``?`` again.
 """
 
 from __future__ import annotations
@@ -93,10 +97,48 @@ def _encode_one(statement: str) -> str:
             where=caller(),
             hint="write the whole character; was a text read with another encoding than its file has?",
         )
-    text = statement.replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\x3b")
+    text = _hide_marks(statement).replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\x3b")
     # a line end or an end of text to the reader of the script; the task makes LF of CRLF
     text = text.replace("\r", "\\r").replace("\0", "\\x00")
     return text.replace(DOLLAR, "\\x24")
+
+
+_BEGINS_WITH_INSERT = re.compile(r"[ \t\n\r]*insert", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\x3f|\\.|\?", re.IGNORECASE | re.DOTALL)
+
+
+def _hide_marks(statement: str) -> str:
+    """Write each ``?`` of an INSERT as an escape that OpenMLDB reads as the same."""
+    if "?" not in statement or not _BEGINS_WITH_INSERT.match(statement):
+        return statement
+
+    def hide(match: re.Match[str]) -> str:
+        if "?" not in match[0]:
+            return match[0]
+        if match.lastgroup == "comment":
+            return match[0].replace("?", "\\x3f")
+        if match.lastgroup == "quoted" and match[0][0] != "`":
+            return _ESCAPED.sub(lambda part: "\\x3f" if part[0] in ("?", "\\?") else part[0], match[0])
+        raise DeclarationError(
+            "an INSERT of a task holds a '?' outside of a text, to which no value can be given",
+            where=caller(),
+            hint="write the value, or a placeholder of DolphinScheduler: '${name}'",
+        )
+
+    return _TOKEN.sub(hide, statement)
+
+
+def show_marks(statement: str) -> str:
+    """Write ``\\x3f`` in an INSERT's literals and comments as the ``?`` that it is; the opposite of what is sent."""
+    if not _BEGINS_WITH_INSERT.match(statement):
+        return statement
+
+    def show(match: re.Match[str]) -> str:
+        if match.lastgroup in ("comment", "quoted") and match[0][0] != "`":
+            return _ESCAPED.sub(lambda part: "?" if part[0].lower() in ("\\x3f", "\\?") else part[0], match[0])
+        return match[0]
+
+    return _TOKEN.sub(show, statement)
 
 
 # what Java's \S finds
@@ -107,10 +149,19 @@ def decode(sql: str) -> list[str]:
     """The statements that reach OpenMLDB from a node's text, after the placeholders in it have been filled.
 
     Raises:
-        SyntaxError: a piece is no Python string between double quotes; the task's script would stop at it.
+        SyntaxError: a piece is no Python string between double quotes, or an INSERT with a ``?``; the task's script
+            would stop at it.
     """
     pieces = sql.replace("\r\n", "\n").split(";")
-    return [ast.literal_eval('"' + piece.replace("\n", "\\n") + '"') for piece in pieces if _NOT_BLANK.search(piece)]
+    written = [piece.replace("\n", "\\n") for piece in pieces if _NOT_BLANK.search(piece)]
+    found = [ast.literal_eval(f'"{piece}"') for piece in written]
+    for statement in found:
+        if "?" in statement and _BEGINS_WITH_INSERT.match(statement):
+            raise SyntaxError(
+                "OpenMLDB's Python module takes each '?' of an INSERT for a value that it is not given, also in a text:"
+                " write \\x3f there"
+            )
+    return list(map(show_marks, found))
 
 
 def breaks_node(value: str) -> bool:

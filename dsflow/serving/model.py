@@ -39,6 +39,10 @@ class Model:
         sha256: hexadecimal digest of the bytes.
         features: names of its features, in the order in which it takes them.
         attributes: what the training wrote into the model (``Booster.set_attr``).
+        iterations: how many rounds of boosting predict; 0 for all. xgboost's scikit-learn wrapper predicts with those
+            up to the best one after it stopped early, a Booster with all: what the wrapper saved is cut there.
+        missing: a number that stands for no value beside null: the attribute ``missing``, since a file does not say
+            what ``XGBClassifier(missing=...)`` was.
     """
 
     path: str
@@ -47,6 +51,8 @@ class Model:
     features: tuple[str, ...]
     attributes: Mapping[str, str]
     booster: xgboost.Booster = field(repr=False)
+    iterations: int = 0
+    missing: float = math.nan
 
     @property
     def version(self) -> str:
@@ -60,8 +66,10 @@ class Model:
 
     def to_json(self) -> dict[str, object]:
         """What answers say about the model."""
-        return {"path": self.path, "version": self.version} | (
-            {"attributes": dict(self.attributes)} if self.attributes else {}
+        return (
+            {"path": self.path, "version": self.version}
+            | ({"attributes": dict(self.attributes)} if self.attributes else {})
+            | ({"iterations": self.iterations} if self.iterations else {})
         )
 
     def vector(self, features: Mapping[str, Any]) -> list[float]:
@@ -91,7 +99,9 @@ class Model:
         Values are float32, as in xgboost's own matrices. Safe to call from several threads.
         """
         matrix = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), len(self.features))
-        found = self.booster.inplace_predict(matrix, missing=math.nan, validate_features=False)
+        found = self.booster.inplace_predict(
+            matrix, iteration_range=(0, self.iterations), missing=self.missing, validate_features=False
+        )
         return [float(value) for value in np.asarray(found).reshape(-1)]
 
 
@@ -163,7 +173,9 @@ def load_checked(path: str, raw: bytes) -> Model:
             f"the model {path} takes categories, not numbers, for {', '.join(categorical)}",
             hint="train it on numeric columns, as the deployment gives them",
         )
-    model = Model(path, raw, hashlib.sha256(raw).hexdigest(), names, attributes, booster)
+    iterations, missing = _iterations(path, booster, attributes), _missing(path, attributes)
+    digest = hashlib.sha256(raw).hexdigest()
+    model = Model(path, raw, digest, names, attributes, booster, iterations, missing)
     for probe in ([math.nan] * len(names), [0.0] * len(names)):
         try:
             found = model.predict([probe])
@@ -176,6 +188,31 @@ def load_checked(path: str, raw: bytes) -> Model:
         if not math.isfinite(found[0]):
             raise NotServableError(f"the model {path} predicts {found[0]}", hint="train it again")
     return model
+
+
+def _iterations(path: str, booster: xgboost.Booster, attributes: Mapping[str, str]) -> int:
+    """Rounds up to the best one, of a model that the scikit-learn wrapper saved after it stopped early; else 0."""
+    best = attributes.get("best_iteration")
+    if "scikit_learn" not in attributes or best is None:
+        return 0
+    rounds = booster.num_boosted_rounds()
+    if not re.fullmatch("[0-9]{1,9}", best) or int(best) >= rounds:
+        raise NotServableError(
+            f"the model {path} says that its best iteration was {best!r}, of {rounds}",
+            hint="save it again, or cut it: booster[: best + 1], with the attribute best_iteration set to None",
+        )
+    return int(best) + 1
+
+
+def _missing(path: str, attributes: Mapping[str, str]) -> float:
+    given = attributes.get("missing", "nan")
+    try:
+        return float(given)
+    except ValueError:
+        raise NotServableError(
+            f"the model {path} has the attribute missing = {given!r}, which is no number",
+            hint="set it to the number that stood for no value in the training: booster.set_attr(missing='-1')",
+        ) from None
 
 
 def _check_in_child(path: str, raw: bytes) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dsflow import OpenMLDB, Workflow
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.encoding import breaks_node, decode, encode, literal, split_statements, unencodable
+from dsflow.openmldb.encoding import breaks_node, decode, encode, literal, show_marks, split_statements, unencodable
 
 
 def node_script(sql, *, mode="online", values=None):
@@ -242,3 +242,50 @@ def test_splitting_gives_the_statements_back(statements):
 def test_what_is_split_arrives(arrives, statements):
     pieces = split_statements(";".join(f"{s}\n" for s in statements))
     assert [s.strip() for s in arrives(encode(pieces))] == [s.strip() for s in statements]
+
+
+# ---- OpenMLDB's module counts the ? of an INSERT
+
+INSERTS = [
+    ("INSERT INTO t VALUES ('a?b')", "INSERT INTO t VALUES ('a\\x3fb')"),
+    ('insert into t values ("?", 1, "??")', 'insert into t values ("\\x3f", 1, "\\x3f\\x3f")'),
+    ("INSERT INTO t VALUES ('\\?', '\\\\?')", "INSERT INTO t VALUES ('\\x3f', '\\\\\\x3f')"),
+    ("\n INSERT OR IGNORE INTO t VALUES ('it''s?')", "\n INSERT OR IGNORE INTO t VALUES ('it''s\\x3f')"),
+    ("INSERT INTO t VALUES (1) -- why?", "INSERT INTO t VALUES (1) -- why\\x3f"),
+    ("SELECT '?' FROM t", "SELECT '?' FROM t"),
+    ("-- first?\nINSERT INTO t VALUES ('?')", "-- first?\nINSERT INTO t VALUES ('?')"),
+]
+
+
+@pytest.mark.parametrize(("statement", "sent"), INSERTS)
+def test_a_question_mark_in_an_insert_is_sent_as_an_escape(arrives, statement, sent):
+    assert arrives(encode([statement])) == [sent]
+    assert decode(encode([statement])) == [show_marks(statement)]
+
+
+def test_a_question_mark_that_was_written_as_an_escape():
+    assert show_marks(r"INSERT INTO t VALUES ('a\x3fb', '\\x3f')") == r"INSERT INTO t VALUES ('a?b', '\\x3f')"
+    assert show_marks(r"SELECT 'a\x3fb'") == r"SELECT 'a\x3fb'"
+
+
+@given(st.lists(st.sampled_from(["?", "\\", "\\\\", "''", "a", "\\?", "\\x3f", "é", " "])).map("".join))
+def test_no_question_mark_of_an_insert_is_left(body):
+    statement = f"INSERT INTO t VALUES ('{body}')"
+    try:
+        split_statements(statement)
+    except DeclarationError:
+        return  # not closed
+    sent = encode([statement])
+    assert "?" not in sent
+    assert encode(decode(sent)) == sent
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO t VALUES (?)", "INSERT INTO `a?` VALUES (1)"])
+def test_a_question_mark_outside_of_a_text_is_refused(statement):
+    with pytest.raises(DeclarationError, match="outside of a text"):
+        encode([statement])
+
+
+def test_a_node_whose_insert_would_fail_on_the_worker():
+    with pytest.raises(SyntaxError, match="takes each '\\?' of an INSERT for a value"):
+        decode("USE db;INSERT INTO t VALUES ('a?b')")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dsflow.openmldb.encoding import DOLLAR, decode, encode, unencodable
+from dsflow.errors import DeclarationError
+from dsflow.openmldb.encoding import DOLLAR, decode, encode, show_marks, unencodable
 from dsflow.openmldb.features import FeatureView
 from dsflow.openmldb.table import Table
 from dsflow.openmldb.types import ColumnType
@@ -391,10 +392,15 @@ def not_encodable(model: Model) -> Iterator[Problem]:
             continue
         try:
             arrived = decode(encode([statement.sql.raw]))
+        except DeclarationError as error:
+            yield model.problem_in_statement(
+                statement, f"task {statement.task.name!r}: {error.message}", error.hint or ""
+            )
+            continue
         except (SyntaxError, ValueError) as error:
             problem = f"it is no text for the task's script: {error}"
         else:
-            wanted = raw.replace(DOLLAR, "$").strip()
+            wanted = show_marks(raw.replace(DOLLAR, "$").strip())
             if len(arrived) == 1 and arrived[0].strip() == wanted:
                 continue
             problem = f"it would arrive as {arrived[0]!r}" if arrived else "nothing of it would arrive"
