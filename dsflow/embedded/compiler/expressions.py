@@ -298,6 +298,12 @@ class Expressions:
             # an aggregate in the argument of another runs over all of its frame, whatever the row
             call = aggregate(name, [self._value(argument) for argument in node.expressions])
             return Value(self._frame.nest(call), call.type)
+        if node.expressions and _is_plain_constant(node.expressions[0]) and name.lower() in _NOT_OF_CONSTANTS:
+            raise SqlError(
+                f"OpenMLDB compiles no {name} of a constant (Illegal while condition)",
+                hint="write count(*)" if name.lower() == "count" else None,
+                **nodes.position(node),
+            )
         for argument in node.expressions:
             if inner := _only_nested(argument):
                 raise UnsupportedError(f"{inner} inside {name}", "an aggregate alone as the argument of another")
@@ -317,6 +323,15 @@ class Expressions:
 
 def _value_of(frame: Frame, call: Aggregate) -> Value:
     return Value(frame.add(call), call.type)
+
+
+_NOT_OF_CONSTANTS = frozenset(
+    {"count", "sum", "avg", "min", "max", "distinct_count", "median", "topn_frequency", "ew_avg", "drawdown"}
+)
+
+
+def _is_plain_constant(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal | exp.Boolean)
 
 
 def _only_nested(argument: exp.Expr) -> str | None:
