@@ -1,8 +1,7 @@
 """SELECT ... INTO OUTFILE: a result as a folder of part files, as OpenMLDB's Spark writes it, or as one file (online).
 
-The offline form gives a folder with ``part-00000-<id>-c000.csv`` (or ``.snappy.parquet``) and an empty ``_SUCCESS``.
-A timestamp is written ``2017-11-08T06:30:54.000+08:00``, a date ``2017-11-08``, NULL as ``null``, an empty text as
-``""``. Everything is written beside the target first and moved there by renaming.
+The offline form gives a folder with ``part-00000-<id>-c000.csv`` (or ``.snappy.parquet``) and an empty ``_SUCCESS``;
+`sparkcsv` says how its values are written. Everything is written beside the target first and moved there by renaming.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dsflow.embedded import sparkcsv
 from dsflow.embedded.failures import LoadError, OutfileError
 from dsflow.embedded.options import check_option
 from dsflow.embedded.sources import local_path
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 MODES = ("error_if_exists", "overwrite", "append")
 
-_RESULT = "outfile_rows"
 _PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
 
 
@@ -194,16 +193,10 @@ def _copy(
     if options.format == "parquet":
         return _copy_parquet(connection, f"({query}) AS result({inner})", columns, file)
     quoting = '"' if options.quote is None and text_times else options.quote or ""
-    texts = [f"c{number}" for number, column in enumerate(columns) if column.type is ColumnType.STRING]
-    if not (texts and quoting):
-        return _copy_csv(connection, f"({query}) AS result({inner})", columns, file, options, quoting, [], text_times)
-    # which texts to quote is known only when all rows are there
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RESULT} AS SELECT * FROM ({query}) AS result({inner})")
-    try:
-        forced = _texts_to_quote(connection, texts)
-        return _copy_csv(connection, _RESULT, columns, file, options, quoting, forced, text_times)
-    finally:
-        connection.execute(f"DROP TABLE IF EXISTS {_RESULT}")
+    rows = f"({query}) AS result({inner})"
+    if text_times:
+        return _copy_spark_csv(connection, rows, columns, file, options, quoting)
+    return _copy_csv(connection, rows, columns, file, options, quoting)
 
 
 def _written(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
@@ -226,6 +219,38 @@ def _copy_parquet(connection: duckdb.DuckDBPyConnection, rows: str, columns: Seq
     return _written(connection, f"COPY (SELECT {values} FROM {rows}) {to}")
 
 
+def _copy_spark_csv(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[Column],
+    file: Path,
+    options: OutfileOptions,
+    quoting: str,
+) -> int:
+    import duckdb
+
+    values = [
+        sparkcsv.sql_value(
+            f"c{n}",
+            column.type,
+            first=n == 0,
+            delimiter=options.delimiter,
+            quote=quoting,
+            null_value=options.null_value,
+        )
+        for n, column in enumerate(columns)
+    ]
+    try:
+        return _copy_texts(connection, rows, columns, file, options, values, "", header_quoting=(quoting, "\\"))
+    except duckdb.InvalidInputException as error:
+        if "would have to be quoted" not in str(error):
+            raise
+        raise OutfileError(
+            "a text holds the delimiter or a line end, and quote='' is given: OpenMLDB writes NUL characters around it",
+            hint="leave quote out, or choose another delimiter",
+        ) from error
+
+
 def _copy_csv(
     connection: duckdb.DuckDBPyConnection,
     rows: str,
@@ -233,15 +258,25 @@ def _copy_csv(
     file: Path,
     options: OutfileOptions,
     quoting: str,
-    forced: Sequence[str],
-    text_times: bool,
 ) -> int:
-    by_duckdb = options.header and not forced and _has_plain_names(columns, options)
+    values = [_csv_value(f"c{n}", column.type) for n, column in enumerate(columns)]
+    return _copy_texts(connection, rows, columns, file, options, values, quoting, header_quoting=(quoting, quoting))
+
+
+def _copy_texts(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[Column],
+    file: Path,
+    options: OutfileOptions,
+    values: Sequence[str],
+    quoting: str,
+    *,
+    header_quoting: tuple[str, str],
+) -> int:
+    by_duckdb = options.header and _has_plain_names(columns, options)
     named = [quote(column.name) if by_duckdb else f"c{n}" for n, column in enumerate(columns)]
-    values = ", ".join(
-        f"{_csv_value(f'c{n}', c.type, text_times)} AS {name}"
-        for n, (c, name) in enumerate(zip(columns, named, strict=True))
-    )
+    selected = ", ".join(f"{value} AS {name}" for value, name in zip(values, named, strict=True))
     settings = [
         "FORMAT csv",
         f"HEADER {str(by_duckdb).lower()}",
@@ -249,12 +284,11 @@ def _copy_csv(
         f"NULLSTR {text_literal(options.null_value)}",
         f"QUOTE {text_literal(quoting)}",
         f"ESCAPE {text_literal(quoting)}",
-        *([f"FORCE_QUOTE ({', '.join(forced)})"] if forced else []),
     ]
     to = f"TO {text_literal(str(file))} ({', '.join(settings)})"
-    count = _written(connection, f"COPY (SELECT {values} FROM {rows}) {to}")
+    count = _written(connection, f"COPY (SELECT {selected} FROM {rows}) {to}")
     if options.header and not by_duckdb:
-        _prepend_header(file, columns, options.delimiter, quoting)
+        _prepend_header(file, columns, options.delimiter, *header_quoting)
     return count
 
 
@@ -270,10 +304,7 @@ def _has_plain_names(columns: Sequence[Column], options: OutfileOptions) -> bool
     )
 
 
-def _csv_value(name: str, kind: ColumnType, text_times: bool) -> str:
-    if kind is ColumnType.TIMESTAMP and text_times:
-        local = f"epoch_ms({name} + {8 * 3600 * 1000})"
-        return f"strftime({local}, '%Y-%m-%dT%H:%M:%S.%g+08:00')"
+def _csv_value(name: str, kind: ColumnType) -> str:
     if kind in (ColumnType.FLOAT, ColumnType.DOUBLE):
         return (
             f"CASE WHEN isnan({name}) THEN 'NaN' WHEN isinf({name}) THEN if({name} > 0, 'Infinity', '-Infinity')"
@@ -282,19 +313,14 @@ def _csv_value(name: str, kind: ColumnType, text_times: bool) -> str:
     return name
 
 
-def _texts_to_quote(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> list[str]:
-    """The text columns in which an empty text must be told from NULL, which reads as an empty value without quotes."""
-    checks = ", ".join(f"coalesce(bool_or({name} = ''), false)" for name in texts)
-    row = connection.execute(f"SELECT {checks} FROM {_RESULT}").fetchone()
-    return [name for name, empty in zip(texts, row or (), strict=True) if empty]
-
-
-def _prepend_header(file: Path, columns: Sequence[Column], delimiter: str, quoting: str) -> None:
+def _prepend_header(file: Path, columns: Sequence[Column], delimiter: str, quoting: str, escape: str) -> None:
     def one(name: str) -> str:
         special = (delimiter, quoting, "\n", "\r")
-        if quoting and any(mark and mark in name for mark in special):
-            return quoting + name.replace(quoting, quoting * 2) + quoting
-        return name
+        if not quoting or not any(mark in name for mark in special):
+            return name
+        for mark in dict.fromkeys((escape, quoting)):
+            name = name.replace(mark, escape + mark)
+        return quoting + name + quoting
 
     body = file.with_name(file.name + ".body")
     os.replace(file, body)

@@ -40,7 +40,7 @@ def test_csv(run: Run, tmp_path: Path) -> None:
     assert part(out).read_text() == (
         "n,s,ts,dt,f,b\n"
         "1,a,2017-11-08T06:30:54.123+08:00,2020-01-05,1.5,true\n"
-        '2,"x,""y",null,null,null,null\n'
+        '2,"x,\\"y",null,null,null,null\n'
         "3,null,1970-01-01T08:00:00.000+08:00,null,0.1,false\n"
     )
 
@@ -70,7 +70,7 @@ def test_a_header_of_any_names(run: Run, tmp_path: Path) -> None:
         "comma": '"a,b"',
         "null": "null",
         "word": "select",
-        "mark": '"a""b"',
+        "mark": '"a\\"b"',
     }
 
 
