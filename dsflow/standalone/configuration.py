@@ -148,7 +148,7 @@ def _of_release(source: Source, given: Given) -> dict[str, object]:
     return {
         **(_load_3_2() if source.is_3_2 else _load_3_1()),
         gateway + "enabled": True,
-        gateway + "auth-token": given.token,
+        **({} if source.needs_translation else {gateway + "auth-token": given.token}),  # 3.1.1 refuses the key
         gateway + "gateway-server-address": LOOPBACK,
         gateway + "gateway-server-port": given.ports["real_gateway" if source.needs_translation else "gateway"],
         gateway + "python-address": LOOPBACK,

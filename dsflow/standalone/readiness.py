@@ -20,7 +20,9 @@ from dsflow.standalone.process import is_alive
 
 POLL = 0.25  # seconds
 FAILED = "Application run failed"  # Spring's words; threads of the master keep the process alive after it
-TAKEN = re.compile("BindException|[Aa]ddress already in use|Port \\d+ was already in use|Py4JNetworkException")
+TAKEN = re.compile(
+    r"java\.net\.BindException|[Aa]ddress already in use|Port \d+ was already in use|py4j\.Py4JNetworkException"
+)
 
 
 def wait_until_ready(info: Info, deadline: float, passwords: Sequence[str], beside: Guarded | None = None) -> Info:
@@ -117,6 +119,10 @@ def _failure(info: Info, message: str) -> StandaloneError:
     text = _text(info.log) + _text(info.console)
     if TAKEN.search(text):
         return PortTakenError(f"{message}: something else took one of its ports meanwhile")
+    _, spring, cause = text.rpartition("APPLICATION FAILED TO START")
+    if spring:  # Spring explains why
+        lines = [line for line in cause.splitlines() if line.strip(" *")][:12]
+        return StandaloneError("\n  ".join([f"{message}; its log says:", *(line[:300] for line in lines)]))
     errors = [line[:300] for line in text.splitlines() if re.search("ERROR|Exception|Caused by|^Error", line)]
     said = "\n  ".join(["the last errors in its log:", *errors[-12:]]) if errors else f"its log is {info.log}"
     return StandaloneError(f"{message}; {said}")
