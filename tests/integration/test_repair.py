@@ -15,7 +15,7 @@ from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.state import ServerState
 
 from .conftest import Running
-from .test_transfer import RAN, SCHEDULE, delete, import_by_server, ran, server_file, steering
+from .test_transfer import RAN, SCHEDULE, delete, import_by_server, of_another_server, ran, server_file, steering
 from .transfer_commands import command
 
 
@@ -43,7 +43,7 @@ def snapshot(state: ServerState) -> Any:
 def broken(server: Server, project: str) -> str:
     """An online workflow with a live schedule whose switch and conditions lead nowhere, and nothing to ask."""
     server.submit(steering(project))
-    exported = server_file(server, project, "steering")
+    exported = of_another_server(server_file(server, project, "steering"))
     delete(server, project, "steering")
     name = import_by_server(server, project, exported)
     state = server.state(project, name)

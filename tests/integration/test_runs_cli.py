@@ -146,7 +146,7 @@ def test_a_part_that_is_a_step_of_several_nodes(dsflow: Commands, project: str, 
 
 
 def test_detach_pause_resume_stop_rerun(dsflow: Commands) -> None:
-    detached = dsflow("run", "flow.py", "--set", "nap=2", "--detach")
+    detached = dsflow("run", "flow.py", "--set", "nap=8", "--detach")
     number = started(detached.out)
     assert (detached.code, f"dsflow status flow.py {number}" in detached.out) == (0, True)
     assert dsflow("status", "flow.py").code == 4

@@ -24,6 +24,7 @@ import yaml
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.standalone.configuration import DATA, Given, _of_maven
+from dsflow.standalone.errors import StandaloneError
 from dsflow.standalone.jars import get_jars, locked
 from dsflow.standalone.model import PASSWORD, USER
 from dsflow.standalone.places import CACHE_VARIABLE, MAVEN_VARIABLE, cache_folder, exclusive
@@ -220,6 +221,16 @@ def all_gone(folders: list[Path]) -> bool:
     return not processes_of(*folders)
 
 
+def is_free(lock: Path) -> bool:
+    if not lock.exists():
+        return True
+    try:
+        with exclusive(lock, "held"):
+            return True
+    except StandaloneError:
+        return False
+
+
 def patiently(what: Callable[[], object], seconds: float = 60) -> object:
     end = time.monotonic() + seconds
     while not (found := what()) and time.monotonic() < end:
@@ -259,15 +270,14 @@ def test_killed_while_it_starts_nothing_is_left(
                 assert process.poll() is None, process.stdout and process.stdout.read()
                 process.send_signal(signal.SIGTERM if number % 3 == 2 else signal.SIGKILL)
                 process.wait()
+            # the guards hold the folder's lock until all is undone
+            assert patiently(functools.partial(is_free, folder / ".lock")), f"held after a kill while {phase}"
             places = [folder, cache] if cold else [folder]
             assert patiently(functools.partial(all_gone, places)), f"{processes_of(*places)} after a kill while {phase}"
             assert not (folder / "server.json").exists()
-            for lock in (folder / ".lock", cache / "jars.lock"):
-                if lock.exists():
-                    with exclusive(lock, f"{lock} is held after a kill while {phase}"):
-                        pass
             if cold:
-                assert sound(cache), phase
+                assert is_free(cache / "jars.lock")
+                assert patiently(functools.partial(sound, cache)), phase
             reached[phase] = reached.get(phase, 0) + 1
         monkeypatch.setenv(CACHE_VARIABLE, str(kept))
         tally.append("starts killed: " + ", ".join(f"{count} {phase}" for phase, count in reached.items()))

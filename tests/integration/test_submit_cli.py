@@ -52,7 +52,7 @@ def run(running: Running, tmp_path: Path, flow: object) -> Command:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
 
     return command
