@@ -187,6 +187,7 @@ def _execute(
         tasks=scheduler.reports,
         seconds=time.monotonic() - started,
     )
+    report.write(folder / "report.json")  # asking may fail
     if outcome == SUCCESS and needs_predict_server:
         report.prediction = ask_prediction(places["predict_server"], places["openmldb"])
     report.write(folder / "report.json")
@@ -267,7 +268,10 @@ def ask_prediction(predict_url: str, openmldb_url: str) -> dict[str, Any] | None
         served = schema.json()
         described = client.get(f"{openmldb_url}/dbs/{served['database']}/deployments/{served['deployment']}").json()
         place = f"{served['database']}/deployments/{served['deployment']}/request"
-        source = client.get(f"{openmldb_url}/dsflow/dbs/{place}").json()["data"]
+        found = client.get(f"{openmldb_url}/dsflow/dbs/{place}").json()
+        if "data" not in found:
+            raise RunError(f"deployment {served['deployment']!r} can not be asked: {found.get('msg')}")
+        source = found["data"]
         query = {"mode": "online", "sql": f"SELECT * FROM `{source['db']}`.`{source['table']}` LIMIT 1"}
         rows = client.post(f"{openmldb_url}/dbs/{served['database']}", json=query).json()
         if not rows.get("data", {}).get("data"):
