@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from dsflow.conditions.javascript import UnknownExpression
 from dsflow.conditions.switch import Known
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import DsflowError, RunError
@@ -267,13 +268,17 @@ class Scheduler:
     def _switch(self, node: _Node, attempt: Attempt) -> str:
         """Choose the branch; one that leads nowhere fails the task, as on a server."""
         branches = switch_branches(node.task)
-        place = len(branches) - 1  # 3.1 takes the default's branch for chosen when a condition can not be evaluated
+        # a switch that fails counts as one that chose: in 3.1 its default, in 3.2 its first branch, which is then run
+        place = 0 if self._series[-1] >= (3, 2) else len(branches) - 1
         try:
             # without a version 3.2 is followed, and what 3.1 does is said
             place = choose_branch(node.task, self._known(node.task, self._series[-1]), self._series[-1], attempt.say)
             node.there = self._elsewhere(node.task, branches, place)
             if not branches[place]:
                 raise RunError(f"the chosen branch of switch {node.task.name!r} names no task", where=node.task.where)
+        except UnknownExpression:
+            branches = ["" for _ in branches]  # nobody knows which: none goes on
+            raise
         finally:
             node.taken = (branches[place],) if branches[place] else ()
             node.passed = tuple(b for i, b in enumerate(branches) if i != place and b)

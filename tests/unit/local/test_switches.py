@@ -63,5 +63,17 @@ def test_a_workflow_parameter_is_a_text_to_3_2_and_a_date_is_filled_in(tmp_path:
 
 def test_what_is_not_evaluated_here_fails_by_name(tmp_path: Path) -> None:
     states, log, _ = run(switch("java.lang.Math.max(1, 2) == 2"), tmp_path / "run", (3, 2))
-    assert states["s"] == "FAILURE"
+    assert states == {"a": "SUCCESS", "s": "FAILURE", "x": "SKIPPED", "y": "SKIPPED"}
     assert "'java', which reaches into the server" in log
+
+
+def test_a_value_that_is_no_number_to_java(tmp_path: Path) -> None:
+    """3.2.2 fails at it and runs the first branch all the same; 3.1.5 compares a text."""
+    with Workflow("w", project="p") as wf:
+        a = Shell("a", "echo '${setValue(n=inf)}'", outputs={"n": "DOUBLE"})
+        x, y = Shell("x", "echo x"), Shell("y", "echo y")
+        a >> Switch("s", {Condition("${n} > 1"): x}, otherwise=y)
+    assert run(wf, tmp_path / "old", (3, 1))[0] == {"a": "SUCCESS", "s": "SUCCESS", "x": "SKIPPED", "y": "SUCCESS"}
+    states, log, _ = run(wf, tmp_path / "new", (3, 2))
+    assert states == {"a": "SUCCESS", "s": "FAILURE", "x": "SUCCESS", "y": "SKIPPED"}
+    assert "'inf' of ${n} is no DOUBLE to Java" in log
