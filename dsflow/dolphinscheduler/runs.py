@@ -297,7 +297,7 @@ class Runs:
         """
         try:
             text = self._rest.log(int(row["id"]))
-            looks = LATE_LOOKS if map_state(row["state"]) in FINAL_STATES else 0
+            looks = LATE_LOOKS if "state" in row and map_state(row["state"]) in FINAL_STATES else 0
             while looks and PROCESS_ENDED in text and LAST_LINE not in text:
                 self._sleep(LATE_PAUSE)
                 text = self._rest.log(int(row["id"]))
