@@ -17,6 +17,7 @@ from dsflow.embedded.catalog import CatalogState, Procedure, Table
 from dsflow.embedded.compiler import Column, CompiledRequest, compile_request
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.errors import SqlError
+from dsflow.embedded.queryerrors import named_errors
 from dsflow.embedded.storage import Storage
 from dsflow.embedded.views import IndexNeed, RequestCatalog, merged_needs, table_with_needs
 from dsflow.openmldb import nodes
@@ -323,17 +324,12 @@ class Plans:
         Raises:
             SqlError: the query fails on these values.
         """
-        import duckdb
-
         connection = self._storage.connection()
         statement = self._statement(connection, plan)
         results = []
         for row in rows:
-            try:
+            with named_errors(plan.procedure.name):
                 found = connection.execute(statement, list(row)).fetchall()
-            except duckdb.Error as error:
-                text = str(error).strip().splitlines()[0].removeprefix("Invalid Input Error: ")
-                raise SqlError(f"{plan.procedure.name}: {text}") from error
             if len(found) != 1:
                 raise SqlError(f"{plan.procedure.name}: the query gave {len(found)} rows for one request row")
             results.append(found[0])

@@ -17,6 +17,7 @@ from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.jobs import Job, JobRun, Jobs
 from dsflow.embedded.options import LoadOptions
+from dsflow.embedded.queryerrors import named_errors
 from dsflow.embedded.results import Result
 from dsflow.embedded.shows import TEXT_COLUMN, Shows
 from dsflow.embedded.storage import Kind, Storage, relation
@@ -324,7 +325,7 @@ class Engine:
         """
         offline = (rows or links.LinkedRows(None)).relation
         catalog = BatchCatalog(self._storage.catalog.state, kind, db, connection, offline)
-        with _told_by_duckdb():
+        with named_errors():
             return compile_batch(query, catalog, db, parameters, online=kind == "online")
 
     @contextlib.contextmanager
@@ -574,21 +575,8 @@ def _mode_of(query: exp.Expr, mode: Mode) -> Mode:
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
-    with _told_by_duckdb():
+    with named_errors():
         return connection.execute(sql).fetchall()
-
-
-@contextlib.contextmanager
-def _told_by_duckdb() -> Iterator[None]:
-    """DuckDB's errors, but not an interruption, as errors of the statement."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error as error:
-        raise SqlError(str(error).strip().splitlines()[0]) from error
 
 
 _NO_LIBRARY = "a function's library is native code for OpenMLDB's own process"

@@ -58,7 +58,7 @@ def compile_batch(
         catalog: where its tables are looked up.
         db: the current database, for tables named without one.
         parameters: type and value of each ``?`` of the query, in order.
-        online: whether it asks the online storage, where aggregates may run over a whole table.
+        online: the online engine runs it, over the online tables; else the offline engine.
 
     Raises:
         SqlError: the query is wrong.

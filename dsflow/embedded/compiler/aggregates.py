@@ -1,14 +1,13 @@
 """The aggregate functions.
 
 An aggregate is one or more DuckDB aggregates over the rows of a frame (``parts``) and an expression over their
-results (``result``). The parts can stand before OVER (native windows), in a GROUP BY, or in a request's subquery; in
-``{order}`` an ORDER BY is put where the order of the frame's rows matters and no window gives it.
+results (``result``). The parts can stand before OVER (native windows), in a GROUP BY, or in a request's subquery. They
+are kept apart and written once, where they stand: what a user wrote is in no text that is filled in later.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -32,22 +31,101 @@ from dsflow.embedded.compiler.values import (
     Value,
     default_of,
     null_of,
+    sql_type,
     string_sql,
 )
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb.types import ColumnType
 
 _ADDABLE = (*INTEGERS, *FLOATS)
-_LARGEST = {FLOAT: "3.4028234663852886e38::FLOAT", DOUBLE: "1.7976931348623157e308::DOUBLE"}
+_LARGEST_INTEGER: dict[Type, int] = {SMALLINT: 2**15 - 1, INT: 2**31 - 1, BIGINT: 2**63 - 1}
+_LARGEST: dict[Type, str] = {FLOAT: "3.4028234663852886e38::FLOAT", DOUBLE: "1.7976931348623157e308::DOUBLE"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One DuckDB aggregate.
+
+    Attributes:
+        function: its name.
+        argument: its argument, DuckDB SQL; ``*`` for ``count(*)``.
+        condition: the rows that it counts, as DuckDB SQL; "" for all.
+        values_only: it passes over rows whose argument is NULL.
+        ordered: the order of the frame's rows matters to it.
+        distinct: each value counts once.
+    """
+
+    function: str
+    argument: str
+    condition: str = ""
+    values_only: bool = False
+    ordered: bool = False
+    distinct: bool = False
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether it is a count of whatever its argument is."""
+        return self.function == "count" and not (self.condition or self.values_only or self.distinct)
+
+    def grouped(self, order: str) -> str:
+        """The part over the rows of a GROUP BY or of a subquery.
+
+        Args:
+            order: the order of the rows, as behind ORDER BY.
+        """
+        return self._call(order) + self._filter()
+
+    def windowed(self, window: str, order: str = "") -> str:
+        """The part as a window function.
+
+        Args:
+            window: what stands behind OVER.
+            order: the order of the rows, where ``window`` does not give it.
+        """
+        if self.function in ("first", "last") and (order or self.condition):
+            # DuckDB's window functions of these names have neither an order of their own nor FILTER
+            place = 1 if self.function == "first" else -1
+            return f"({replace(self, function='list').windowed(window, order)})[{place}]"
+        if self.function in ("first", "last"):
+            nulls = " IGNORE NULLS" if self.values_only else ""
+            return f"{self.function}({self.argument}{nulls}) OVER {window}"
+        return f"{self._call(order)}{self._filter()} OVER {window}"
+
+    def _call(self, order: str) -> str:
+        distinct = "DISTINCT " if self.distinct else ""
+        by = f" ORDER BY {order}" if self.ordered and order else ""
+        return f"{self.function}({distinct}{self.argument}{by})"
+
+    def _filter(self) -> str:
+        kept = [*([self.condition] if self.condition else []), *([f"{self.argument} IS NOT NULL"] * self.values_only)]
+        return f" FILTER ({' AND '.join(kept)})" if kept else ""
+
+
+Result = Callable[..., str]
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """See the module's text; ``{0}``, ``{1}`` in ``result`` are the parts."""
+    """See the module's text; ``result`` takes the SQL of each part."""
 
-    parts: tuple[str, ...]
-    result: str
+    parts: tuple[Part, ...]
+    result: Result
     type: Type
+
+
+def alone(part: str) -> str:
+    """The result of an aggregate that is its only part."""
+    return part
+
+
+def or_zero(part: str) -> str:
+    """The result of a count: over no rows it is 0."""
+    return f"coalesce({part}, 0)"
+
+
+def answer(sql: str) -> Result:
+    """The result of an aggregate that needs no row of the frame."""
+    return lambda: sql
 
 
 Builder = Callable[[str, list[Value]], Aggregate]
@@ -64,14 +142,14 @@ def _addable(name: str, value: Value) -> Value:
     return value
 
 
-def _sum_result(type_: Type) -> str:
+def _sum_result(type_: Type) -> Result:
     if type_ is DOUBLE:
-        return "{0}"
+        return alone
     if type_ is FLOAT:
-        return "oml_to_float({0})"
+        return lambda part: f"oml_to_float({part})"
     if type_ in (BIGINT, TIMESTAMP):
-        return "oml_wrap_bigint({0})"
-    return f"oml_wrap_{type_}_huge({{0}})"
+        return lambda part: f"oml_wrap_bigint({part})"
+    return lambda part: f"oml_wrap_{type_}_huge({part})"
 
 
 def _summand(value: Value) -> str:
@@ -83,29 +161,24 @@ def _sum(name: str, values: list[Value]) -> Aggregate:
     value = values[0]
     if value.type not in (*_ADDABLE, TIMESTAMP):
         raise SqlError(f"{name} does not take {value.type}")
-    return Aggregate((f"sum({_summand(value)})",), _sum_result(value.type), value.type)
+    return Aggregate((Part("sum", _summand(value)),), _sum_result(value.type), value.type)
 
 
 def _count(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     if isinstance(values[0].type, RowType):
-        return Aggregate(("count(*)",), "coalesce({0}, 0)", BIGINT)
+        return Aggregate((Part("count", "*"),), or_zero, BIGINT)
     if isinstance(values[0].type, ListType):
-        return _of_list("CAST(len({0}) AS BIGINT)", values[0], BIGINT)
+        return Aggregate((), answer(f"CAST(len({values[0].sql}) AS BIGINT)"), BIGINT)
     if not isinstance(values[0].type, ColumnType):
         raise SqlError(f"{name} does not take {values[0].type}")
-    return Aggregate((f"count({values[0].sql})",), "coalesce({0}, 0)", BIGINT)
-
-
-def _of_list(template: str, value: Value, type_: Type) -> Aggregate:
-    """An aggregate over the elements of a list, which needs no row of the frame."""
-    return Aggregate((), template.format(value.sql).replace("{", "{{").replace("}", "}}"), type_)
+    return Aggregate((Part("count", values[0].sql),), or_zero, BIGINT)
 
 
 def _avg(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = _addable(name, values[0])
-    return Aggregate((f"avg(CAST({value.sql} AS DOUBLE))",), "{0}", DOUBLE)
+    return Aggregate((Part("avg", f"CAST({value.sql} AS DOUBLE)"),), alone, DOUBLE)
 
 
 def _extreme_operand(function: str, value: Value) -> str:
@@ -132,25 +205,26 @@ def _extreme(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = values[0]
     if isinstance(value.type, ListType):
-        return _of_list(f"list_{name}({{0}})", value, value.type.element)
+        return Aggregate((), answer(f"list_{name}({value.sql})"), value.type.element)
     if value.type not in (*_ADDABLE, TIMESTAMP, DATE, STRING):
         raise SqlError(f"{name} does not take {value.type}")
-    return Aggregate((f"{name}({_extreme_operand(name, value)})",), "{0}", value.type)
+    return Aggregate((Part(name, _extreme_operand(name, value)),), alone, value.type)
 
 
 def _distinct_count(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = values[0]
     if isinstance(value.type, ListType):
-        return _of_list("CAST(len(list_distinct({0})) AS BIGINT)", value, BIGINT)
+        return Aggregate((), answer(f"CAST(len(list_distinct({value.sql})) AS BIGINT)"), BIGINT)
     if not isinstance(value.type, ColumnType):
         raise SqlError(f"{name} does not take {value.type}")
     values_sql = f"coalesce({value.sql}, {default_of(value.type)})"
     if value.type in FLOATS:
         # a NaN equals no other NaN
-        numbers = f"count(DISTINCT CASE WHEN isnan({values_sql}) THEN NULL ELSE {values_sql} END)"
-        return Aggregate((numbers, f"count(*) FILTER (isnan({value.sql}))"), "coalesce({0} + {1}, 0)", BIGINT)
-    return Aggregate((f"count(DISTINCT {values_sql})",), "coalesce({0}, 0)", BIGINT)
+        numbers = Part("count", f"CASE WHEN isnan({values_sql}) THEN NULL ELSE {values_sql} END", distinct=True)
+        nans = Part("count", "*", f"isnan({value.sql})")
+        return Aggregate((numbers, nans), lambda a, b: f"coalesce({a} + {b}, 0)", BIGINT)
+    return Aggregate((Part("count", values_sql, distinct=True),), or_zero, BIGINT)
 
 
 def _condition(name: str, value: Value) -> str:
@@ -163,10 +237,10 @@ def _count_where(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 2)
     condition = _condition(name, values[1])
     if isinstance(values[0].type, RowType):
-        return Aggregate((f"count(*) FILTER ({condition})",), "coalesce({0}, 0)", BIGINT)
+        return Aggregate((Part("count", "*", condition),), or_zero, BIGINT)
     if not isinstance(values[0].type, ColumnType):
         raise SqlError(f"{name} does not take {values[0].type}")
-    return Aggregate((f"count({values[0].sql}) FILTER ({condition})",), "coalesce({0}, 0)", BIGINT)
+    return Aggregate((Part("count", values[0].sql, condition),), or_zero, BIGINT)
 
 
 def _sum_where(name: str, values: list[Value]) -> Aggregate:
@@ -174,14 +248,14 @@ def _sum_where(name: str, values: list[Value]) -> Aggregate:
     value, condition = _addable(name, values[0]), _condition(name, values[1])
     # OpenMLDB asks "value AND condition": a value of zero is passed over
     kept = f"{condition} AND {truth(value)}"
-    return Aggregate((f"sum({_summand(value)}) FILTER ({kept})",), _sum_result(value.type), value.type)
+    return Aggregate((Part("sum", _summand(value), kept),), _sum_result(value.type), value.type)
 
 
 def _avg_where(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 2)
     value, condition = _addable(name, values[0]), _condition(name, values[1])
     kept = f"{condition} AND {truth(value)}"
-    return Aggregate((f"avg(CAST({value.sql} AS DOUBLE)) FILTER ({kept})",), "{0}", DOUBLE)
+    return Aggregate((Part("avg", f"CAST({value.sql} AS DOUBLE)", kept),), alone, DOUBLE)
 
 
 def _extreme_where(name: str, values: list[Value]) -> Aggregate:
@@ -191,11 +265,10 @@ def _extreme_where(name: str, values: list[Value]) -> Aggregate:
     if value.type in FLOATS:
         # the newest value comes first; a NaN there stays, and other NaN never replace a value
         kept = f"CASE WHEN {condition} THEN {value.sql} END"
-        newest = f"last({kept}{{order}}) FILTER ({kept} IS NOT NULL)"
-        numbers = f"{function}({value.sql}) FILTER ({condition} AND NOT isnan({value.sql}))"
-        return Aggregate((numbers, newest), "CASE WHEN isnan({1}) THEN {1} ELSE {0} END", value.type)
-    part = f"{function}({_extreme_operand(function, value)}) FILTER ({condition})"
-    return Aggregate((part,), "{0}", value.type)
+        newest = Part("last", kept, values_only=True, ordered=True)
+        numbers = Part(function, value.sql, f"{condition} AND NOT isnan({value.sql})")
+        return Aggregate((numbers, newest), lambda a, b: f"CASE WHEN isnan({b}) THEN {b} ELSE {a} END", value.type)
+    return Aggregate((Part(function, _extreme_operand(function, value), condition),), alone, value.type)
 
 
 def ordered(name: str, value: Value) -> Value:
@@ -209,32 +282,32 @@ def ordered(name: str, value: Value) -> Value:
 def _median(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = ordered(name, _addable(name, values[0]))
-    median = f"median(CAST({value.sql} AS DOUBLE))"
+    median = Part("median", f"CAST({value.sql} AS DOUBLE)")
     if value.type not in (INT, BIGINT):
-        return Aggregate((median,), "{0}", DOUBLE)
+        return Aggregate((median,), alone, DOUBLE)
     # of an even number of values OpenMLDB adds the middle two in their own type, which wraps around
     wrapped = "oml_wrap_int(CAST(2 * m AS BIGINT)) / 2.0::DOUBLE"
     if value.type is BIGINT:
         wrapped = "error('median of bigint values beyond 2^62 is not supported')"
     limit = 2 ** (30 if value.type is INT else 62)
-    result = f"CASE WHEN abs(m) >= {limit} AND {{1}} % 2 = 0 THEN {wrapped} ELSE m END"
-    return Aggregate((median, f"count({value.sql})"), f"list_transform([{{0}}], lambda m: {result})[1]", DOUBLE)
+
+    def result(middle: str, count: str) -> str:
+        found = f"CASE WHEN abs(m) >= {limit} AND {count} % 2 = 0 THEN {wrapped} ELSE m END"
+        return f"list_transform([{middle}], lambda m: {found})[1]"
+
+    return Aggregate((median, Part("count", value.sql)), result, DOUBLE)
 
 
 def _spread(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     value = _addable(name, values[0])
     function = {"stddev": "stddev_samp", "std": "stddev_samp"}.get(name, name)
-    part = f"{function}(CAST({value.sql} AS DOUBLE))"
+    number = f"CAST({value.sql} AS DOUBLE)"
+    part = Part(function, number)
     if value.type in FLOATS and name.endswith("_pop"):
         # an infinity or NaN alone has no spread for DuckDB; for OpenMLDB its distance from itself is NaN
-        return Aggregate((part, f"sum(CAST({value.sql} AS DOUBLE))"), "{0} + 0 * {1}", DOUBLE)
-    return Aggregate((part,), "{0}", DOUBLE)
-
-
-def _listed(value: Value, condition: str | None = None) -> str:
-    where = f" FILTER ({condition})" if condition else ""
-    return f"list({value.sql}{{order}}){where}"
+        return Aggregate((part, Part("sum", number)), lambda a, b: f"{a} + 0 * {b}", DOUBLE)
+    return Aggregate((part,), alone, DOUBLE)
 
 
 def _ew_avg(name: str, values: list[Value]) -> Aggregate:
@@ -244,20 +317,26 @@ def _ew_avg(name: str, values: list[Value]) -> Aggregate:
         if alpha.type is not DOUBLE:
             raise SqlError(f"the smoothing factor of {name} must be double, not {alpha.type}")
         raise UnsupportedError(f"{name} with a smoothing factor that is not a literal")
-    part = f"list(CAST({value.sql} AS DOUBLE){{order}}) FILTER ({value.sql} IS NOT NULL)"
-    return Aggregate((part,), f"oml_ew_avg({{0}}, {alpha.sql})", DOUBLE)
+    part = Part("list", f"CAST({value.sql} AS DOUBLE)", values_only=True, ordered=True)
+    return Aggregate((part,), lambda values: f"oml_ew_avg({values}, {alpha.sql})", DOUBLE)
 
 
 def _drawdown(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
-    value = ordered(name, _addable(name, values[0]))
-    part = f"list(CAST({value.sql} AS DOUBLE){{order}}) FILTER ({value.sql} >= 0)"
-    return Aggregate((part,), "oml_drawdown({0})", DOUBLE)
+    value = _addable(name, values[0])
+    largest = _LARGEST.get(value.type) or f"CAST({_LARGEST_INTEGER[value.type]} AS {sql_type(value.type)})"
+    part = Part("list", value.sql, f"({value.sql} >= 0 OR {_is_nan(value)})", ordered=True)
+    return Aggregate((part,), lambda values: f"oml_drawdown({values}, {largest})", DOUBLE)
 
 
-def _nth(position: int) -> str:
+def _nth(position: int) -> Result:
     """A frame's row by its place: 0 the newest, 1 the one before, -1 the oldest."""
-    return f"{{0}}[{-(position + 1)}]" if position >= 0 else f"{{0}}[{-position}]"
+    place = -(position + 1) if position >= 0 else -position
+    return lambda rows: f"({rows})[{place}]"
+
+
+def _is_nan(value: Value) -> str:
+    return f"isnan({value.sql})" if value.type in FLOATS else "false"
 
 
 def _column_only(name: str, value: Value) -> None:
@@ -279,7 +358,7 @@ def _at(name: str, values: list[Value]) -> Aggregate:
     _column_only(name, value)
     if not offset.is_literal or offset.type not in INTEGERS:
         raise UnsupportedError(f"{name} with an offset that is not a whole number")
-    return Aggregate((_listed(value),), _nth(int(offset.literal)), value.type)
+    return Aggregate((Part("list", value.sql, ordered=True),), _nth(int(offset.literal)), value.type)
 
 
 def _edge(name: str, values: list[Value]) -> Aggregate:
@@ -287,14 +366,14 @@ def _edge(name: str, values: list[Value]) -> Aggregate:
         raise SqlError(f"{name} takes one or two arguments")
     value = values[0]
     _column_only(name, value)
-    kept: str | None = None
+    values_only = False
     if len(values) == 2:
         if not values[1].is_literal or values[1].type is not BOOL:
             raise UnsupportedError(f"{name} whose second argument is not true or false")
-        kept = f"{value.sql} IS NOT NULL" if values[1].literal else None
-    where = f" FILTER ({kept})" if kept else ""
+        values_only = bool(values[1].literal)
     function = "first" if name == "first_value" else "last"
-    return Aggregate((f"{function}({value.sql}{{order}}){where}",), "{0}", value.type)
+    part = Part(function, value.sql, values_only=values_only, ordered=True)
+    return Aggregate((part,), alone, value.type)
 
 
 def _nth_value_where(name: str, values: list[Value]) -> Aggregate:
@@ -306,8 +385,9 @@ def _nth_value_where(name: str, values: list[Value]) -> Aggregate:
         raise UnsupportedError(f"{name} with a position that is not a whole number")
     place = int(nth.literal)
     if place == 0:
-        return Aggregate((), null_of(value.type), value.type)
-    return Aggregate((_listed(value, _condition(name, condition)),), f"{{0}}[{place}]", value.type)
+        return Aggregate((), answer(null_of(value.type)), value.type)
+    part = Part("list", value.sql, _condition(name, condition), ordered=True)
+    return Aggregate((part,), lambda rows: f"({rows})[{place}]", value.type)
 
 
 _FIXED: dict[str, Builder] = {
@@ -360,29 +440,35 @@ def over_all(call: Aggregate, order: str, partition: str, known: list[str]) -> s
         order: the order of the frame's rows.
         partition: what tells the frame's rows from others, as PARTITION BY; "" when there are no others.
         known: the columns ``n0``, ``n1`` ... of the frame's rows, as SQL; those that it needs are added.
-
-    Raises:
-        UnsupportedError: it is none of those that can stand there.
     """
     names = []
     for part in call.parts:
-        sql = part
-        if found := re.fullmatch(r"(first|last)\(([^()]*)\{order\}\)( FILTER \([^()]*\))?", part):
-            # DuckDB's window functions of these names have no FILTER
-            place = 1 if found[1] == "first" else -1
-            sql = f"(list({found[2]}{{order}}){found[3] or ''} OVER ({partition}))[{place}]"
-        elif part.startswith(("first(", "last(")):
-            raise UnsupportedError("an aggregate of this kind as the argument of another")
-        else:
-            sql = f"{part} OVER ({partition})"
-        sql = sql.replace("{order}", f" ORDER BY {order}")
+        sql = part.windowed(f"({partition})", order)
         if sql not in known:
             known.append(sql)
         names.append(f"r.n{known.index(sql)}")
-    return f"({call.result.format(*names)})"
+    return f"({call.result(*names)})"
 
 
-def with_nested(rows: str, known: list[str]) -> str:
+def grouped(call: Aggregate, order: str, known: list[str], alias: str) -> str:
+    """An aggregate over the rows of a subquery with the alias ``r``, named through the alias of its aggregates.
+
+    Args:
+        call: the aggregate.
+        order: the order of the rows.
+        known: the columns ``a0``, ``a1`` ... of aggregates, as SQL; those that it needs are added.
+        alias: the alias of the row that has these columns.
+    """
+    names = []
+    for part in call.parts:
+        sql = part.grouped(order)
+        if sql not in known:
+            known.append(sql)
+        names.append(f"{alias}.a{known.index(sql)}")
+    return f"({call.result(*names)})"
+
+
+def with_nested(rows: str, known: Sequence[str]) -> str:
     """The rows of frames, as text for a FROM clause, with the columns that `over_all` found."""
     for place, sql in enumerate(known):
         rows = f"(SELECT r.*, {sql} AS n{place} FROM {rows} AS r)"
@@ -407,8 +493,13 @@ __all__ = [
     "INT",
     "SMALLINT",
     "Aggregate",
+    "Part",
+    "Result",
     "aggregate",
+    "alone",
+    "answer",
     "default_of",
+    "grouped",
     "is_aggregate",
     "nests",
     "ordered",

@@ -31,5 +31,5 @@ def compile_batch(
     """See `dsflow.embedded.compiler.compile_batch`."""
     tree = parse_query(query) if isinstance(query, str) else query
     tree = number_parameters(tree)
-    relation = SelectCompiler(Context(catalog, db, parameters, whole_tables=online)).query(tree)
+    relation = SelectCompiler(Context(catalog, db, parameters, online=online)).query(tree)
     return CompiledQuery(final_sql(relation), output_columns(relation))

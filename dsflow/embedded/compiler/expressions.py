@@ -44,6 +44,10 @@ class Frame(Protocol):
         """The columns of one of its rows, for the arguments of aggregates."""
         ...
 
+    def read(self, field: Field) -> None:
+        """Take note of a column that the argument of an aggregate reads."""
+        ...
+
     def add(self, call: Aggregate) -> str:
         """SQL, good where the expression stands, for an aggregate over these rows."""
         ...
@@ -147,6 +151,8 @@ class Expressions:
         found = resolve(
             self.fields, node.name, node.text("table") or None, node.text("db") or None, self.db, nodes.position(node)
         )
+        if self._frame is not None:
+            self._frame.read(found)
         return column_value(found)
 
     def _placeholder(self, node: exp.Placeholder) -> Value:
@@ -264,19 +270,18 @@ class Expressions:
     # ---- functions
 
     def _over(self, node: nodes.Over) -> Value:
-        if self._window is not None:
-            raise SqlError("OVER inside OVER")
-        self._window = node.args["window"]
+        # an aggregate inside another has the same window: a column of SELECT has one only
+        outer, self._window = self._window, node.args["window"]
         try:
             return self._value(node.this)
         finally:
-            self._window = None
+            self._window = outer
 
     def _call(self, node: exp.Anonymous) -> Value:
         name = node.this.name if isinstance(node.this, exp.Identifier) else str(node.this)
         if any(isinstance(argument, exp.Distinct) for argument in node.expressions):
             raise UnsupportedError(f"{name}(DISTINCT ...)")
-        if is_aggregate(name) and not _takes_list(name, node):
+        if is_aggregate(name) and not takes_list(name, node):
             return self._aggregate(name, node)
         arguments = [self._value(argument) for argument in node.expressions]
         if (
@@ -318,7 +323,10 @@ class Expressions:
             arguments = [self._value(argument) for argument in node.expressions]
         finally:
             self.fields, self._frame = outer, None
-        return _value_of(frame, aggregate(name, arguments))
+        found = aggregate(name, arguments)
+        if all(argument.is_literal for argument in arguments):
+            raise SqlError(f"Illegal while condition: {name} of a constant", hint="take a column, or count(*)")
+        return _value_of(frame, found)
 
 
 def _value_of(frame: Frame, call: Aggregate) -> Value:
@@ -336,7 +344,7 @@ def _is_plain_constant(node: exp.Expr) -> bool:
 
 def _only_nested(argument: exp.Expr) -> str | None:
     """The name of an aggregate in an argument that names no column outside it."""
-    inner = [c for c in argument.find_all(exp.Anonymous) if is_aggregate(c.name) and not _takes_list(c.name, c)]
+    inner = [c for c in argument.find_all(exp.Anonymous) if is_aggregate(c.name) and not takes_list(c.name, c)]
     inside = {id(column) for call in inner for column in call.find_all(exp.Column)}
     if not inner or _gives_list(argument) or any(id(c) not in inside for c in argument.find_all(exp.Column)):
         return None
@@ -347,7 +355,7 @@ def _gives_list(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and str(node.this).lower() in LIST_FUNCTIONS
 
 
-def _takes_list(name: str, node: exp.Anonymous) -> bool:
+def takes_list(name: str, node: exp.Anonymous) -> bool:
     """Whether this is at(split(...), 1), an element of a list and not a row of a window."""
     return name.lower() in ("at", "lag") and bool(node.expressions) and _gives_list(node.expressions[0])
 

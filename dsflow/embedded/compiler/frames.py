@@ -6,13 +6,13 @@ INSTANCE_NOT_IN_WINDOW, which DuckDB does not have, become a join of each row wi
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sqlglot import exp
 
-from dsflow.embedded.compiler.aggregates import Aggregate, nests, over_all, with_nested
+from dsflow.embedded.compiler.aggregates import Aggregate, Part, grouped, is_aggregate, nests, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.places import Place, narrow_place, wide_place
 from dsflow.embedded.compiler.scope import Field, Names, Relation
@@ -21,8 +21,6 @@ from dsflow.embedded.compiler.values import BIGINT, FLOATS, INT, SMALLINT, TIMES
 from dsflow.embedded.compiler.windows import Window, window_of
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
-
-_COUNT = re.compile(r"count\((.*)\)")
 
 
 def column_of(node: exp.Expr, fields: tuple[Field, ...], clause: str) -> Value:
@@ -83,8 +81,10 @@ class NativeFrame(Frame):
         return self.relation.fields
 
     def add(self, call: Aggregate) -> str:
-        parts = [f"{self._counted(_as_window(part))} OVER {self.name}" for part in call.parts]
-        return f"({call.result.format(*parts)})"
+        return f"({call.result(*(self._counted(part) for part in call.parts))})"
+
+    def read(self, field: Field) -> None:
+        """It has all columns."""
 
     def nest(self, call: Aggregate) -> str:
         raise AssertionError("a frame with an aggregate inside another is a JoinedFrame")
@@ -95,13 +95,12 @@ class NativeFrame(Frame):
         column = column_of(self.window.order, self.fields, "ORDER BY").sql
         return narrow_place(self.relation, column, order_column(self.window, self.fields).sql)
 
-    def _counted(self, part: str) -> str:
-        """A count of all rows of the frame without looking at them, where it is known to be that."""
-        found = _COUNT.fullmatch(part)
-        if not found or not (found[1] == "*" or self.relation.never_null(found[1])):
-            return part
+    def _counted(self, part: Part) -> str:
+        """A part as a window function; a count of all rows of the frame does not look at them, where it is that."""
+        if not part.counts_rows or not (part.argument == "*" or self.relation.never_null(part.argument)):
+            return part.windowed(self.name)
         running = self.start is None and self.end == 0 and not self.window.drops_current_row
-        return "row_number()" if running else "count(*)"
+        return f"{'row_number()' if running else 'count(*)'} OVER {self.name}"
 
     @property
     def definition(self) -> str:
@@ -124,28 +123,31 @@ class NativeFrame(Frame):
         return f"ORDER BY {order} ROWS BETWEEN {start} PRECEDING AND {end}"
 
 
-def _as_window(part: str) -> str:
-    """A part before OVER. DuckDB has first and last with IGNORE NULLS there instead of FILTER."""
-    part = part.replace("{order}", "")
-    found = re.fullmatch(r"(first|last)\((.*)\) FILTER \(\2 IS NOT NULL\)", part)
-    return f"{found[1]}({found[2]} IGNORE NULLS)" if found else part
+class Item(Protocol):
+    """A column of SELECT."""
+
+    @property
+    def node(self) -> exp.Expr:
+        """Its expression."""
+        ...
+
+
+class Joined(Protocol):
+    """A frame whose aggregates are joined to the rows."""
+
+    def join(self, row: str) -> str:
+        """The LEFT JOIN that brings the aggregates to a row whose number is ``row``."""
+        ...
 
 
 @dataclass
 class JoinedFrame(Frame):
-    """A frame whose rows are joined to each row of the relation.
-
-    ``online``: the frame of a stored row as the online engine builds it. It knows no arrival of the row itself: all
-    rows up to its time are candidates, and what is left out as "current" is the newest of them. ``live`` are the rows
-    of the table that an index has not dropped, where that counts.
-    """
+    """A frame whose rows are joined to each row of the relation."""
 
     alias: str
     relation: Relation
     window: Window
     unions: list[Relation]
-    online: bool = False
-    live: str | None = None
     row_fields: tuple[Field, ...] = ()
     aggregates: list[str] = field(default_factory=list)
     nested: list[str] = field(default_factory=list)
@@ -158,13 +160,10 @@ class JoinedFrame(Frame):
         return self.row_fields
 
     def add(self, call: Aggregate) -> str:
-        names = []
-        for part in call.parts:
-            sql = part.replace("{order}", " ORDER BY r.ord")
-            if sql not in self.aggregates:
-                self.aggregates.append(sql)
-            names.append(f"{self.alias}.a{self.aggregates.index(sql)}")
-        return f"({call.result.format(*names)})"
+        return grouped(call, "r.ord", self.aggregates, self.alias)
+
+    def read(self, field: Field) -> None:
+        """It has all columns."""
 
     def nest(self, call: Aggregate) -> str:
         return over_all(call, "r.ord", "PARTITION BY r.rid", self.nested)
@@ -178,17 +177,9 @@ class JoinedFrame(Frame):
     def _pairs(self) -> str:
         window = self.window
         width = range(len(self.relation.fields))
-        keys = [f"k{i}" for i in range(len(window.partition))]
-        # of rows with the same time those of UNION come first, the last table's before the others'
-        stacked = [self._rows(self.relation, 1), *(self._rows(u, -place) for place, u in enumerate(self.unions))]
-        by = ", ".join(keys)
-        ordered = (
-            f"(SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY ts, known, main, seq) AS ord"
-            f" FROM ({' UNION ALL '.join(stacked)}) WHERE ts >= 0)"
-        )
-        same = " AND ".join(f"r.{k} IS NOT DISTINCT FROM b.{k}" for k in keys)
-        upto = "r.ts <= b.ts" if self.online else "r.ord <= b.ord"
-        where = ["b.main = 1", upto, *self._conditions()]
+        ordered = stacked_rows(self.relation, self.unions, window)
+        same = " AND ".join(f"r.k{i} IS NOT DISTINCT FROM b.k{i}" for i in range(len(window.partition)))
+        where = ["b.main = 1", "r.ord <= b.ord", *self._conditions()]
         columns = ", ".join([*(f"r.f{i} AS f{i}" for i in width), "r.ord AS ord", "b.rid AS rid"])
         current = "r.ord = b.ord AS here"
         rank = "row_number() OVER (PARTITION BY b.rid ORDER BY r.ord DESC) AS place"
@@ -196,30 +187,8 @@ class JoinedFrame(Frame):
             f"(SELECT {columns}, {current}, {rank} FROM rows_of_window AS b JOIN rows_of_window AS r ON {same}"
             f" WHERE {' AND '.join(where)})"
         )
-        kept = " AND ".join(self.window.places("place > 1" if self.online else "NOT here")) or "true"
+        kept = " AND ".join(self.window.places("NOT here")) or "true"
         return f"(WITH rows_of_window AS {ordered} SELECT * FROM {pairs} WHERE {kept})"
-
-    def _rows(self, relation: Relation, main: int) -> str:
-        fields = relation.fields
-        keys = partition_columns(self.window, self._as_main(relation))
-        time = order_column(self.window, self._as_main(relation)).sql
-        columns = [f"{f.sql} AS f{i}" for i, f in enumerate(fields)]
-        columns += [f"{k.sql} AS k{i}" for i, k in enumerate(keys)]
-        columns += [
-            f"coalesce({time}, 0) AS ts",
-            f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known",
-            f"{main} AS main",
-            f"{relation.row} AS seq",
-            f"{relation.alias}.rid AS rid" if main == 1 else "NULL AS rid",
-        ]
-        if self.live:
-            live = f"{relation.row} IN (SELECT {ROW_COLUMN} FROM {self.live})"
-            columns.append(f"{live if main == 1 else 'true'} AS live")
-        return f"SELECT {', '.join(columns)} FROM {relation.from_sql}"
-
-    def _as_main(self, relation: Relation) -> tuple[Field, ...]:
-        """A union's columns under the names of the main relation's."""
-        return tuple(replace(f, sql=other.sql) for f, other in zip(self.relation.fields, relation.fields, strict=True))
 
     def _conditions(self) -> list[str]:
         window = self.window
@@ -227,33 +196,72 @@ class JoinedFrame(Frame):
         if window.by_time and window.start is not None:
             found.append(f"r.ts >= b.ts - {window.start}")
         if window.by_time and window.end > 0:
-            found.append(f"r.ts <= b.ts - {window.end}")
+            # an end below 0 is 0
+            found.append(f"r.ts <= greatest(b.ts - {window.end}, 0)")
         elif window.exclude_current_time:
-            found.append("r.ts < b.ts" if self.online else "(r.ts < b.ts OR r.ord = b.ord)")
+            found.append("(r.ts < b.ts OR r.ord = b.ord)")
         if window.instance_not_in_window:
             found.append("(r.main < 1 OR r.ord = b.ord)")
-        elif self.live:
-            found.append("r.live")
         return found
+
+
+def stacked_rows(main: Relation, unions: Sequence[Relation], window: Window, live: str | None = None) -> str:
+    """The rows of a window's sources with their order within their key, as text for a FROM clause.
+
+    Args:
+        main: the window's own source, whose rows have numbers (``rid``).
+        unions: the tables of its UNION.
+        window: the window.
+        live: the rows of ``main``'s table that an index has not dropped, where that counts.
+    """
+    # of rows with the same time those of UNION come first, the last table's before the others'
+    parts = [_one_of(main, main, 1, window, live)]
+    parts += [_one_of(union, main, -place, window, live) for place, union in enumerate(unions)]
+    by = ", ".join(f"k{i}" for i in range(len(window.partition)))
+    return (
+        f"(SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY ts, known, main, seq) AS ord"
+        f" FROM ({' UNION ALL '.join(parts)}) WHERE ts >= 0)"
+    )
+
+
+def _one_of(relation: Relation, main: Relation, rank: int, window: Window, live: str | None) -> str:
+    # a union's columns under the names of the main relation's
+    as_main = tuple(replace(f, sql=other.sql) for f, other in zip(main.fields, relation.fields, strict=True))
+    time = order_column(window, as_main).sql
+    columns = [f"{f.sql} AS f{i}" for i, f in enumerate(relation.fields)]
+    columns += [f"{key.sql} AS k{i}" for i, key in enumerate(partition_columns(window, as_main))]
+    columns += [
+        f"coalesce({time}, 0) AS ts",
+        f"CASE WHEN {time} IS NULL THEN 0 ELSE 1 END AS known",
+        f"{rank} AS main",
+        f"{relation.row} AS seq",
+        f"{relation.alias}.rid AS rid" if rank == 1 else "NULL AS rid",
+    ]
+    if live:
+        columns.append(f"{f'{relation.row} IN (SELECT {ROW_COLUMN} FROM {live})' if rank == 1 else 'true'} AS live")
+    return f"SELECT {', '.join(columns)} FROM {relation.from_sql}"
 
 
 @dataclass
 class BatchWindows:
     """The windows of one SELECT in batch mode: `Aggregates` for its expressions.
 
-    ``union_relation`` compiles a table of a window's UNION; ``live`` is what `JoinedFrame` has of that name.
+    ``union_relation`` compiles a table of a window's UNION.
     """
 
     relation: Relation
     named: dict[str, nodes.WindowDefinition]
     names: Names
     union_relation: Callable[[Window, exp.Expr], Relation]
-    live: Callable[[Window], str | None] = lambda window: None
     native: dict[str, NativeFrame] = field(default_factory=dict)
-    joined: dict[str, JoinedFrame] = field(default_factory=dict)
-    online: bool = False
+    by_join: dict[str, JoinedFrame] = field(default_factory=dict)
     current: Window | None = None
     order_sql: set[str] = field(default_factory=set)
+
+    @property
+    def joined(self) -> Sequence[Joined]:
+        """The frames that are joined to the rows."""
+        return tuple(self.by_join.values())
 
     def begin(self, item: exp.Expr) -> None:
         """Take up a column of SELECT.
@@ -263,17 +271,36 @@ class BatchWindows:
         """
         self.current = single_window(item, self.named)
 
+    def finished(self, value: Value) -> Value:
+        """What a column of SELECT becomes."""
+        return value
+
     def frame(self, window: exp.Expr | None, call: exp.Expr, top: bool) -> Frame:
         """See `Aggregates`."""
         del window
         found = self.current
         if found is None:
             raise SqlError(f"{call.name} needs a window", hint="use OVER", **nodes.position(call))
-        if top:
-            found = lag_window(found, call)
+        found = called_window(found, call, top=top)
+        self.check(found, call)
         self.order_sql.add(order_column(found, self.relation.fields).sql)
-        native = found.native and not self.online and not nests(call)
-        return self._native(found) if native else self._joined(found)
+        return self._frame(found, call)
+
+    def check(self, window: Window, call: exp.Expr) -> None:
+        """Refuse a window that does not run.
+
+        Raises:
+            SqlError: it is ordered DESC.
+        """
+        if window.descending:
+            raise SqlError(
+                "a window ordered DESC fails in a batch job: Fail to setup row builder, maybe row buf is corrupted",
+                hint="leave DESC out: a window's rows are always those before the row",
+                **nodes.position(call),
+            )
+
+    def _frame(self, window: Window, call: exp.Expr) -> Frame:
+        return self._native(window) if window.native and not nests(call) else self._joined(window)
 
     def _native(self, window: Window) -> Frame:
         key = window.key()
@@ -283,13 +310,12 @@ class BatchWindows:
 
     def _joined(self, window: Window) -> Frame:
         key = window.key()
-        if key not in self.joined:
+        if key not in self.by_join:
             unions = [self.union_relation(window, node) for node in window.union]
             for node, other in zip(window.union, unions, strict=True):
                 check_union(self.relation.fields, other.fields, node)
-            live = None if window.instance_not_in_window else self.live(window)
-            self.joined[key] = JoinedFrame(self.names("w"), self.relation, window, unions, self.online, live)
-        return self.joined[key]
+            self.by_join[key] = JoinedFrame(self.names("w"), self.relation, window, unions)
+        return self.by_join[key]
 
 
 def check_union(main: tuple[Field, ...], other: tuple[Field, ...], node: exp.Expr) -> None:
@@ -312,13 +338,55 @@ def single_window(item: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> W
     return found[0] if found else None
 
 
+def windows_of(items: Sequence[Item], named: dict[str, nodes.WindowDefinition]) -> list[Window]:
+    """The windows that the columns of a SELECT use, in their order."""
+    found = []
+    for item in items:
+        window = single_window(item.node, named)
+        if window is not None:
+            whole = item.node.this if isinstance(item.node, nodes.Over) else item.node
+            found.append(lag_window(window, whole))
+    return found
+
+
+def called_window(window: Window, call: exp.Expr, *, top: bool) -> Window:
+    """The window whose rows a call sees.
+
+    Args:
+        window: what stands after OVER.
+        call: the call of an aggregate.
+        top: the call with its OVER is the whole column.
+    """
+    if top:
+        return lag_window(window, call)
+    parent = call.parent
+    if not call.name.lower().startswith("window_split") or not isinstance(parent, exp.Anonymous):
+        return window
+    if not is_aggregate(parent.name):
+        return window
+    # OpenMLDB 0.9.2 gives the list of all rows that were gathered to an aggregate over it
+    if window.by_time and window.end > 0:
+        raise UnsupportedError("an aggregate of window_split over a frame of times that ends before the row")
+    return replace(window, end=0, exclude_current_row=False)
+
+
 def lag_window(window: Window, call: exp.Expr) -> Window:
     """The window of an aggregate that is a whole column: ``lag(x, n) OVER w`` looks n rows back, whatever w's frame."""
     if not isinstance(call, exp.Anonymous) or str(call.this).lower() not in ("lag", "at"):
         return window
     if len(call.expressions) < 2:
         raise SqlError(f"{call.this} takes two arguments")
-    offset = call.expressions[1]
-    if not (isinstance(offset, exp.Literal) and str(offset.this).isdigit()):
+    offset = whole_number(call.expressions[1])
+    if offset is None:
         raise UnsupportedError(f"{call.this} with an offset that is not a whole number")
-    return window.rows_back(int(offset.this))
+    return window.rows_back(max(offset, 0))
+
+
+def whole_number(node: exp.Expr) -> int | None:
+    """The number that a literal is, as ``1``, ``2L`` or ``-1``; None when it is no whole number."""
+    if isinstance(node, exp.Neg):
+        number = whole_number(node.this)
+        return None if number is None else -number
+    text = str(node.this) if isinstance(node, exp.Literal) and not node.is_string else ""
+    digits = text[:-1] if text[-1:] in "lL" else text
+    return int(digits) if digits.isdigit() else None

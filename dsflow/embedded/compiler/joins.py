@@ -10,7 +10,7 @@ from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
 from dsflow.embedded.compiler.scope import Names, Relation, named
 from dsflow.embedded.compiler.types import ROW_COLUMN
-from dsflow.embedded.compiler.values import INTEGERS, TIMESTAMP, Value
+from dsflow.embedded.compiler.values import FLOATS, INTEGERS, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
@@ -24,14 +24,32 @@ class JoinCondition:
             constant.
         right_columns: for each of them the SQL of the right side's column, "" when it is computed.
         others: the parts that are no such equality, as DuckDB SQL.
+        given: for each of the left keys whether it is made of nothing but constants and values of the request row.
         right_only: the others use the right side's columns only.
     """
 
     left_keys: tuple[str, ...]
     right_keys: tuple[str, ...]
     right_columns: tuple[str, ...]
+    given: tuple[bool, ...]
     others: tuple[str, ...]
     right_only: bool
+
+    def by_index(self) -> JoinCondition:
+        """What the online engine's index looks at: of several keys for one column only the last."""
+        last = {column: place for place, column in enumerate(self.right_columns) if column}
+        kept = [p for p, column in enumerate(self.right_columns) if not column or last[column] == p]
+
+        def only(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[p] for p in kept)
+
+        return replace(
+            self,
+            left_keys=only(self.left_keys),
+            right_keys=only(self.right_keys),
+            right_columns=only(self.right_columns),
+            given=tuple(self.given[p] for p in kept),
+        )
 
 
 def conjuncts(node: exp.Expr) -> list[exp.Expr]:
@@ -45,7 +63,7 @@ def conjuncts(node: exp.Expr) -> list[exp.Expr]:
 
 def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> JoinCondition:
     """Take the equalities between the two sides out of ON."""
-    left_keys, right_keys, right_columns, others = [], [], [], []
+    left_keys, right_keys, right_columns, given, others = [], [], [], [], []
     right_only = True
     for part in conjuncts(on):
         if isinstance(part, exp.EQ):
@@ -59,15 +77,39 @@ def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: 
                 left_keys.append(sql_a)
                 right_keys.append(sql_b)
                 right_columns.append(vb.sql if isinstance(b, exp.Column) else "")
+                given.append(_given(a, expressions))
+                check_key(b, vb)
                 continue
             if sides in (("right", "left"), ("right", None)):
                 left_keys.append(sql_b)
                 right_keys.append(sql_a)
                 right_columns.append(va.sql if isinstance(a, exp.Column) else "")
+                given.append(_given(b, expressions))
+                check_key(a, va)
                 continue
         others.append(truth(expressions.compile(part)))
         right_only = right_only and _side(part, left, right, expressions) in ("right", None)
-    return JoinCondition(tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(others), right_only)
+    return JoinCondition(
+        tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(given), tuple(others), right_only
+    )
+
+
+def _given(node: exp.Expr, expressions: Expressions) -> bool:
+    return all(expressions.compile(column).given for column in node.find_all(exp.Column))
+
+
+def check_key(node: exp.Expr, value: Value) -> None:
+    """A key of a join or of GROUP BY.
+
+    Raises:
+        SqlError: it is a float or a double.
+    """
+    if value.type in FLOATS:
+        raise SqlError(
+            f"unsupported partition key: '{node.sql(dialect='openmldb')}', type is {value.type},"
+            " should be bool, intxx, string, date or timestamp",
+            **nodes.position(node),
+        )
 
 
 def _side(node: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> str | None:
@@ -91,29 +133,30 @@ def last_join(
     names: Names,
     *,
     null_keys: bool,
+    known_order: bool = False,
 ) -> Relation:
     """For each row of the left side the last matching row of the right side, by ORDER BY or else by arrival.
 
     Args:
         null_keys: whether NULL keys match each other.
+        known_order: ``right.row`` is in the order of arrival also for the rows of a UNION.
+
+    Raises:
+        UnsupportedError: nothing says which row of a UNION is the last one.
     """
     condition = split_condition(join.args["on"], left, right, expressions)
+    if null_keys:
+        condition = condition.by_index()
     newest = newest_first(join, right)
     operator = "IS NOT DISTINCT FROM" if null_keys else "="
     keys = [f"{a} {operator} {b}" for a, b in zip(condition.left_keys, condition.right_keys, strict=True)]
+    if right.stacked and join.args.get("order") is None and not known_order:
+        if not right.side:
+            raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
+        return _join_one_side(left, right, [*keys, *condition.others], names)
     if condition.left_keys and condition.right_only:
         return _join_newest(left, right, condition, newest, names, operator)
     return _join_lateral(left, right, [*keys, *condition.others], newest, names)
-
-
-def check_order(join: nodes.LastJoin, right: Relation) -> None:
-    """Without ORDER BY the last row is the one stored last, which the rows of a UNION do not tell.
-
-    Raises:
-        UnsupportedError: LAST JOIN of a UNION has no ORDER BY.
-    """
-    if join.args.get("order") is None and right.stacked:
-        raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
 
 
 def newest_first(join: nodes.LastJoin, right: Relation) -> str:
@@ -161,6 +204,24 @@ def _join_lateral(left: Relation, right: Relation, on: list[str], newest: str, n
     return _joined(left, f"LEFT JOIN LATERAL {inner} AS {alias} ON true", right, alias)
 
 
+def _join_one_side(left: Relation, right: Relation, on: list[str], names: Names) -> Relation:
+    """LAST JOIN of a UNION without ORDER BY: of rows of one side the newest is known, of rows of several none."""
+    alias = names("j")
+    row = ", ".join(f"'c{i}': {f.sql}" for i, f in enumerate(right.fields))
+    inner = (
+        f"(SELECT arg_max({{{row}}}, {right.row}) AS newest, min({right.side}) <> max({right.side}) AS several"
+        f" FROM {right.from_sql} WHERE {' AND '.join(on)})"
+    )
+    refusal = "error('LAST JOIN of a UNION without ORDER BY, with rows of both sides, is not supported')"
+    joined = _joined(left, f"LEFT JOIN LATERAL {inner} AS {alias} ON true", right, alias)
+    width = len(left.fields)
+    fields = tuple(
+        replace(f, sql=f"CASE WHEN {alias}.several THEN {refusal} ELSE ({alias}.newest).c{i} END")
+        for i, f in enumerate(joined.fields[width:])
+    )
+    return replace(joined, fields=(*joined.fields[:width], *fields))
+
+
 def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: Names) -> Relation:
     """LEFT JOIN."""
     if not join.args.get("on"):
@@ -184,23 +245,34 @@ def left_join_newest_last(
     sql = f"(SELECT {columns}{number} FROM {left.from_sql} LEFT JOIN {right.from_sql} ON {' AND '.join(on)})"
     fields = tuple(replace(f, sql=f"{alias}.c{i}") for i, f in enumerate(fields))
     row = f"{alias}.{ROW_COLUMN}"
-    return Relation(sql, alias, fields, row, scans=left.scans, stacked=left.stacked, many=True, computed=left.computed)
+    return Relation(
+        sql,
+        alias,
+        fields,
+        row,
+        scans=left.scans,
+        stacked=left.stacked,
+        many=True,
+        computed=left.computed,
+        fixed=left.fixed,
+    )
 
 
 def _joined(left: Relation, join: str, right: Relation, alias: str, *, keep: bool = False) -> Relation:
     added = [replace(f, sql=f.sql if keep else f"{alias}.c{i}", origins=()) for i, f in enumerate(right.fields)]
     return JoinedRelation(
-        left.sql,
-        left.alias,
-        (*left.fields, *added),
-        left.row,
-        left.one_row,
-        left.scans,
-        left.stacked,
-        left.windowed,
-        left.many,
-        left.repeats,
-        left.computed,
+        sql=left.sql,
+        alias=left.alias,
+        fields=(*left.fields, *added),
+        row=left.row,
+        one_row=left.one_row,
+        scans=left.scans,
+        stacked=left.stacked,
+        windowed=left.windowed,
+        many=left.many,
+        repeats=left.repeats,
+        computed=left.computed,
+        fixed=left.fixed,
         tail=f"{tail_of(left)} {join}",
     )
 

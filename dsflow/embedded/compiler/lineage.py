@@ -9,15 +9,14 @@ that lead elsewhere it refuses (its ``transform.cc``, ``OptimizeRequestJoinAsWin
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
 from dsflow.embedded.compiler.frames import column_of, partition_columns
 from dsflow.embedded.compiler.joins import JoinCondition, order_value
-from dsflow.embedded.compiler.scope import Field, Position, Relation, Scan
+from dsflow.embedded.compiler.scope import Field, Position, Relation
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, IndexKey
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
@@ -116,41 +115,38 @@ def index_time(index: IndexKey, *, exact: bool = False) -> str | None:
     return max(usable, key=lambda known: len(set(known[0])), default=((), None))[1]
 
 
-def with_rows(relation: Relation, rows: Sequence[str]) -> Relation:
-    """The same relation over other rows of its tables, a FROM clause's text for each."""
+def with_rows(relation: Relation, rows: Sequence[str], sources: MutableMapping[str, str]) -> Relation:
+    """The same relation over other rows of its tables, a FROM clause's text for each.
+
+    Args:
+        relation: the relation; nothing else may read its tables under the same names.
+        rows: the rows, for each of its ``scans``.
+        sources: what the statement reads under which name.
+    """
     if relation.windowed:
         (only,) = rows
         columns = f"{relation.alias}.* REPLACE (kept.{ROW_COLUMN} AS {ROW_COLUMN})"
         same = f"kept.{ROW_COLUMN} % {ROW_BITS} = {relation.row}"
         return replace(relation, sql=f"(SELECT {columns} FROM {relation.from_sql} JOIN {only} AS kept ON {same})")
     if [scan.alias for scan in relation.scans] == [relation.alias]:
+        sources.pop(relation.scans[0].source, None)
         return replace(relation, sql=rows[0])
-    sql = relation.sql
     for scan, text in zip(relation.scans, rows, strict=True):
-        sql = _read_from(text, scan, sql)
-    return replace(relation, sql=sql)
+        sources[scan.source] = text
+    return relation
 
 
-def narrowed(relation: Relation, frames: Sequence[str], of_key: Callable[[str], str]) -> Relation:
-    """A query with a window over the rows of one key only: those of its table, and those that its ``frames`` see.
+def narrow(relation: Relation, of_key: Callable[[str], str], sources: MutableMapping[str, str]) -> None:
+    """Compute a query with a window for the rows of one key only: those of its table, and those that its frames see.
 
     Args:
         relation: the query; its frames must not hold rows of other keys.
-        frames: the rows of the frames, as they stand in its SQL.
         of_key: gives the rows of the key among such.
+        sources: what the statement reads under which name.
     """
     (scan,) = relation.scans
-    sql = relation.sql
-    for rows in frames:
-        if rows in sql:
-            sql = sql.replace(rows, of_key(rows))
-    return replace(relation, sql=_read_from(of_key(scan.schema.relation), scan, sql))
-
-
-def _read_from(rows: str, scan: Scan, sql: str) -> str:
-    # a table stands there once: no other one of the statement has that alias
-    table = rf"{re.escape(scan.schema.relation)} AS {scan.alias}\b"
-    return re.sub(table, lambda _: f"{rows} AS {scan.alias}", sql, count=1)
+    for name in (*relation.frames, scan.source):
+        sources[name] = of_key(sources[name])
 
 
 def by_time(rows: str, ts: str) -> str:

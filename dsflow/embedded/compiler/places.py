@@ -26,6 +26,8 @@ class Place:
         arrival: the part of it that is not the time.
         unit: what a millisecond is in it; above every arrival.
         type: its DuckDB type.
+        time: the time, as DuckDB SQL; not NULL.
+        first: no time that counts is before it.
         span: the most milliseconds between two rows; None when that is not known.
     """
 
@@ -33,6 +35,8 @@ class Place:
     arrival: str
     unit: int
     type: str
+    time: str
+    first: int = 0
     span: int | None = None
 
     def back_to(self, milliseconds: int) -> str:
@@ -40,8 +44,15 @@ class Place:
         return f"CAST({milliseconds * self.unit} AS {self.type}) + {self.arrival}"
 
     def back_until(self, milliseconds: int) -> str:
-        """How far back the last row of the time so long before is."""
-        return f"CAST({milliseconds * self.unit - self.unit + 1} AS {self.type}) + {self.arrival}"
+        """How far back the last row of the time so long before is; a time before 0 is 0."""
+        if self.first > 0:
+            return f"CAST({milliseconds * self.unit - self.unit + 1} AS {self.type}) + {self.arrival}"
+        back = f"least({self.time}, CAST({milliseconds} AS BIGINT))"
+        # of the rows of time 0 itself, those up to the row are inside
+        return (
+            f"CASE WHEN {self.time} <= 0 THEN CAST(0 AS {self.type})"
+            f" ELSE CAST({back} AS {self.type}) * {self.unit} - {self.unit - 1} + {self.arrival} END"
+        )
 
 
 def wide_place(time: str, row: str) -> Place:
@@ -52,7 +63,8 @@ def wide_place(time: str, row: str) -> Place:
         row: SQL of the arrival, at most 40 bits.
     """
     arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
-    return Place(f"CAST(coalesce({time}, 0) AS HUGEINT) * {ROW_BITS} + {arrival}", arrival, ROW_BITS, "HUGEINT")
+    known = f"coalesce({time}, 0)"
+    return Place(f"CAST({known} AS HUGEINT) * {ROW_BITS} + {arrival}", arrival, ROW_BITS, "HUGEINT", known)
 
 
 def narrow_place(relation: Relation, column: str, time: str) -> Place | None:
@@ -75,4 +87,4 @@ def narrow_place(relation: Relation, column: str, time: str) -> Place | None:
     if (span + 2) * unit > _NARROW_LIMIT:
         return None
     arrival = f"({relation.row} - {rows[0]})"
-    return Place(f"({time} - {first}) * {unit} + {arrival}", arrival, unit, "BIGINT", span)
+    return Place(f"({time} - {first}) * {unit} + {arrival}", arrival, unit, "BIGINT", time, first, span)

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions, Frame
-from dsflow.embedded.compiler.frames import check_union, lag_window, order_column, partition_columns, single_window
+from dsflow.embedded.compiler.frames import called_window, check_union, partition_columns, single_window, windows_of
 from dsflow.embedded.compiler.joins import JoinedRelation, last_join, tail_of
 from dsflow.embedded.compiler.lineage import with_rows
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.requestframes import RequestFrame
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import Context, Item, Subquery, final_sql, output_columns, typed
-from dsflow.embedded.compiler.stored import RequestState, StoredCompiler, as_main, is_constant
+from dsflow.embedded.compiler.stored import RequestState, StoredCompiler, as_main, check_sorted
 from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, duckdb_type
 from dsflow.embedded.compiler.values import quote
-from dsflow.embedded.compiler.windows import Window, named_windows
+from dsflow.embedded.compiler.windows import Reach, Window, named_windows, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
@@ -68,7 +68,7 @@ class RequestCompiler(StoredCompiler):
         called = node.alias or schema.name
         parameters = [f"CAST(${i + 1} AS {duckdb_type(c.type)})" for i, c in enumerate(schema.columns)]
         fields = tuple(
-            Field(c.name, c.type, sql, called, None if node.alias else schema.db)
+            Field(c.name, c.type, sql, called, None if node.alias else schema.db, given=True)
             for c, sql in zip(schema.columns, parameters, strict=True)
         )
         columns = "".join(f", {sql} AS p{i}" for i, sql in enumerate(parameters))
@@ -77,12 +77,17 @@ class RequestCompiler(StoredCompiler):
     # ---- SELECT
 
     def _limited(self, relation: Relation, node: exp.Expr) -> Relation:
+        if node.args.get("offset"):
+            raise SqlError("Un-support OFFSET", **nodes.position(node))
+        if node.args.get("order"):
+            raise SqlError("Non-support kSortPlan Op in online serving", **nodes.position(node))
         limit = node.args.get("limit")
         if relation.one_row and limit is not None:
             count = limit.args["expression"]
-            if isinstance(count, exp.Literal) and str(count.this).isdigit() and int(str(count.this)) > 0:
+            # one row passes whatever the limit
+            if isinstance(count, exp.Literal) and str(count.this).isdigit():
                 return relation
-            raise UnsupportedError("LIMIT 0 in request mode", **nodes.position(node))
+            raise UnsupportedError("LIMIT that is not a literal", **nodes.position(node))
         return super()._limited(relation, node)
 
     def _grouped(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
@@ -94,23 +99,28 @@ class RequestCompiler(StoredCompiler):
         if not relation.one_row:
             return super()._projected(node, relation, items)
         if node.args.get("where"):
-            raise UnsupportedError("WHERE on the request row", **nodes.position(node))
+            reason = "OpenMLDB deploys it, and then fails on every request: fail to filter when input is row"
+            raise UnsupportedError("WHERE on the request row", reason, **nodes.position(node))
         if any(item.node.find(nodes.Over) for item in items):
             self.check_window_source(node, joins=1)
+        self.check_null_marks(items)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
             single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
-        aggregates = RequestWindows(self, node, relation, named)
+        gathers = reaches(windows_of(items, named))
+        aggregates = RequestWindows(self, node, relation, named, gathers)
         expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
         fields = []
         for item in items:
             aggregates.begin(item.node)
             value = typed(expressions.compile(item.node))
-            fields.append(Field(item.name, value.type, value.sql))
+            given = all(expressions.compile(c).given for c in item.node.find_all(exp.Column))
+            given = given and aggregates.current is None
+            fields.append(Field(item.name, value.type, value.sql, given=given))
         joins = "".join(f" CROSS JOIN LATERAL {frame.sql}" for frame in aggregates.frames.values())
         tail = tail_of(relation) + joins
-        # an aggregate is one row, however many there are below it
-        many = relation.many and not aggregates.frames
+        # what a window gives is one row, however many there are below it
+        many = relation.many and not all(single_window(item.node, named) for item in items)
         return JoinedRelation(
             relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, many=many, tail=tail
         )
@@ -128,9 +138,9 @@ class RequestWindows:
     node: exp.Select
     relation: Relation
     named: dict[str, nodes.WindowDefinition]
+    gathers: dict[str, Reach]
     frames: dict[str, RequestFrame] = field(default_factory=dict)
     current: Window | None = None
-    stored: Relation | None = None
 
     def begin(self, item: exp.Expr) -> None:
         """Take up a column of SELECT."""
@@ -142,12 +152,16 @@ class RequestWindows:
         found = self.current
         if found is None:
             raise UnsupportedError("an aggregate over a whole table in request mode", hint="use OVER")
-        if top:
-            found = lag_window(found, call)
+        found = called_window(found, call, top=top)
         key = found.key()
         if key not in self.frames:
             self.frames[key] = RequestFrame(
-                self.compiler.context.names("w"), self.relation, found, self._sources(found), self._matches(found)
+                self.compiler.context.names("w"),
+                self.relation,
+                found,
+                self.gathers.get(key) or Reach.of(found),
+                self._sources(found),
+                self._matches(found),
             )
         return self.frames[key]
 
@@ -162,19 +176,18 @@ class RequestWindows:
 
     def _sources(self, window: Window) -> list[tuple[Relation, int]]:
         partition_columns(window, self.relation.fields)
-        time = order_column(window, self.relation.fields).sql
-        if window.order is not None and is_constant(time):
-            self.compiler.state.times[time] = window.order.name
         found: list[tuple[Relation, int]] = []
         if not window.instance_not_in_window:
-            if self.stored is None:
-                self.stored = self.compiler.stored_from(self.node)
-            found.append((self._by_key(self.stored, window), 1))
+            # each window reads it under names of its own
+            found.append((self._by_key(self.compiler.stored_from(self.node), window), 1))
         for place, node in enumerate(window.union):
             union = self.compiler.source(node)
             if union.one_row:
                 raise UnsupportedError("a window's UNION with the request table", **nodes.position(node))
+            if self.node.args.get("joins"):
+                raise UnsupportedError("UNION of a window over a join in request mode", **nodes.position(node))
             check_union(self.relation.fields, union.fields, node)
+            check_sorted(union, window, node)
             found.append((self._by_key(union, window), -place))
         return found
 
@@ -182,11 +195,11 @@ class RequestWindows:
         """A source over the stored rows of the request row's key, those that an index's TTL has left."""
         request = self.relation.fields
         index, rows = self.compiler.window_rows(window, source, as_main(self.relation, source))
-        value = partition_columns(window, request)[0].sql
-        if is_constant(value):
-            rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), value)
-            source = self.compiler.of_one_key(source, [(index.keys[0], value)])
-        return with_rows(source, [rows])
+        key = partition_columns(window, request)[0]
+        if key.given:
+            rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), key.sql)
+            self.compiler.of_one_key(source, [(index.keys[0], key.sql)])
+        return with_rows(source, [rows], self.compiler.state.sources)
 
 
 def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> CompiledRequest:
@@ -194,13 +207,18 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     tree = parse_query(query) if isinstance(query, str) else query
     if tree.find(exp.Placeholder):
         raise SqlError("a deployment's query cannot have parameters")
-    compiler = RequestCompiler(Context(catalog, db, online=True))
+    compiler = RequestCompiler(Context(catalog, db, online=True, request=True))
     relation = compiler.query(tree)
     request = compiler.state.table
     if request is None:
         raise SqlError("a deployment's query needs a table")
-    if not relation.one_row or relation.many:
+    if relation.many:
+        raise SqlError(
+            "unsupport non-row output type for online-request mode: a plain column beside LEFT JOIN gives a table,"
+            " not one row for a request",
+            hint="take LAST JOIN",
+        )
+    if not relation.one_row:
         raise SqlError("the query gives a table, not one row for a request")
-    lookups = compiler.state.lookups
-    sql = lookups.sql + final_sql(relation) + compiler.state.where
-    return CompiledRequest(sql, output_columns(relation), request, tuple(lookups.keys.values()))
+    sql = compiler.state.with_clause + final_sql(relation)
+    return CompiledRequest(sql, output_columns(relation), request, tuple(compiler.state.lookups.keys.values()))

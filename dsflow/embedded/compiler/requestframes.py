@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 
-from dsflow.embedded.compiler.aggregates import Aggregate, over_all, with_nested
+from dsflow.embedded.compiler.aggregates import Aggregate, grouped, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Frame
 from dsflow.embedded.compiler.frames import order_column, partition_columns
 from dsflow.embedded.compiler.scope import Field, Relation
-from dsflow.embedded.compiler.windows import Window
+from dsflow.embedded.compiler.windows import Reach, Window
+
+_ORDER = "r.ts, r.known, r.main, r.seq"
+NO_TIME = 2**63 - 1
+"""The time of a row whose ORDER BY column is NULL or negative, as the online engine takes it (its ``runner.cc``)."""
 
 
 @dataclass
 class RequestFrame(Frame):
-    """The rows of a window's frame for the request row: stored rows, rows of UNION, and the request row itself."""
+    """The rows of a window's frame for the request row: stored rows, rows of UNION, and the request row itself.
+
+    ``reach`` is what the engine gathers; the frame is looked for in that.
+    """
 
     alias: str
     request: Relation
     window: Window
+    reach: Reach
     sources: list[tuple[Relation, int]]
     matches: Relation | None = None
     aggregates: list[str] = field(default_factory=list)
     nested: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
 
     @property
     def fields(self) -> tuple[Field, ...]:
         return tuple(replace(f, sql=f"r.f{i}") for i, f in enumerate(self.request.fields))
 
+    def read(self, field: Field) -> None:
+        self.used.add(field.sql)
+
     def add(self, call: Aggregate) -> str:
-        names = []
-        for part in call.parts:
-            sql = part.replace("{order}", " ORDER BY r.ts, r.known, r.main, r.seq")
-            if sql not in self.aggregates:
-                self.aggregates.append(sql)
-            names.append(f"{self.alias}.a{self.aggregates.index(sql)}")
-        return f"({call.result.format(*names)})"
+        return grouped(call, _ORDER, self.aggregates, self.alias)
 
     def nest(self, call: Aggregate) -> str:
-        return over_all(call, "r.ts, r.known, r.main, r.seq", "", self.nested)
+        return over_all(call, _ORDER, "", self.nested)
 
     @property
     def sql(self) -> str:
@@ -51,35 +56,48 @@ class RequestFrame(Frame):
     def _rows(self) -> str:
         """The frame's rows, with no more columns than the aggregates read."""
         window, request = self.window, self.request
-        time = order_column(window, request.fields).sql
-        now = f"coalesce({time}, 0)"
-        # of the rows that LEFT JOIN makes of the request row, OpenMLDB drops one
-        places = window.places("place > 1" if self.matches else "NOT here")
+        now = self._now()
+        places = self._places(now)
         parts = [self._stored(source, rank, now, placed=bool(places)) for source, rank in self.sources]
-        if window.end == 0 or not window.by_time:
-            current = self.matches or request
-            values = [f"{f.sql} AS f{i}" for i, f in self._used(current.fields)]
-            # the newest of its time, whether that is known or not
-            seq = self.matches.row if self.matches else "0"
-            values += self._order([f"{now} AS ts", "1 AS known", "2 AS main", f"{seq} AS seq"], placed=bool(places))
-            rows = f" FROM {self.matches.from_sql}" if self.matches else ""
-            parts.append(f"SELECT {', '.join([*values, 'true AS here'])}{rows}")
-        if not parts:
-            width = "".join(f"NULL AS f{i}, " for i, _ in self._used(request.fields))
-            return f"(SELECT {width}0 AS ts, 0 AS known, 0 AS main, 0 AS seq, false AS here WHERE false)"
-        rows = " UNION ALL ".join(parts)
+        current = self.matches or request
+        values = [f"{f.sql} AS f{i}" for i, f in self._used(current.fields)]
+        # the newest of its time, whether that is known or not
+        seq = self.matches.row if self.matches else "0"
+        values += [f"{now} AS ts", "1 AS known", "2 AS main", f"{seq} AS seq"]
+        rows = f" FROM {self.matches.from_sql}" if self.matches else ""
+        # a frame that ends before the row ends at 0 for the first times, and a row of that time is in it
+        past = f" WHERE {now} = 0" if window.by_time and window.end > 0 and not places else ""
+        parts.append(f"SELECT {', '.join([*values, 'true AS here'])}{rows}{past}")
+        stacked = " UNION ALL ".join(parts)
         if not places:
-            return f"({rows})"
+            return f"({stacked})"
         place = "row_number() OVER (ORDER BY ts DESC, known DESC, main DESC, seq DESC) AS place"
-        return f"(SELECT * FROM (SELECT *, {place} FROM ({rows})) WHERE {' AND '.join(places)})"
+        return f"(SELECT * FROM (SELECT *, {place} FROM ({stacked})) WHERE {' AND '.join(places)})"
+
+    def _now(self) -> str:
+        time = order_column(self.window, self.request.fields)
+        return str(NO_TIME) if time.constant else f"CASE WHEN {time.sql} >= 0 THEN {time.sql} ELSE {NO_TIME} END"
+
+    def _places(self, now: str) -> list[str]:
+        """Conditions by the number of a row, and what only then can be looked at."""
+        window, limit = self.window, self.reach.limit
+        found = window.rows_by_place()
+        if limit is not None:
+            # a frame that ends before the row does not count it
+            found.append(f"place <= {limit + (self.reach.end > 0)}")
+        if window.drops_current_row:
+            # of the rows that LEFT JOIN makes of the request row, OpenMLDB drops one
+            found.append("place > 1" if self.matches else "NOT here")
+        if not found:
+            return []
+        if window.by_time and window.end > 0:
+            found.append(f"ts <= greatest({now} - {window.end}, 0)")
+        if window.by_time and window.start is not None:
+            found.append(f"ts >= {now} - {window.start}")
+        return found
 
     def _used(self, fields: tuple[Field, ...]) -> list[tuple[int, Field]]:
-        parts = (*self.aggregates, *self.nested)
-        read = {int(place) for sql in parts for place in re.findall(r"\br\.f(\d+)\b", sql)}
-        return [(i, f) for i, f in enumerate(fields) if i in read]
-
-    def _order(self, columns: list[str], *, placed: bool) -> list[str]:
-        return columns if placed or any("r.seq" in sql for sql in (*self.aggregates, *self.nested)) else []
+        return [(i, f) for i, f in enumerate(fields) if f"r.f{i}" in self.used]
 
     def _stored(self, source: Relation, rank: int, now: str, *, placed: bool) -> str:
         window = self.window
@@ -88,14 +106,23 @@ class RequestFrame(Frame):
         raw = order_column(window, as_main).sql
         time = f"coalesce({raw}, 0)"
         where = [f"{key.sql} IS NOT DISTINCT FROM {value.sql}" for key, value in keys]
-        if window.by_time and window.end > 0:
-            where.append(f"{time} <= {now} - {window.end}")
-        else:
-            where.append(f"{time} {'<' if window.exclude_current_time else '<='} {now}")
-        if window.by_time and window.start is not None:
-            where.append(f"{time} >= {now} - {window.start}")
+        where += [f"{time} >= 0", *self._gathered(time, now, placed=placed)]
         columns = [f"{f.sql} AS f{i}" for i, f in self._used(source.fields)]
         known = f"CASE WHEN {raw} IS NULL THEN 0 ELSE 1 END AS known"
-        columns += self._order([f"{time} AS ts", known, f"{rank} AS main", f"{source.row} AS seq"], placed=placed)
-        columns.append("false AS here")
+        columns += [f"{time} AS ts", known, f"{rank} AS main", f"{source.row} AS seq", "false AS here"]
         return f"SELECT {', '.join(columns)} FROM {source.from_sql} WHERE {' AND '.join(where)}"
+
+    def _gathered(self, time: str, now: str, *, placed: bool) -> list[str]:
+        """Conditions on a stored row's time; with ``placed`` they are those of the reach, else of the frame."""
+        window = self.window
+        reach = self.reach if placed else Reach.of(window)
+        found = []
+        if reach.end > 0:
+            found.append(f"{time} <= greatest({now} - {reach.end}, 0)")
+        elif window.exclude_current_time:
+            found.append(f"({time} < {now} OR {now} = {NO_TIME})")
+        else:
+            found.append(f"{time} <= {now}")
+        if reach.by_time and not reach.by_rows and reach.start is not None:
+            found.append(f"{time} >= {now} - {reach.start}")
+        return found

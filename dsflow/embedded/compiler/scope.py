@@ -25,6 +25,7 @@ class Field:
         db: that table's database; None when it is an alias.
         origins: for each of the relation's ``scans`` the column of that table that it is, whatever it is called now;
             None when it is computed there. Empty when it is another table's.
+        given: it is made of nothing but the values of the request row.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field:
     table: str | None = None
     db: str | None = None
     origins: tuple[str | None, ...] = ()
+    given: bool = False
 
     def origin(self, place: int) -> str | None:
         """The column of the table of ``scans[place]`` that it is, if any."""
@@ -41,10 +43,17 @@ class Field:
 
 @dataclass(frozen=True)
 class Scan:
-    """The one place in a statement where a stored table is read: ``schema.relation AS alias``."""
+    """The one place in a statement where a stored table is read.
+
+    Attributes:
+        schema: the table.
+        alias: the alias that its rows have there.
+        source: in request mode the name under which the statement reads it; see `stored.Sources`.
+    """
 
     schema: TableSchema
     alias: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,16 @@ class Relation:
         scans: the left-most stored table, from whose rows this relation's are made, or those of both sides of UNION;
             empty when there is none, or GROUP BY or LIMIT stands between.
         stacked: a UNION stands between.
+        untimed: a UNION's row does not tell the order of arrival.
+        side: SQL for the number of the UNION's side that a row is of; "" when it is not known any more.
         windowed: a window stands between: rows that are left out of a table must stay in the frames of the others.
         shared: columns of the table in which the rows of a frame agree, whichever of the windows it is of.
         computed: a query whose columns are more than columns, constants and casts stands between.
         many: a LEFT JOIN can make several rows of one row of the table.
+        fixed: columns of the table that WHERE of a query between compares with a constant; OpenMLDB then reads the
+            table through an index on these, and in the order of no other one.
+        sorted: the rows come in the order of ``row``.
+        frames: in request mode the names under which the frames of its windows read their rows; see `stored.Sources`.
         repeats: several rows may have the same ``row``: those that LEFT JOIN makes of one.
     """
 
@@ -74,11 +89,16 @@ class Relation:
     one_row: bool = False
     scans: tuple[Scan, ...] = ()
     stacked: bool = False
+    side: str = ""
+    untimed: bool = False
     windowed: bool = False
     many: bool = False
     repeats: bool = False
     computed: bool = False
     shared: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
+    sorted: bool = False
+    frames: tuple[str, ...] = ()
 
     @property
     def stored(self) -> bool:
@@ -111,7 +131,8 @@ class Relation:
         """The same relation under another SQL alias."""
         old, new = f"{self.alias}.", f"{alias}."
         fields = tuple(replace(f, sql=new + f.sql.removeprefix(old)) for f in self.fields)
-        return replace(self, alias=alias, fields=fields, row=new + self.row.removeprefix(old))
+        side = self.side and new + self.side.removeprefix(old)
+        return replace(self, alias=alias, fields=fields, row=new + self.row.removeprefix(old), side=side)
 
     def called(self, table: str | None) -> Relation:
         """The same relation under another OpenMLDB name."""
@@ -174,7 +195,7 @@ def resolve(
 
 def column_value(field: Field) -> Value:
     """A field as an expression."""
-    return Value(field.sql, field.type, column=True)
+    return Value(field.sql, field.type, column=True, given=field.given)
 
 
 __all__ = ["Field", "Names", "Relation", "column_value", "quote", "resolve"]

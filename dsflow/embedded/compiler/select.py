@@ -8,10 +8,16 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate, nests
-from dsflow.embedded.compiler.expressions import Expressions, Frame
+from dsflow.embedded.compiler.expressions import Expressions, Frame, takes_list
 from dsflow.embedded.compiler.frames import BatchWindows, partition_columns, single_window
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
-from dsflow.embedded.compiler.joins import check_order, last_join, left_join
+from dsflow.embedded.compiler.joins import (
+    check_key,
+    conjuncts,
+    last_join,
+    left_join,
+    left_join_newest_last,
+)
 from dsflow.embedded.compiler.naming import column_name
 from dsflow.embedded.compiler.scope import Field, Names, Relation, Scan
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, Catalog, Column, TableSchema
@@ -26,8 +32,8 @@ from dsflow.openmldb.types import ColumnType
 class Context:
     """What all parts of one statement share.
 
-    ``online`` is request mode; ``whole_tables`` says that it is batch mode over the online storage, where aggregates
-    may run over all rows of a table, and HAVING works.
+    ``online``: the online engine runs it, for a request or as a SELECT over the stored tables.
+    ``request``: for a request.
     """
 
     catalog: Catalog
@@ -35,7 +41,7 @@ class Context:
     parameters: Sequence[tuple[ColumnType, object]] = ()
     names: Names = field(default_factory=Names)
     online: bool = False
-    whole_tables: bool = False
+    request: bool = False
 
 
 @dataclass
@@ -48,9 +54,11 @@ class GroupFrame(Frame):
     def fields(self) -> tuple[Field, ...]:
         return self.relation.fields
 
+    def read(self, field: Field) -> None:
+        """It has all columns."""
+
     def add(self, call: Aggregate) -> str:
-        parts = [part.replace("{order}", f" ORDER BY {self.relation.row}") for part in call.parts]
-        return f"({call.result.format(*parts)})"
+        return f"({call.result(*(part.grouped(self.relation.row) for part in call.parts))})"
 
     def nest(self, call: Aggregate) -> str:
         raise UnsupportedError("an aggregate as the argument of another in GROUP BY")
@@ -112,10 +120,10 @@ class SelectCompiler:
     def _limited(self, relation: Relation, node: exp.Expr) -> Relation:
         if node.args.get("settings"):
             raise UnsupportedError("CONFIG", **nodes.position(node))
-        if node.args.get("order"):
-            raise UnsupportedError("ORDER BY of a query", **nodes.position(node.args["order"]))
         if node.args.get("offset"):
             raise UnsupportedError("OFFSET", **nodes.position(node))
+        if order := node.args.get("order"):
+            relation = self._sorted(relation, order)
         limit = node.args.get("limit")
         if limit is None:
             return relation
@@ -123,21 +131,47 @@ class SelectCompiler:
         if not (isinstance(count, exp.Literal) and str(count.this).isdigit()):
             raise UnsupportedError("LIMIT that is not a literal", **nodes.position(node))
         alias = self.context.names("t")
-        sql = f"(SELECT * FROM {relation.from_sql} LIMIT {count.this})"
+        order = f" ORDER BY {relation.row}" if relation.sorted else ""
+        sql = f"(SELECT * FROM {relation.from_sql}{order} LIMIT {count.this})"
         return replace(relation.renamed(alias), sql=sql, scans=())
+
+    def _sorted(self, relation: Relation, order: exp.Order) -> Relation:
+        """A query with ORDER BY: its rows are numbered in that order."""
+        where = nodes.position(order)
+        if self.context.request:
+            raise SqlError("Non-support kSortPlan Op in online serving", **where)
+        if self.context.online:
+            raise UnsupportedError(
+                "ORDER BY of an online query", "OpenMLDB's online engine has no runner for it", **where
+            )
+        if len(order.expressions) != 1:
+            raise SqlError("ORDER BY takes one column", **where)
+        ordered = order.expressions[0]
+        value = self.expressions(relation.fields).compile(ordered.this)
+        alias = self.context.names("t")
+        # as Spark does: NULL before all values
+        by = f"{value.sql} {'DESC NULLS LAST' if ordered.args.get('desc') else 'ASC NULLS FIRST'}, {relation.row}"
+        columns = "".join(f"{f.sql} AS c{i}, " for i, f in enumerate(relation.fields))
+        sql = f"(SELECT {columns}row_number() OVER (ORDER BY {by}) AS {ROW_COLUMN} FROM {relation.from_sql})"
+        fields = tuple(replace(f, sql=f"{alias}.c{i}", origins=()) for i, f in enumerate(relation.fields))
+        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}", sorted=True)
 
     def _union(self, node: exp.Union) -> Relation:
         left, right = self.query(node.this), self.query(node.args["expression"])
-        if [f.type for f in left.fields] != [f.type for f in right.fields]:
-            raise SqlError("the two sides of UNION must have the same columns", **nodes.position(node))
+        if [(f.name, f.type) for f in left.fields] != [(f.name, f.type) for f in right.fields]:
+            raise SqlError(
+                "union sources have different schema: the two sides of UNION need the same columns",
+                **nodes.position(node),
+            )
         alias = self.context.names("t")
         columns = [f"c{i}" for i in range(len(left.fields))]
 
         def side(relation: Relation, place: int) -> str:
             outputs = ", ".join(f"{f.sql} AS {c}" for f, c in zip(relation.fields, columns, strict=True))
-            return f"SELECT {outputs}, {place} AS side, {relation.row} AS {ROW_COLUMN} FROM {relation.from_sql}"
+            number = f"{place} + {relation.side or 0}"
+            return f"SELECT {outputs}, {number} AS side, {relation.row} AS {ROW_COLUMN} FROM {relation.from_sql}"
 
-        stacked = f"{side(left, 0)} UNION ALL {side(right, 1)}"
+        stacked = f"{side(left, 0)} UNION ALL {side(right, max(len(left.scans), 1))}"
         listed = ", ".join(columns)
         # a composed row begins with the time by which an index orders it
         time = f"{ROW_COLUMN} // {ROW_BITS}"
@@ -145,14 +179,23 @@ class SelectCompiler:
         if node.args.get("distinct"):
             first = f"min(side) AS side, min({ROW_COLUMN}) AS {ROW_COLUMN}"
             stacked = f"SELECT {listed}, {first} FROM ({stacked}) GROUP BY ALL"
-        sql = f"(SELECT {listed}, {row} FROM ({stacked}))"
+        sql = f"(SELECT {listed}, side, {row} FROM ({stacked}))"
         fields = tuple(
             Field(f.name, f.type, f"{alias}.{c}", origins=(*_origins(f, left), *_origins(other, right)))
             for f, other, c in zip(left.fields, right.fields, columns, strict=True)
         )
         scans = (*left.scans, *right.scans) if left.scans and right.scans else ()
         computed = left.computed or right.computed
-        return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}", scans=scans, stacked=True, computed=computed)
+        return Relation(
+            sql,
+            alias,
+            fields,
+            f"{alias}.{ROW_COLUMN}",
+            scans=scans,
+            stacked=True,
+            computed=computed,
+            side=f"{alias}.side",
+        )
 
     # ---- FROM
 
@@ -208,8 +251,11 @@ class SelectCompiler:
         right = self.source(join.this)
         expressions = self.expressions((*left.fields, *right.fields))
         if isinstance(join, nodes.LastJoin):
-            check_order(join, right)
             return last_join(left, right, join, expressions, self.context.names, null_keys=self.context.online)
+        if join.args.get("side") == "LEFT" and self.context.online:
+            if not join.args.get("on"):
+                raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
+            return left_join_newest_last(left, right, join, expressions, self.context.names)
         if join.args.get("side") == "LEFT":
             return left_join(left, right, join, expressions, self.context.names)
         kind = join.args.get("side") or join.args.get("kind") or "INNER"
@@ -223,8 +269,10 @@ class SelectCompiler:
 
     def select(self, node: exp.Select) -> Relation:
         """One SELECT, without its LIMIT."""
-        if node.args.get("distinct"):
-            raise UnsupportedError("SELECT DISTINCT", **nodes.position(node))
+        if node.args.get("distinct") and self.context.online:
+            reason = "OpenMLDB's online engine has no runner for it"
+            raise UnsupportedError("SELECT DISTINCT of an online query", reason, **nodes.position(node))
+        # an offline job passes over DISTINCT
         relation = self.from_clause(node)
         items = expand(node.expressions, relation)
         if node.args.get("group"):
@@ -238,9 +286,9 @@ class SelectCompiler:
     def _over_all(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
         """Aggregates over all rows: one row, none when there are no rows (OpenMLDB gives none then, either)."""
         where = nodes.position(items[0].node)
-        if self.context.online:
+        if self.context.request:
             raise SqlError("an aggregate over a whole table does not exist in request mode", hint="use OVER", **where)
-        if not self.context.whole_tables:
+        if not self.context.online:
             raise SqlError(
                 "an aggregate over a whole table does not run offline: OpenMLDB's engine refuses it"
                 " (Project type kAggregation not supported)",
@@ -268,40 +316,73 @@ class SelectCompiler:
         return f" WHERE {self.expressions(relation.fields).condition(where.this)}" if where else ""
 
     def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+        self.check_null_marks(items)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
             single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
         where = self._where(node, relation)
         prefix = ""
         windows = [w for item in items if (w := single_window(item.node, named)) is not None]
-        joined = self.context.online or relation.repeats or any(nests(item.node) for item in items)
+        joined = self.context.request or relation.repeats or any(nests(item.node) for item in items)
         if (windows and joined) or any(not w.native for w in windows):
             prefix, relation = self._numbered(relation, where)
             where = ""
             items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now
-        aggregates = self.windows(relation, named)
-        spark = not windows and all(is_simple(item.node) for item in items)
+        aggregates = self.windows(relation, named, items)
+        spark = not self.context.online and not windows and all(is_simple(item.node) for item in items)
         expressions = Expressions(
             relation.fields, self.context.parameters, aggregates, spark_casts=spark, db=self.context.db
         )
         values = []
         for item in items:
             aggregates.begin(item.node)
-            values.append(expressions.compile(item.node))
-        joins = "".join(f" {frame.join(f'{relation.alias}.rid')}" for frame in aggregates.joined.values())
+            values.append(aggregates.finished(expressions.compile(item.node)))
+        joins = "".join(f" {frame.join(f'{relation.alias}.rid')}" for frame in aggregates.joined)
         for time in sorted(aggregates.order_sql):
             # OpenMLDB drops the rows whose time is before 1970
             where += f"{' AND' if where else ' WHERE'} ({time} >= 0 OR {time} IS NULL)"
         definitions = ", ".join(frame.definition for frame in aggregates.native.values())
         window = f" WINDOW {definitions}" if definitions else ""
         found = self._output(items, values, relation, f"{joins}{where}{window}", prefix)
+        found = replace(found, fixed=relation.fixed | self._fixed(node, relation))
         if not windows:
             return found
         shared = frozenset.intersection(*(_shared(window, relation) for window in windows))
         return replace(found, windowed=True, computed=relation.computed, shared=shared)
 
-    def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
+    def _fixed(self, node: exp.Select, relation: Relation) -> frozenset[str]:
+        """The columns of the relation's table that WHERE compares with a constant by ``=``."""
+        where = node.args.get("where")
+        parts = [part for part in conjuncts(where.this) if isinstance(part, exp.EQ)] if where else []
+        origins = {f.sql: f.origin(0) for f in relation.fields}
+        found = set()
+        for part in parts:
+            for one, other in ((part.this, part.args["expression"]), (part.args["expression"], part.this)):
+                if isinstance(one, exp.Column) and not other.find(exp.Column):
+                    found.add(origins.get(self.expressions(relation.fields).compile(one).sql))
+        return frozenset(name for name in found if name)
+
+    def check_null_marks(self, items: Sequence[Item]) -> None:
+        """Refuse functions whose result OpenMLDB's online engine marks as NULL or not by chance.
+
+        Raises:
+            UnsupportedError: there is one beside another column.
+        """
+        if not self.context.online or len(items) < 2:
+            return
+        for item in items:
+            for call in item.node.find_all(exp.Anonymous):
+                if call.name.lower() == "add_months":
+                    reason = (
+                        "OpenMLDB does not set whether its result is NULL: beside another column it is so by chance"
+                    )
+                    raise UnsupportedError("add_months in an online query", reason, **nodes.position(call))
+
+    def windows(
+        self, relation: Relation, named: dict[str, nodes.WindowDefinition], items: Sequence[Item]
+    ) -> BatchWindows:
         """The windows of a SELECT over a relation."""
+        del items
         return BatchWindows(relation, named, self.context.names, lambda window, node: self.source(node))
 
     def _numbered(self, relation: Relation, where: str) -> tuple[str, Relation]:
@@ -322,20 +403,14 @@ class SelectCompiler:
         for key in node.args["group"].expressions:
             if not isinstance(key, exp.Column):
                 raise SqlError("GROUP BY takes columns only", **nodes.position(key))
-            value = self.expressions(relation.fields).compile(key)
-            if value.type in (ColumnType.FLOAT, ColumnType.DOUBLE):
-                raise SqlError(
-                    f"GROUP BY takes no {value.type}: OpenMLDB's keys are bool, integers, string, date or timestamp",
-                    hint=f"group by hash64({key.name}), made in a subquery, to tell its values apart",
-                    **nodes.position(key),
-                )
-            keys.append(value)
+            keys.append(self.expressions(relation.fields).compile(key))
+            check_key(key, keys[-1])
         aggregates = GroupAggregates(GroupFrame(relation))
         expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
         values = [self._group_value(item, expressions, keys, relation) for item in items]
         tail = self._where(node, relation) + f" GROUP BY {', '.join(k.sql for k in keys)}"
         if having := node.args.get("having"):
-            if not self.context.whole_tables and not self.context.online:
+            if not self.context.online:
                 raise UnsupportedError(
                     "HAVING offline: OpenMLDB's engine passes over it and gives every group",
                     hint="write SELECT ... FROM (SELECT ... GROUP BY ...) AS g WHERE ...",
@@ -347,6 +422,15 @@ class SelectCompiler:
     def _group_value(self, item: Item, expressions: Expressions, keys: list[Value], relation: Relation) -> Value:
         value = expressions.compile(item.node)
         known = {k.sql for k in keys}
+        for windowed in item.node.find_all(exp.Anonymous):
+            if windowed.name.lower() in ("first_value", "last_value", "lag", "at") and not takes_list(
+                windowed.name, windowed
+            ):
+                raise SqlError(
+                    "Expression of SELECT list is not in GROUP BY clause and contains nonaggregated column:"
+                    f" {windowed.name} is for windows",
+                    **nodes.position(windowed),
+                )
         plain = self.expressions(relation.fields)
         for column in item.node.find_all(exp.Column):
             call = column.find_ancestor(exp.Anonymous)
@@ -355,8 +439,10 @@ class SelectCompiler:
                 inside = inside or is_aggregate(str(call.this))
                 call = call.find_ancestor(exp.Anonymous)
             if not inside and plain.compile(column).sql not in known:
-                raise UnsupportedError(
-                    f"the column {column.name} outside an aggregate and outside GROUP BY", **nodes.position(column)
+                raise SqlError(
+                    "Expression of SELECT list is not in GROUP BY clause and contains nonaggregated column"
+                    f" '{column.name}'",
+                    **nodes.position(column),
                 )
         return value
 
@@ -378,6 +464,8 @@ class SelectCompiler:
             found = origins.get(value.sql, ()) if isinstance(item.node, exp.Column) else ()
             fields.append(Field(item.name, value.type, f"{alias}.c{i}", origins=found))
             outputs.append(f"{value.sql} AS c{i}")
+        if relation.side and row is None:
+            outputs.append(f"{relation.side} AS side")
         outputs.append(f"{row or relation.row} AS {ROW_COLUMN}")
         sql = f"({prefix}SELECT {', '.join(outputs)} FROM {relation.from_sql}{tail})"
         output = Relation(sql, alias, tuple(fields), f"{alias}.{ROW_COLUMN}", repeats=relation.repeats)
@@ -388,6 +476,7 @@ class SelectCompiler:
             # a window's rows are found by its own SELECT only
             scans=() if relation.windowed else relation.scans,
             stacked=relation.stacked,
+            side=f"{alias}.side" if relation.side else "",
             many=relation.many,
             computed=relation.computed or not all(is_simple(item.node) for item in items),
         )
@@ -490,4 +579,5 @@ def output_columns(relation: Relation) -> tuple[Column, ...]:
 def final_sql(relation: Relation) -> str:
     """The statement that gives a relation's columns."""
     outputs = ", ".join(f"{f.sql} AS {quote(f.name)}" for f in relation.fields)
-    return f"SELECT {outputs} FROM {relation.from_sql}"
+    order = f" ORDER BY {relation.row}" if relation.sorted else ""
+    return f"SELECT {outputs} FROM {relation.from_sql}{order}"

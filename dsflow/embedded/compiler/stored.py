@@ -6,21 +6,21 @@ Rows of the request row's own keys are looked up once each, as subqueries that D
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions
-from dsflow.embedded.compiler.frames import BatchWindows, check_union
+from dsflow.embedded.compiler.frames import BatchWindows, check_union, windows_of
 from dsflow.embedded.compiler.joins import JoinCondition, last_join, left_join_newest_last, split_condition
-from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrowed, window_index, with_rows
+from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrow, window_index, with_rows
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, is_simple
+from dsflow.embedded.compiler.storedframes import StoredWindows
 from dsflow.embedded.compiler.types import IndexKey, TableSchema
 from dsflow.embedded.compiler.values import quote
-from dsflow.embedded.compiler.windows import Window
+from dsflow.embedded.compiler.windows import Window, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
@@ -41,42 +41,56 @@ class Lookups:
         return self.found[key]
 
     @property
-    def sql(self) -> str:
+    def subqueries(self) -> list[str]:
         """The lookups as subqueries of WITH, with nothing but the key's condition: DuckDB then uses an index."""
-        subqueries = [
+        return [
             f"{name} AS MATERIALIZED (SELECT * FROM {relation} WHERE {column} IS NOT DISTINCT FROM {value})"
             for (relation, column, value), name in self.found.items()
         ]
-        return f"WITH {', '.join(subqueries)} " if subqueries else ""
 
 
 @dataclass
 class RequestState:
-    """What all parts of a request's query share."""
+    """What all parts of a request's query share.
+
+    Attributes:
+        lookups: the rows that it looks up by a key.
+        sources: the rows that its parts read, each under a name of its own. Which rows these are is often known only
+            when what stands around the part is compiled; the statement says it once, in WITH.
+        table: the request table.
+    """
 
     lookups: Lookups
+    sources: dict[str, str] = field(default_factory=dict)
     table: TableSchema | None = None
-    times: dict[str, str] = field(default_factory=dict)
-    frames: list[str] = field(default_factory=list)
+
+    def source(self, rows: str) -> str:
+        """A name for some rows, a FROM clause's text."""
+        name = self.lookups.names("s")
+        self.sources[name] = rows
+        return name
 
     @property
-    def where(self) -> str:
-        """A condition that refuses a request row without a time for its windows.
-
-        OpenMLDB takes such a row for one of a window without ORDER BY (``runner.cc``, ``RequestUnionRunner``: a time of
-        -1), whose frames hold all stored rows, those of later times as well.
-        """
-        refusals = [
-            f"WHEN coalesce({time}, -1) < 0 THEN error('a request row whose {name}, the ORDER BY of a window, '"
-            f" || CASE WHEN {time} IS NULL THEN 'is NULL' ELSE 'is before 1970' END || ' is not supported')"
-            for time, name in self.times.items()
-        ]
-        return f" WHERE CASE {' '.join(refusals)} ELSE true END" if refusals else ""
+    def with_clause(self) -> str:
+        """WITH, before the statement's SELECT."""
+        named = [f"{name} AS NOT MATERIALIZED (SELECT * FROM {rows})" for name, rows in self.sources.items()]
+        subqueries = [*self.lookups.subqueries, *named]
+        return f"WITH {', '.join(subqueries)} " if subqueries else ""
 
 
-def is_constant(sql: str) -> bool:
-    """Whether SQL names no column of the statement, only parameters."""
-    return re.search(r"\b[a-z]+\d+\.", sql) is None
+def check_sorted(union: Relation, window: Window, node: exp.Expr) -> None:
+    """A table of a window's UNION is read in the window's order.
+
+    Raises:
+        SqlError: it is read by a condition of its WHERE, in no order.
+    """
+    keys = {f.origin(0) for f in union.fields for key in window.partition if f.name == key.name}
+    if not union.fixed <= keys and window.order is not None:
+        raise SqlError(
+            "Window node hasn't been optimzied: WHERE of the UNION compares a column with a constant",
+            hint="write IN instead of =, as in IN (1)",
+            **nodes.position(node),
+        )
 
 
 def as_main(main: Relation, source: Relation) -> tuple[Field, ...]:
@@ -93,9 +107,23 @@ class StoredCompiler(SelectCompiler):
     ) -> None:
         super().__init__(context, ctes)
         self.state = state or RequestState(Lookups(context.names))
+        self.beside_windows = False
+        self.frames: list[str] = []
 
     def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
         return StoredCompiler(self.context, ctes, self.state)
+
+    def select(self, node: exp.Select) -> Relation:
+        outer, self.beside_windows = self.beside_windows, any(e.find(nodes.Over) for e in node.expressions)
+        try:
+            return super().select(node)
+        finally:
+            self.beside_windows = outer
+
+    def table(self, node: exp.Table) -> Relation:
+        relation = super().table(node)
+        name = self.state.source(relation.sql)
+        return replace(relation, sql=name, scans=tuple(replace(scan, source=name) for scan in relation.scans))
 
     def join(self, left: Relation, join: exp.Join) -> Relation:
         last = isinstance(join, nodes.LastJoin)
@@ -107,12 +135,14 @@ class StoredCompiler(SelectCompiler):
             raise SqlError("a join needs ON", **nodes.position(join))
         if not right.one_row:
             condition = split_condition(join.args["on"], left, right, expressions)
+            condition = condition.by_index() if last else condition
             right = self._looked_up(right, join, condition)
         return self._joined(left, right, join, expressions)
 
     def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
         if isinstance(join, nodes.LastJoin):
-            return last_join(left, right, join, expressions, self.context.names, null_keys=True)
+            known = not right.untimed
+            return last_join(left, right, join, expressions, self.context.names, null_keys=True, known_order=known)
         return left_join_newest_last(left, right, join, expressions, self.context.names)
 
     def _looked_up(self, right: Relation, join: exp.Join, condition: JoinCondition) -> Relation:
@@ -123,15 +153,24 @@ class StoredCompiler(SelectCompiler):
                 **nodes.position(join),
             )
         ordered = join.args.get("order") is not None
+        indexes = join_indexes(join, condition, right)
+        if not right.fixed <= set(indexes[0].keys) and (ordered or self.beside_windows):
+            wanted = "Last Join node order by hasn't been optimized" if ordered else "fail to build input runner"
+            raise SqlError(
+                f"{wanted}: WHERE below the join compares a column with a constant",
+                hint="write IN instead of =, as in IN (1), or put the condition into ON",
+                **nodes.position(join),
+            )
         rows = []
-        for place, index in enumerate(join_indexes(join, condition, right)):
+        for place, index in enumerate(indexes):
             found = self.through_index(index, 1, None, "JOIN" if isinstance(join, nodes.LastJoin) else "LEFT JOIN")
             found = self._of_key(found, place, right, condition)
             time = index_time(index, exact=right.stacked) if not ordered else None
             if not ordered and right.stacked and (time is None or right.many):
-                raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
+                right = replace(right, untimed=True)
             rows.append(by_time(found, time) if time is not None else found)
-        return with_rows(self.of_one_key(right, self._constant_keys(0, right, condition)), rows)
+        self.of_one_key(right, self._constant_keys(0, right, condition))
+        return with_rows(right, rows, self.state.sources)
 
     def _of_key(self, rows: str, place: int, right: Relation, condition: JoinCondition) -> str:
         """Rows of a table where a column is what a join's condition says, if that is the same for all left rows."""
@@ -141,20 +180,20 @@ class StoredCompiler(SelectCompiler):
 
     def _constant_keys(self, place: int, right: Relation, condition: JoinCondition) -> Iterator[tuple[str, str]]:
         """Columns of a table with the value that a join's condition wants, if that is the same for all left rows."""
-        for value, key, column in zip(condition.left_keys, condition.right_keys, condition.right_columns, strict=True):
+        sides = zip(condition.left_keys, condition.right_keys, condition.right_columns, condition.given, strict=True)
+        for value, key, column, given in sides:
             # a cast column is not found by an index
-            if key == column and is_constant(value):
+            if key == column and given:
                 origin = next(f.origin(place) for f in right.fields if f.sql == column)
                 if origin is not None:
                     yield origin, value
 
-    def of_one_key(self, source: Relation, keys: Iterable[tuple[str, str]]) -> Relation:
-        """A source whose rows have these values, with its windows computed for no more rows than need be."""
+    def of_one_key(self, source: Relation, keys: Iterable[tuple[str, str]]) -> None:
+        """Compute the windows of a source whose rows have these values for no more rows than need be."""
         found = next((pair for pair in keys if source.windowed and pair[0] in source.shared), None)
-        if found is None:
-            return source
-        column, value = quote(found[0]), found[1]
-        return narrowed(source, self.state.frames, lambda rows: self.state.lookups.rows(rows, column, value))
+        if found is not None:
+            column, value = quote(found[0]), found[1]
+            narrow(source, lambda rows: self.state.lookups.rows(rows, column, value), self.state.sources)
 
     # ---- windows over the rows of a table that a join looks up
 
@@ -163,7 +202,11 @@ class StoredCompiler(SelectCompiler):
             self.check_window_source(node, joins=0)
             if node.args.get("where"):
                 raise SqlError("in request mode a window has no WHERE below it", **nodes.position(node))
-        return super()._projected(node, relation, items)
+        outer, self.frames = self.frames, []
+        try:
+            return replace(super()._projected(node, relation, items), frames=tuple(self.frames))
+        finally:
+            self.frames = outer
 
     def check_window_source(self, node: exp.Select, joins: int) -> None:
         """In request mode OpenMLDB has windows over a table and plain columns of it, with no WHERE below.
@@ -196,20 +239,25 @@ class StoredCompiler(SelectCompiler):
                 raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
         compiler.check_window_source(inner, joins)
 
-    def windows(self, relation: Relation, named: dict[str, nodes.WindowDefinition]) -> BatchWindows:
+    def windows(
+        self, relation: Relation, named: dict[str, nodes.WindowDefinition], items: Sequence[Item]
+    ) -> BatchWindows:
         def union(window: Window, node: exp.Expr) -> Relation:
             source = self.source(node)
             check_union(relation.fields, source.fields, node)
-            return with_rows(source, [self.window_rows(window, source, as_main(relation, source))[1]])
+            check_sorted(source, window, node)
+            rows = self.window_rows(window, source, as_main(relation, source))[1]
+            return with_rows(source, [rows], self.state.sources)
 
         def live(window: Window) -> str | None:
             index, rows = self.window_rows(window, relation, relation.fields)
             if rows == index.table.relation:
                 return None
-            self.state.frames.append(rows)
-            return rows
+            self.frames.append(self.state.source(rows))
+            return self.frames[-1]
 
-        return BatchWindows(relation, named, self.context.names, union, online=True, live=live)
+        gathers = reaches(windows_of(items, named))
+        return StoredWindows(relation, named, self.context.names, union, live=live, gathers=gathers)
 
     def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexKey, str]:
         """The index through which a window reads a source, and the rows that its TTL has left there."""

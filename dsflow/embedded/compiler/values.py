@@ -90,6 +90,7 @@ class Value:
         literal: the Python value when the expression is a literal (then ``is_literal``).
         constant: no column in it.
         column: it is a column and nothing else.
+        given: it is a column made of nothing but the values of the request row.
     """
 
     sql: str
@@ -98,6 +99,7 @@ class Value:
     is_literal: bool = False
     constant: bool = False
     column: bool = False
+    given: bool = False
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -196,6 +196,8 @@ def ew_avg(values: Values, alpha: float) -> float | None:
 
 
 def topn_frequency(values: Values, type_: str, count: int) -> str:
+    if not values:
+        return ""
     present = kept(values)
     ranked = sorted(set(present), key=lambda v: (-present.count(v), v))[:count]
     return ",".join([*(text(v, type_) for v in ranked), *["NULL"] * (count - len(ranked))])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -70,32 +70,47 @@ def offline(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[R
     return sorted(found, key=lambda pair: pair[0])
 
 
+NO_TIME = 2**63 - 1
+"""The time of a request row whose ORDER BY column is NULL or negative: it comes after all rows."""
+
+
 def online(window: Window, request: Sequence[Row], stored: Sequence[Row], unions: Mapping[str, Sequence[Row]]) -> Frame:
     """The frame of a request row: it is the newest of its time, whatever is stored.
 
     LEFT JOIN makes several rows of one, the stored ones as well; they are given by age, the newest last.
     """
     current = [Placed(row, 0, len(stored) + n) for n, row in enumerate(request)]
-    now = time_of(window, request[0])
+    known = window.order is None or (request[0][window.order] or -1) >= 0 or request[0][window.order] == 0
+    now = time_of(window, request[0]) if known else NO_TIME
     before = [p for p in _placed(window, stored, unions) if time_of(window, p.row) <= now]
-    return _frame(window, current, [*before, *current])
+    return _frame(window, current, [*before, *current], now)
 
 
-def of_stored(window: Window, rows: Sequence[Row], left: Sequence[Row]) -> list[Frame]:
+def of_stored(window: Window, rows: Sequence[Row], left: Sequence[Row]) -> list[Frame | None]:
     """The frame of each stored row as the online engine makes it for a subquery of LAST JOIN.
 
-    The row itself is not known there: all rows up to its time that the TTL has ``left`` are in the frame, and the
-    newest of them is the one that EXCLUDE CURRENT_ROW drops.
+    The row itself is not known there: of the rows up to its time that the TTL has ``left`` those that the frame reaches
+    are gathered, and the newest of them stands for it: the frame is looked for again from there, and EXCLUDE
+    CURRENT_ROW drops that one. None where nothing is gathered.
     """
-    frames = []
+    frames: list[Frame | None] = []
     for row in rows:
+        known = window.order is None or row[window.order] is not None
         now = time_of(window, row)
-        before = [p for p in _placed(window, left, {}) if time_of(window, p.row) <= now]
-        if window.exclude_current_time:
+        end = 0 if window.counts_rows else window.end
+        before = [p for p in _placed(window, left, {}) if not known or time_of(window, p.row) <= max(now - end, 0)]
+        if window.exclude_current_time and end == 0 and known:
             before = [p for p in before if time_of(window, p.row) < now]
+        if not window.counts_rows and window.start is not None and known:
+            before = [p for p in before if time_of(window, p.row) >= now - window.start]
         before = [p for p in before if all(p.row[column] == row[column] for column in window.partition)]
         before.sort(key=lambda p: _rank(window, p), reverse=True)
-        frames.append(_cut(window, now, before))
+        if window.counts_rows and window.start is not None:
+            before = before[: window.start + 1]
+        if window.maxsize:
+            before = before[: window.maxsize + (window.exclude_current_row and end == 0)]
+        whole = replace(window, maxsize=0)
+        frames.append(_cut(whole, time_of(window, before[0].row), before) if before else None)
     return frames
 
 
@@ -105,8 +120,8 @@ def _placed(window: Window, main: Sequence[Row], unions: Mapping[str, Sequence[R
     return [p for p in placed if time_of(window, p.row) >= 0]
 
 
-def _frame(window: Window, current: Sequence[Placed], before: Sequence[Placed]) -> Frame:
-    now = time_of(window, current[0].row)
+def _frame(window: Window, current: Sequence[Placed], before: Sequence[Placed], when: int | None = None) -> Frame:
+    now = time_of(window, current[0].row) if when is None else when
     key = [current[0].row[column] for column in window.partition]
     rows = [p for p in before if [p.row[column] for column in window.partition] == key]
     rows.sort(key=lambda p: (p in current, _rank(window, p)), reverse=True)
@@ -114,21 +129,27 @@ def _frame(window: Window, current: Sequence[Placed], before: Sequence[Placed]) 
         rows = [p for p in rows if p in current or p.table > 0]
     if window.exclude_current_time:
         rows = [p for p in rows if p in current or time_of(window, p.row) < now]
-    return _cut(window, now, rows)
+    return _cut(window, now, rows, uncounted=len(current) if when is not None else 0)
 
 
-def _cut(window: Window, now: int, rows: list[Placed]) -> Frame:
-    """The frame among rows that begin with the current row."""
+def _cut(window: Window, now: int, rows: list[Placed], uncounted: int = 0) -> Frame:
+    """The frame among rows that begin with the current row.
+
+    ``uncounted``: so many rows at their head do not count for MAXSIZE where the frame ends before them.
+    """
     history = rows
     if window.counts_rows:
         rows = rows[window.end :] if window.start is None else rows[window.end : window.start + 1]
     else:
-        # a bound before 1970 is what it says (the offline engine moves it to 1970: a gap of its own)
+        # the end of a frame is never before 0
         oldest = -math.inf if window.start is None else now - window.start
-        rows = [p for p in rows if oldest <= time_of(window, p.row) <= now - window.end]
+        current, last = rows[:1], max(now - window.end, 0)
+        times = {id(p): now if p in current and now == NO_TIME else time_of(window, p.row) for p in rows}
+        rows = [p for p in rows if oldest <= times[id(p)] <= last]
     excluded = window.exclude_current_row and window.end == 0
     if window.maxsize:
-        rows = rows[: window.maxsize + excluded]
+        free = uncounted if not window.counts_rows and window.end > 0 and rows[:1] == history[:1] else 0
+        rows = rows[: window.maxsize + excluded + free]
     if excluded:
         rows = [p for p in rows if p is not history[0]]
     return Frame(tuple(p.row for p in rows), tuple(p.row for p in history))

@@ -106,7 +106,7 @@ SHOWN = {
         (5,),
     ),
     "rows of a UNION with WHERE": (
-        windows(f"UNION (SELECT * FROM older WHERE app = 3) {ROWS}"),
+        windows(f"UNION (SELECT * FROM older WHERE app IN (3)) {ROWS}"),
         [("older", (1, 3, NOW - 9, 1)), ("older", (1, 3, NOW - 8, 1)), *[("older", (1, 4, NOW - 7, 1))] * 2],
         (3,),
         (1,),

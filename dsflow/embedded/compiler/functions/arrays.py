@@ -105,8 +105,10 @@ def split_sql(name: str, text: str, delimiters: list[Value]) -> str:
 
 def _split(name: str, values: list[Value]) -> Value:
     constant = all(v.constant for v in values)
-    text = "CAST(NULL AS VARCHAR)" if values[0].is_null else values[0].sql
-    return Value(split_sql(name, text, values[1:]), TEXTS, constant=constant)
+    if values[0].is_null:
+        # a list that no function takes
+        return Value(split_sql(name, "CAST(NULL AS VARCHAR)", values[1:]), ListType(NULL), constant=constant)
+    return Value(split_sql(name, values[0].sql, values[1:]), TEXTS, constant=constant)
 
 
 def _at(values: list[Value]) -> Value:

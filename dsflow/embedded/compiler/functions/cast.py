@@ -53,7 +53,15 @@ TYPE_WORDS: dict[str, Type] = {
 _UTC8 = 28_800_000
 
 MACROS = {
-    "oml_local(ts)": f"make_timestamp(((ts + {_UTC8}) // 1000) * 1000000)",
+    "oml_local(ts)": (
+        f"CASE WHEN ts BETWEEN -9223372000000000 AND 9223372000000000 THEN"
+        f" make_timestamp(((ts + {_UTC8}) // 1000) * 1000000) WHEN ts IS NOT NULL THEN"
+        " error('a time so far from 1970 is not supported') END"
+    ),
+    "oml_utc8(ts)": (
+        f"CASE WHEN ts > {2**63 - 1 - _UTC8} THEN error('a time so far from 1970 is not supported')"
+        f" ELSE ts + {_UTC8} END"
+    ),
     "oml_ascii(s)": "strlen(s) = length(s)",
     "oml_finite_to_int(x)": (
         "CASE WHEN x > -2147483649.0::DOUBLE AND x < 2147483648.0::DOUBLE THEN TRY_CAST(trunc(x) AS INTEGER)"

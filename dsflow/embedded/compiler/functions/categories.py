@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dsflow.embedded.compiler.aggregates import Aggregate, ordered
+from dsflow.embedded.compiler.aggregates import Aggregate, Part, Result, answer, ordered
 from dsflow.embedded.compiler.functions.arrays import TEXTS, split_sql
 from dsflow.embedded.compiler.values import (
     BIGINT,
@@ -49,13 +49,26 @@ MACROS = {
     "oml_ew_avg(l, a)": (
         "list_transform([list_reverse(l)], lambda v:"
         " list_sum(list_transform(v, lambda x, i: x * pow(1 - a, i - 1)))"
-        " / list_sum(list_transform(v, lambda x, i: pow(1 - a, i - 1))))[1]"
+        " / nullif(list_sum(list_transform(v, lambda x, i: pow(1 - a, i - 1))), 0))[1]"
     ),
-    # the largest fall from a value to a later one, as a part of it
-    "oml_drawdown(l)": (
-        "list_transform([l], lambda v: list_max(list_transform(v, lambda x, i:"
-        " CASE WHEN x > list_min(v[i:]) THEN (x - list_min(v[i:])) / x ELSE 0 END)))[1]"
+    # The largest fall from a value to a later one, as a part of it. Newest first: the largest fall (f) and the least
+    # value (m) so far, which begins as the type's largest. A NaN is less than nothing and becomes the least.
+    "oml_drawdown(l, largest)": (
+        "nullif(list_reduce(list_reverse(l), lambda s, x: CASE WHEN s.m < x AND NOT isnan(CAST(x AS DOUBLE))"
+        " AND NOT isnan(CAST(s.m AS DOUBLE)) THEN {'f': CASE WHEN isnan(CAST(x - s.m AS DOUBLE) / x) THEN s.f"
+        " ELSE greatest(s.f, CAST(x - s.m AS DOUBLE) / x) END, 'm': s.m}"
+        " ELSE {'f': greatest(s.f, 0), 'm': x} END, {'f': CAST(-1 AS DOUBLE), 'm': largest}).f, -1)"
     ),
+    # what a NaN leaves of the n largest: a NaN that is the newest takes all in, an older one is counted as the least of
+    # the newer ones while there is room
+    "oml_top_kept(l, n)": (
+        "list_transform([list_reverse(l)], lambda v: list_reverse(CASE WHEN isnan(v[1]) THEN"
+        " list_transform(v[1:n], lambda x: v[1]) ELSE list_filter(list_transform(v, lambda x, i:"
+        " CASE WHEN NOT isnan(x) THEN x WHEN i <= n THEN"
+        " list_min(list_filter(v[1:i], lambda y: NOT isnan(y))) END), lambda x: x IS NOT NULL) END))[1]"
+    ),
+    # the newest first; a NaN stays when it comes first and replaces nothing
+    "oml_first_or(l, least)": "CASE WHEN isnan(l[-1]) THEN l[-1] ELSE least END",
 }
 
 
@@ -96,6 +109,9 @@ def _folded(operation: str, values: str, type_: Type) -> str:
     if operation == "avg":
         numbers = f"list_transform({newest_first}, lambda n: CAST(n AS DOUBLE))"
         return f"(list_reduce({numbers}, lambda p, q: p + q) / len({values}))"
+    if operation in ("min", "max") and type_ in FLOATS:
+        numbers = f"list_filter({values}, lambda n: NOT isnan(n))"
+        return f"oml_first_or({values}, list_{operation}({numbers}))"
     if operation in ("min", "max"):
         return f"list_{operation}({values})"
     if type_ is FLOAT:
@@ -110,14 +126,12 @@ def _operation(name: str) -> str:
     return next(word for word in ("count", "sum", "avg", "min", "max", "ratio") if word in name)
 
 
-def _collected(name: str, value: Value, key: Value, condition: str | None) -> str:
+def _collected(name: str, value: Value, key: Value, condition: str | None) -> Part:
     allowed: tuple[Type, ...] = (BOOL, *_NUMBERS, STRING, DATE, TIMESTAMP)
     if value.type not in (allowed if _operation(name) in ("count", "ratio") else _NUMBERS):
         raise SqlError(f"{name} does not take {value.type} as its value")
     if key.type not in _KEYS:
         raise SqlError(f"{name} does not take {key.type} as its category")
-    if _operation(name) in ("min", "max"):
-        value = ordered(name, value)
     where = f"{value.sql} IS NOT NULL AND {key.sql} IS NOT NULL"
     kept = value.sql
     if _operation(name) == "ratio":
@@ -125,7 +139,7 @@ def _collected(name: str, value: Value, key: Value, condition: str | None) -> st
         kept = f"coalesce({condition}, false)"
     elif condition:
         where += f" AND {condition}"
-    return f"list({{{{'k': {key.sql}, 'v': {kept}}}}}{{order}}) FILTER ({where})"
+    return Part("list", f"{{'k': {key.sql}, 'v': {kept}}}", where, ordered=True)
 
 
 def _by_category(name: str, values: list[Value]) -> Aggregate:
@@ -164,14 +178,8 @@ def _texts(
         pairs = f"({pairs})[1:{bound}]" if bound else f"list_filter({pairs}, lambda y: false)"
     entry = f"{text_of('z.k', key.type)} || ':' || {text_of('z.v', result_type)}"
     text = f"oml_entries(list_transform({pairs}, lambda z: {entry}))"
-    result = f"coalesce(list_transform([{{0}}], lambda l: {text})[1], '')"
-    part = _collected(name, value, key, condition).replace("{{", "{").replace("}}", "}")
-    return Aggregate((part,), _escaped(result), STRING)
-
-
-def _escaped(result: str) -> str:
-    """Braces doubled for str.format, but not those of the part."""
-    return result.replace("{0}", "\0").replace("{", "{{").replace("}", "}}").replace("\0", "{0}")
+    part = _collected(name, value, key, condition)
+    return Aggregate((part,), lambda rows: f"coalesce(list_transform([{rows}], lambda l: {text})[1], '')", STRING)
 
 
 def _need(name: str, values: list[Value], count: int) -> None:
@@ -179,23 +187,21 @@ def _need(name: str, values: list[Value], count: int) -> None:
         raise SqlError(f"{name} takes {count} arguments, got {len(values)}")
 
 
-def _key_list(name: str, value: Value, allowed: tuple[Type, ...]) -> tuple[tuple[str, ...], str, Type]:
-    """The parts, the list of keys that are not NULL, and the keys' type."""
-    if isinstance(value.type, ListType):
-        return (), f"list_transform([{value.sql}], lambda l: {{body}})[1]", value.type.element
-    if value.type not in allowed:
-        raise SqlError(f"{name} does not take {value.type}")
-    value = ordered(name, value)
-    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
-    keys = "oml_one_zero({0})" if value.type in FLOATS else "{0}"
-    return (part,), f"list_transform([{keys}], lambda l: {{body}})[1]", value.type
-
-
 def _over_keys(
     name: str, value: Value, allowed: tuple[Type, ...], body: Callable[[Type], str]
-) -> tuple[tuple[str, ...], str]:
-    parts, shell, type_ = _key_list(name, value, allowed)
-    return parts, shell.replace("{body}", body(type_))
+) -> tuple[tuple[Part, ...], Result]:
+    """The parts and the result of an aggregate over the list ``l`` of the values that are not NULL."""
+    if isinstance(value.type, ListType):
+        return (), answer(f"list_transform([{value.sql}], lambda l: {body(value.type.element)})[1]")
+    if value.type not in allowed:
+        raise SqlError(f"{name} does not take {value.type}")
+    value, type_ = ordered(name, value), value.type
+
+    def result(values: str) -> str:
+        keys = f"oml_one_zero({values})" if type_ in FLOATS else values
+        return f"list_transform([{keys}], lambda l: {body(type_)})[1]"
+
+    return (Part("list", value.sql, values_only=True, ordered=True),), result
 
 
 _COUNTED = "list_transform(list_distinct(l), lambda y: {'n': -len(list_filter(l, lambda e: e = y)), 'k': y})"
@@ -209,27 +215,31 @@ def _topn_frequency(name: str, values: list[Value]) -> Aggregate:
     if count < 0:
         raise UnsupportedError(f"{name} with a negative number")
     if count == 0:
-        return Aggregate((), "''", STRING)
+        return Aggregate((), answer("''"), STRING)
     padding = ", ".join(["'NULL'"] * count)
 
     def body(type_: Type) -> str:
         texts = f"list_transform(list_sort({_COUNTED}), lambda z: {text_of('z.k', type_)})"
         return f"array_to_string(list_concat({texts}, [{padding}])[1:{count}], ',')"
 
-    parts, sql = _over_keys(name, values[0], _LISTED, body)
-    missing = f"array_to_string([{padding}], ',')"
+    parts, found = _over_keys(name, values[0], _LISTED, body)
     if not parts:
         # a frame whose lists are all empty gives the empty text
-        missing = "''"
-        sql = f"CASE WHEN len({values[0].sql}) > 0 THEN {sql} END"
-    return Aggregate(parts, _escaped(f"coalesce({sql}, {missing})"), STRING)
+        sql = f"CASE WHEN len({values[0].sql}) > 0 THEN {found()} END"
+        return Aggregate((), answer(f"coalesce({sql}, '')"), STRING)
+
+    def result(listed: str, rows: str) -> str:
+        # without any row it is the empty text, with nothing but NULL it is padded
+        return f"CASE WHEN {rows} > 0 THEN coalesce({found(listed)}, array_to_string([{padding}], ',')) ELSE '' END"
+
+    return Aggregate((*parts, Part("count", "*")), result, STRING)
 
 
 def _top1_ratio(name: str, values: list[Value]) -> Aggregate:
     _need(name, values, 1)
     counts = "list_max(list_transform(list_distinct(l), lambda y: len(list_filter(l, lambda e: e = y))))"
-    parts, sql = _over_keys(name, values[0], _LISTED, lambda _: f"CAST({counts} AS DOUBLE) / len(l)")
-    return Aggregate(parts, _escaped(f"coalesce({sql}, 0::DOUBLE)"), DOUBLE)
+    parts, found = _over_keys(name, values[0], _LISTED, lambda _: f"CAST({counts} AS DOUBLE) / len(l)")
+    return Aggregate(parts, lambda *listed: f"coalesce({found(*listed)}, 0::DOUBLE)", DOUBLE)
 
 
 def _entropy(name: str, values: list[Value]) -> Aggregate:
@@ -238,9 +248,8 @@ def _entropy(name: str, values: list[Value]) -> Aggregate:
         raise SqlError(f"{name} does not take {values[0].type}")
     share = "len(list_filter(l, lambda e: e = y)) / CAST(len(l) AS DOUBLE)"
     total = f"list_sum(list_transform(list_transform(list_distinct(l), lambda y: {share}), lambda p: -p * log2(p)))"
-    value = ordered(name, values[0])
-    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
-    return Aggregate((part,), _escaped(f"list_transform([{{0}}], lambda l: {total})[1]"), DOUBLE)
+    part = Part("list", ordered(name, values[0]).sql, values_only=True, ordered=True)
+    return Aggregate((part,), lambda listed: f"list_transform([{listed}], lambda l: {total})[1]", DOUBLE)
 
 
 def _top(name: str, values: list[Value]) -> Aggregate:
@@ -251,12 +260,13 @@ def _top(name: str, values: list[Value]) -> Aggregate:
         raise SqlError(f"{name} does not take {value.type}")
     if bound <= 0:
         raise UnsupportedError(f"{name} with a number that is not positive")
-    value = ordered(name, value)
-    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
     texts = f"list_transform(list_reverse_sort(l)[1:{bound}], lambda z: {text_of('z', value.type)})"
-    listed = "oml_one_zero({0})" if value.type in FLOATS else "{0}"
-    sql = f"coalesce(list_transform([{listed}], lambda l: array_to_string({texts}, ','))[1], '')"
-    return Aggregate((part,), _escaped(sql), STRING)
+
+    def result(listed: str) -> str:
+        kept = f"oml_one_zero(oml_top_kept({listed}, {bound}))" if value.type in FLOATS else listed
+        return f"coalesce(list_transform([{kept}], lambda l: array_to_string({texts}, ','))[1], '')"
+
+    return Aggregate((Part("list", value.sql, values_only=True, ordered=True),), result, STRING)
 
 
 def _window_split(name: str, values: list[Value]) -> Aggregate:
@@ -265,9 +275,13 @@ def _window_split(name: str, values: list[Value]) -> Aggregate:
     if value.type is not STRING or any(v.type is not STRING for v in values[1:]):
         raise SqlError(f"{name} takes texts only")
     one = split_sql(name, "x", values[1:])
-    part = f"list({value.sql}{{order}}) FILTER ({value.sql} IS NOT NULL)"
-    flat = f"oml_short(flatten(list_transform(list_reverse({{0}}), lambda x: {one})))"
-    return Aggregate((part,), _escaped(f"coalesce({flat}, CAST([] AS VARCHAR[]))"), TEXTS)
+    part = Part("list", value.sql, values_only=True, ordered=True)
+
+    def result(texts: str) -> str:
+        flat = f"oml_short(flatten(list_transform(list_reverse({texts}), lambda x: {one})))"
+        return f"coalesce({flat}, CAST([] AS VARCHAR[]))"
+
+    return Aggregate((part,), result, TEXTS)
 
 
 _CATES = [f"{word}_cate" for word in ("count", "sum", "avg", "min", "max")]

@@ -91,7 +91,10 @@ MACROS = {
         " WHEN regexp_matches(s, '^\\s*[0-9]{1,4}\\s*-\\s*[0-9]{1,2}\\s*-') THEN"
         " error('datediff of the text ' || s || ' is not supported') END"
     ),
-    "oml_add_months(d, n)": "d + to_months(CAST(n AS INTEGER))",
+    "oml_add_months(d, n)": (
+        "CASE WHEN n NOT BETWEEN -120000 AND 120000 THEN error('add_months of more than 10000 years is not supported')"
+        " ELSE d + to_months(CAST(n AS INTEGER)) END"
+    ),
 }
 
 FUNCTIONS = {
@@ -102,7 +105,7 @@ FUNCTIONS = {
     **named(("weekofyear", "week"), _part(_week("{0}"))),
     "dayofyear": _not_before_1970("CAST(dayofyear({}) AS INTEGER)", INT),
     "last_day": _not_before_1970("oml_date(last_day({}))", DATE),
-    "hour": _remainder("({0} + 28800000)", 86_400_000, 3_600_000),
+    "hour": _remainder("oml_utc8({0})", 86_400_000, 3_600_000),
     "minute": _remainder("{0}", 3_600_000, 60_000),
     "second": _remainder("{0}", 60_000, 1000),
     "date_format": [Overload((t, STRING), None, _date_format) for t in (TIMESTAMP, DATE)],

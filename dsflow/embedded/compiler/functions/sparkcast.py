@@ -64,7 +64,7 @@ MACROS = {
         " ELSE TRY_CAST(trunc(x) AS BIGINT) END"
     ),
     "oml_spark_timestamp_text(ts)": (
-        "strftime(make_timestamp((ts + 28800000) * 1000), '%Y-%m-%d %H:%M:%S')"
+        "strftime(oml_local(ts), '%Y-%m-%d %H:%M:%S')"
         " || CASE WHEN ts % 1000 = 0 THEN ''"
         " ELSE '.' || rtrim(lpad(CAST((ts % 1000 + 1000) % 1000 AS VARCHAR), 3, '0'), '0') END"
     ),

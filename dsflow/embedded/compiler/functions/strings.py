@@ -54,7 +54,7 @@ MACROS = {
         " WHEN regexp_matches(p, '\\\\[a-zA-Z0-9]|\\(\\?|[*+?}]\\?') THEN"
         " error('RLIKE with the pattern ' || p || ' is not supported: only POSIX syntax is')"
         # a pattern that is no regular expression matches nothing, not even itself
-        " ELSE TRY(regexp_full_match(s, flags || p)) END"
+        " ELSE list_transform([{'s': s, 'p': flags || p}], lambda e: TRY(regexp_full_match(e.s, e.p)))[1] END"
     ),
     # the place of a text in another one, from a place on; places count bytes
     "oml_locate_in(part, rest, start)": (

@@ -61,7 +61,7 @@ def test_group_by(joined: Database) -> None:
     assert joined.batch(f"{query} HAVING count(rid) > 1", online=True) == [("a", 3, 6.0)]
     with pytest.raises(UnsupportedError, match="HAVING offline"):
         joined.batch(f"{query} HAVING count(rid) > 1")
-    with pytest.raises(UnsupportedError, match="outside GROUP BY"):
+    with pytest.raises(SqlError, match="not in GROUP BY clause"):
         joined.batch("SELECT v FROM r GROUP BY k")
 
 
@@ -146,8 +146,6 @@ def test_types_that_do_not_fit(database: Database, expression: str) -> None:
 @pytest.mark.parametrize(
     ("query", "construct"),
     [
-        ("SELECT DISTINCT id FROM l", "SELECT DISTINCT"),
-        ("SELECT id FROM l ORDER BY id", "ORDER BY of a query"),
         ("SELECT id FROM l LIMIT 1 OFFSET 2", "OFFSET"),
         ("SELECT id FROM l WHERE id IN (SELECT id FROM l)", "IN with a subquery"),
         ("SELECT k IS NULL FROM l", "IS"),
