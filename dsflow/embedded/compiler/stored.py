@@ -154,7 +154,8 @@ class StoredCompiler(SelectCompiler):
             )
         ordered = join.args.get("order") is not None
         indexes = join_indexes(join, condition, right)
-        if not right.fixed <= set(indexes[0].keys) and (ordered or self.beside_windows):
+        unordered = ordered and not right.fixed <= set(indexes[0].keys)
+        if unordered or (right.fixed and self.beside_windows and not ordered):
             wanted = "Last Join node order by hasn't been optimized" if ordered else "fail to build input runner"
             raise SqlError(
                 f"{wanted}: WHERE below the join compares a column with a constant",
