@@ -111,7 +111,11 @@ def check_staged(connection: duckdb.DuckDBPyConnection, table: Table, kind: Kind
     """
     if kind == "offline":
         reason = "OpenMLDB keeps offline rows in Parquet, and its job fails on such values"
-        parquetfiles.check_old_times(connection, staged.relation, table, reason)
+        try:
+            parquetfiles.check_old_times(connection, staged.relation, table, reason)
+        except LoadError as error:
+            files = ", ".join(Path(file).name for file in staged.files)
+            raise LoadError(f"{files}: {error.message}", hint=error.hint) from None
 
 
 def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, options: LoadOptions) -> None:
