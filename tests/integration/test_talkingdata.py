@@ -17,6 +17,7 @@ import pytest
 from dsflow.embedded.server import EmbeddedServer
 from dsflow.serving import PredictionServer
 from tests.integration.conftest import CLIENTS, TENANT, Running
+from tests.servers import KINDS
 
 pytestmark = pytest.mark.own_server  # minutes, most of which the server waits
 
@@ -53,7 +54,7 @@ def predict(openmldb: str, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def command(running: Running, root: Path, request: pytest.FixtureRequest) -> Command:
     """Runs ``python ARGUMENTS`` with the variables that name this server, and the client that belongs to it."""
-    client = request.config.cache.mkdir("pydolphinscheduler") / CLIENTS[running.version]
+    client = request.config.cache.mkdir("pydolphinscheduler") / CLIENTS[KINDS[running.version].series]
     variables = {
         "DSFLOW_API_URL": running.info["api_url"],
         "DSFLOW_USER": running.info["user"],
