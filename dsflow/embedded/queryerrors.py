@@ -45,6 +45,8 @@ def named(error: duckdb.Error, what: str = "") -> SqlError:
         # what the compiler's own functions refuse by name
         told = text.removeprefix(_REFUSAL).removeprefix(_FROM_PYTHON)
         return SqlError(before + told.split("Error: ", 1)[-1])
+    if isinstance(error, duckdb.CatalogException):
+        return SqlError(f"{before}a table of the query does not exist any more: it was dropped meanwhile")
     if isinstance(error, duckdb.OutOfMemoryException):
         return SqlError(
             f"{before}the query needs more memory than there is", hint="take fewer rows, or a machine with more"
