@@ -235,7 +235,7 @@ class Model:
             tree, failure = self._parse(sql.text)
             if isinstance(tree, nodes.UseDatabase):
                 db = tree.name
-            if tree is None and failure is None:
+            if isinstance(tree, nodes.OtherStatement) or (tree is None and failure is None):
                 self.notes.append(f"task {task.name!r}: no rule reads {_beginning(sql.text)}")
             yield Statement(task, number, sql, tree, failure, mode, sync, db)
             if isinstance(tree, nodes.SetVariable):
