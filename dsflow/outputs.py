@@ -114,16 +114,43 @@ def _dsflow_outputs():
     sys.stdout.write = put
     atexit.register(lambda: last[0] == "\\n" or write("\\n"))  # a last line without an end is read too late
 _dsflow_outputs()"""
-CODING = f"exec({_CODING!r})  # dsflow: DolphinScheduler 3.1 cuts outputs at = and ), and takes one a line"
-"""What a PYTHON script with outputs begins with on 3.1, in one line: it writes them so that they arrive whole."""
+_WHY = "dsflow: DolphinScheduler 3.1 cuts outputs at = and ), and takes one a line"
+# each awk reads what one echo or printf writes; its first line end ends what was written before
+_AWK = r"""
+{ t = t (NR > 1 ? "\n" : "") $0 }
+END {
+  o = "\n";
+  while (match(t, /[$#][{]setValue[(][^=)]*=/)) {
+    h = substr(t, 1, RSTART - 1); m = substr(t, RSTART, RLENGTH); t = substr(t, RSTART + RLENGTH);
+    e = index(t, ")}"); if (!e) { o = o h m; break };
+    v = substr(t, 1, e - 1); t = substr(t, e + 2);
+    gsub(/=/, "$" "{dsflow_equals}", v); gsub(/[)]/, "$" "{dsflow_close}", v);
+    gsub(/\n/, "$" "{dsflow_line}", v); gsub(/\r/, "$" "{dsflow_return}", v);
+    if (v == "") v = "$" "{dsflow_nothing}";
+    o = o h; if (o !~ /\n$/) o = o "\n";
+    o = o m v ")}"; if (t != "" && t !~ /^[\r\n]/) o = o "\n"
+  }
+  print o t
+}"""
+_SHELL = (
+    "if command -v awk >/dev/null 2>&1; then "
+    f"_dsflow_coded() {{ awk '{' '.join(_AWK.split())}'; }}; "
+    'echo() { case "$*" in *\'{setValue(\'*) command echo "$@" | _dsflow_coded;; *) command echo "$@";; esac; }; '
+    'printf() { case "$1" in -v) command printf "$@"; return;; esac; '
+    'case "$*" in *\'{setValue(\'*) command printf "$@" | _dsflow_coded;; *) command printf "$@";; esac; }; fi'
+)
+CODING = {"PYTHON": f"exec({_CODING!r})  # {_WHY}", "SHELL": f"{_SHELL}  # {_WHY}"}
+"""What a script with text outputs begins with on 3.1, in one line, by its task's type: it writes them so that they
+arrive whole. In SHELL that is ``echo`` and ``printf`` of the script itself, where the worker has awk; what other
+programs write stays as it is."""
 
 _TEXTS = frozenset({"VARCHAR", "LIST", "FILE", "DATE", "TIME", "TIMESTAMP"})
 
 
 def is_coded(task_type: str, params: JsonDict) -> bool:
-    """Whether a task's outputs are coded on 3.1: those of a PYTHON task, where one is a text."""
+    """Whether a task's outputs are coded on 3.1: those of a PYTHON or SHELL task, where one is a text."""
     outs = [p for p in params.get("localParams") or [] if p.get("direct") == "OUT"]
-    return task_type == "PYTHON" and any((p.get("type") or "VARCHAR") in _TEXTS for p in outs)
+    return task_type in CODING and any((p.get("type") or "VARCHAR") in _TEXTS for p in outs)
 
 
 def coded_params(definition: Definition) -> dict[str, str]:

@@ -4,7 +4,7 @@ Its worker takes the outputs as soon as the process has ended, while another thr
 process wrote (``AbstractCommandExecutor.run``, 3.1.5; 3.2 waits for that thread). Of a script that writes much just
 before, or on a busy worker, ``${setValue(...)}`` is lost: the task is green, and a switch takes its other branch. So
 one line is added to the script on its way to a 3.1 server, by which it stays a moment longer, and taken away when it is
-read back: a Definition never holds it. In PYTHON so are the lines by which a text arrives whole (see dsflow.outputs).
+read back: a Definition never holds it. So is the line by which a text arrives whole (see dsflow.outputs).
 
 It does not help a script that sets another ``trap ... EXIT``, or that ends by ``exec`` or ``os._exit``.
 """
@@ -34,7 +34,7 @@ def with_line(task_type: str, params: JsonDict, *, lingers: bool = True) -> Json
     if task_type not in LINES or not gives or not isinstance(script, str):
         return params
     if is_coded(task_type, params):
-        script = _added(task_type, script, CODING)
+        script = _added(task_type, script, CODING[task_type])
     return {**params, "rawScript": _added(task_type, script, LINES[task_type]) if lingers else script}
 
 
@@ -51,8 +51,8 @@ def without_line(task_type: str, params: JsonDict) -> JsonDict:
     if line is None or not isinstance(script, str) or line not in script:
         return params
     script = _taken_away(script, line)
-    if task_type == "PYTHON" and CODING in script:
-        script = _taken_away(script, CODING)
+    if CODING[task_type] in script:
+        script = _taken_away(script, CODING[task_type])
     return {**params, "rawScript": script}
 
 

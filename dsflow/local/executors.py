@@ -66,18 +66,23 @@ Outcome = dict[str, str]
 def run_shell(attempt: Attempt) -> Outcome:
     """SHELL: the script, in bash where there is one, as on a worker."""
     script = attempt.folder / "script.sh"
-    script.write_text(attempt.fill(attempt.task.task_params["rawScript"]), encoding="utf-8")
+    script.write_text(attempt.fill(_script_text(attempt)), encoding="utf-8")
     return _run_script(attempt, [shutil.which("bash") or "sh", str(script)])
 
 
 def run_python(attempt: Attempt) -> Outcome:
     """PYTHON: the script, with the Python that runs dsflow."""
     script = attempt.folder / "script.py"
+    script.write_text(attempt.fill(_script_text(attempt)), encoding="utf-8")
+    return _run_script(attempt, [sys.executable, "-u", str(script)])
+
+
+def _script_text(attempt: Attempt) -> str:
+    """The script as the series that the run follows is sent it."""
     params = attempt.task.task_params
     if (3, 1) in attempt.series and is_coded(attempt.task.task_type, params):
         params = with_line(attempt.task.task_type, params, lingers=False)
-    script.write_text(attempt.fill(params["rawScript"]), encoding="utf-8")
-    return _run_script(attempt, [sys.executable, "-u", str(script)])
+    return str(params["rawScript"])
 
 
 def _run_script(attempt: Attempt, command: list[str]) -> Outcome:

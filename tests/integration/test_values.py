@@ -8,6 +8,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from dsflow.definition import Definition, Property, Relation, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.local.values import Pool, Shared, TaskValues, read_outputs
@@ -127,15 +129,22 @@ def test_which_outputs_come_to_a_task(running: Any, server: Server, project: str
 WHOLE = ["/m/dt=2024-01-01/model.json", "f(x)", "", "a\nb", "==", " x ", "中=文", "{}", "a}b", "$x"]
 
 
-def test_texts_of_python_tasks_arrive_whole(running: Any, server: Server, project: str) -> None:
+def setting(kind: str, names: list[str]) -> str:
+    """A script that gives the outputs the values of WHOLE."""
+    pairs = list(zip(names, WHOLE, strict=True))
+    if kind == "SHELL":
+        return "echo -n begins\n" + "\n".join(f"echo '${{setValue({name}={value})}}'" for name, value in pairs)
+    return "print('begins', end=' ')\n" + "\n".join(
+        f"print('$' + '{{setValue({name}=' + {value!r} + ')}}', end='')" for name, value in pairs
+    )
+
+
+@pytest.mark.parametrize("kind", ["PYTHON", "SHELL"])
+def test_texts_arrive_whole(running: Any, server: Server, project: str, kind: str) -> None:
     """On 3.1 they are coded on the way: its own reading would cut or lose most of them."""
     names = [f"v{number}" for number in range(len(WHOLE))]
-    script = "import json\nprint('begins', end=' ')\n" + "\n".join(
-        f"print('$' + '{{setValue({name}=' + {value!r} + ')}}', end='')"
-        for name, value in zip(names, WHOLE, strict=True)
-    )
     outs = [Property(n, "OUT", "VARCHAR", "").to_dict() for n in names]
-    train = TaskDefinition("train", "PYTHON", {"rawScript": script, "localParams": outs, "resourceList": []})
+    train = TaskDefinition("train", kind, {"rawScript": setting(kind, names), "localParams": outs, "resourceList": []})
     use = TaskDefinition(
         "use", "PYTHON",
         {"rawScript": "\n".join(f"print('<{i}>' + repr(r'''${{{n}}}''') + '</{i}>')" for i, n in enumerate(names)),

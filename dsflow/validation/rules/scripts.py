@@ -162,6 +162,8 @@ def shell_quotes(model: Model) -> Iterator[Problem]:
 
 
 _WHOLE = re.compile(r"[$#]\{setValue\((?P<name>[^=)]*)=(?P<value>.*?)\)\}", re.DOTALL)
+# echo or printf as the command that writes what stands where the search ends
+_BY_THE_SHELL = re.compile(r"(?:^|[\n;&|({]|\b(?:then|do|else)\b)[ \t]*(?:echo|printf)\b[^\n;&|]*\Z")
 _LOGGED = re.compile(r"\blog(?:ger|ging)?\.\w+\([^\n]*setValue\(")
 
 
@@ -181,16 +183,19 @@ def cut_output(model: Model) -> Iterator[Problem]:
                     severity,
                 )
             continue
+        coded = any(script.task.outputs[name].type is str for name in script.task.outputs)
         for match in _WHOLE.finditer(script.text):
             value, name = match["value"], match["name"]
             if _commented(script.text, match.start()) or "$(" in value or "`" in value:
+                continue
+            if coded and _BY_THE_SHELL.search(script.text, 0, match.start()):
                 continue
             wrong = _spoiled(value, script.text[match.end() : script.text.find("\n", match.end()) + 1 or None])
             if wrong:
                 yield script.problem(
                     match.start(),
                     f"DolphinScheduler 3.1 {wrong.format(name=repr(name))}",
-                    "set it in a PYTHON task, whose texts arrive whole, or choose a value without that",
+                    "declare a str output and write it by echo or printf, or in a PYTHON task: so texts arrive whole",
                     severity,
                 )
 

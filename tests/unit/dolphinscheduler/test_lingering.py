@@ -32,7 +32,7 @@ TEXT = [{"prop": "path", "direct": "OUT", "type": "VARCHAR", "value": ""}]
 def test_there_and_back(kind: str, script: str, outs: Any) -> None:
     there = with_line(kind, params(script, outs))
     assert there["rawScript"].count(LINES[kind]) == 1
-    assert there["rawScript"].count(CODING) == (kind == "PYTHON" and outs is TEXT)
+    assert there["rawScript"].count(CODING[kind]) == (outs is TEXT)
     assert without_line(kind, there) == params(script, outs)
 
 

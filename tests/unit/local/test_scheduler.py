@@ -294,7 +294,7 @@ def test_a_text_of_a_python_task_arrives_whole_in_every_version(
 
 def test_a_shell_s_output_that_the_versions_read_differently_fails_the_task(tmp_path: Path) -> None:
     with Workflow("w", project="p") as wf:
-        Shell("train", "echo '${setValue(path=/m/dt=2024)}'", outputs={"path": str})
+        Shell("train", "cat <<'END'\n${setValue(path=/m/dt=2024)}\nEND", outputs={"path": str})
     state, reports = run(wf, tmp_path)
     assert state == "FAILURE"
     assert "3.1 takes '/m/dt'; 3.2 takes '/m/dt=2024'" in reports["train"].log

@@ -6,13 +6,19 @@ with Workflow("w", project="p") as wf:
     train = Shell(
         "train",
         """
-        echo '${setValue(model=/m/dt=2024-01-01/model.json)}'  # <- DSF306
-        echo '${setValue(call=f(x))}'  # <- DSF306
-        echo '${setValue(none=)}'  # <- DSF306
+        python3 -c 'print("${setValue(model=/m/dt=2024-01-01/model.json)}")'  # <- DSF306
+        awk 'BEGIN { print "${setValue(call=f(x))}" }'  # <- DSF306
+        [ -f x ] || echo '${setValue(other=/m/dt=2024-01-01)} ${setValue(none=)}'
+        """,
+        outputs={"model": str, "call": str, "other": str, "none": str},
+    )
+    numbers = Shell(
+        "numbers",
+        """
         echo '${setValue(a=1)} ${setValue(b=2)}'  # <- DSF306
         echo "#{setValue(rows=$(wc -l < f))}"
         """,
-        outputs={"model": str, "call": str, "none": str, "a": int, "b": int, "rows": int},
+        outputs={"a": int, "b": int, "rows": int},
     )
     logs = Python(
         "logs",
@@ -23,5 +29,5 @@ with Workflow("w", project="p") as wf:
         """,
         outputs={"score": int, "path": str},
     )
-    use = Shell("use", "echo ${model} ${call} ${none} ${a} ${b} ${rows} ${score} ${path}")
-    [train, logs] >> use
+    use = Shell("use", "echo ${model} ${call} ${other} ${none} ${a} ${b} ${rows} ${score} ${path}")
+    [train, numbers, logs] >> use
