@@ -113,7 +113,7 @@ except openmldb.dbapi.DatabaseError as error:
 """
     done = python(server.url, code)
     assert done.stderr == ""
-    assert done.stdout.splitlines()[:3] == ["[(1, 'x'), (2, None)]", "RMKeyView(['n'])", "('a', 'Int32') 1 (1,) None"]
+    assert done.stdout.splitlines()[:3] == ["[(1, 'x'), (2, None)]", "RMKeyView(['n'])", "('a', 2) 1 (1,) None"]
     assert "database nope does not exist" in done.stdout
 
 

@@ -262,7 +262,7 @@ def test_workflows_that_call_each_other_come_together(server: Server, project: s
     assert ran(server, other, "a caller") == {"run it", "wait for it"}
 
     alone = [e for e in exported if e["processDefinition"]["name"] == "a caller"]
-    with pytest.raises(UnknownNameError, match="'run it' uses the workflow with the code"):
+    with pytest.raises(UnknownNameError, match="'run it' uses workflow 'z callee' of project"):
         transfer.import_to_server(server, alone, other, "alone")
 
 
@@ -417,7 +417,7 @@ def every_type(project: str, names: dict[str, str], new: bool) -> Definition:
                 "segmentSeparator": "",
                 "sendEmail": True,
                 "title": "the result",
-                "groupId": 1,
+                "groupId": "default admin warning group",
             },
         ),
         TaskDefinition(
