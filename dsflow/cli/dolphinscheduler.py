@@ -5,17 +5,15 @@ from __future__ import annotations
 import getpass
 import json
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dsflow.cli import exits
+from dsflow.cli.following import terminate_like_interrupt
 
 if TYPE_CHECKING:
     from dsflow.standalone.model import Info
@@ -96,7 +94,7 @@ def start(
     check_free(how)
     if profile:
         profile_place(profile, folder)
-    with _terminated():
+    with terminate_like_interrupt():
         java = find_java()
         source = with_javascript(get_source(version, release, _say), java, _say)
         info = start_server(source, how, java)
@@ -160,7 +158,7 @@ def fetch(version: Version = None, release: Release = None) -> None:
     """Get what a server is made of into the cache, and print its jars."""
     from dsflow.standalone.sources import get_source
 
-    with _terminated():
+    with terminate_like_interrupt():
         source = get_source(version, release, _say)
     for path in source.class_path:
         print(path)
@@ -172,20 +170,6 @@ def _folder(dir: Path) -> Path:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does: what it has begun is undone."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _exports(info: Info) -> list[str]:
