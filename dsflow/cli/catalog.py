@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -129,6 +128,3 @@ def delete(workflow: WorkflowName, yes: Yes = False, profile: ProfileName = None
         assert state.code is not None
         delete_workflow(server.rest, state.project_code, state.code)
     print(f"{project}/{name}: deleted")
-
-
-COMMANDS: list[Callable[..., None]] = [list_, versions, rollback, delete]

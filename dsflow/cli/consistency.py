@@ -70,6 +70,3 @@ def _view(workflow: Workflow, name: str) -> FeatureView:
             hint=f"name one: --view {' or --view '.join(views)}" if views else "a task of a FeatureView makes it known",
         )
     return next(iter(views.values()))
-
-
-COMMANDS = (consistency,)

@@ -158,6 +158,3 @@ def _tell(
 
 def _target(place: Profile) -> str:
     return place.name if place.name != "default" else place.require_api()
-
-
-COMMANDS: list[Callable[..., None]] = [deploy]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,6 +72,3 @@ def _print(check: Check) -> None:
 
 def _nothing(check: Check) -> None:
     return None
-
-
-COMMANDS: list[Callable[..., None]] = [doctor]

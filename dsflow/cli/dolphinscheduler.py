@@ -22,6 +22,7 @@ GROUP = typer.Typer(
     name="dolphinscheduler",
     help="A DolphinScheduler of your own on this machine: start, stop, status, fetch.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

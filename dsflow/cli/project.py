@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -71,6 +70,3 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals or not key.isidentifier():
         raise ConfigError(f"--env {text!r} is not of the form KEY=VALUE")
     return key, value
-
-
-COMMANDS: list[Callable[..., None]] = [bootstrap]

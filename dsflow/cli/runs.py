@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -369,6 +369,3 @@ def _backfill_report(workflow: Workflow, started: Backfill) -> dict[str, Any]:
             {"date": r.date, "instance": r.instance, "state": r.state, "seconds": r.seconds} for r in started.rows()
         ],
     }
-
-
-COMMANDS: list[Callable[..., None]] = [backfill, status, runs, logs, stop, pause, resume, rerun, recover]

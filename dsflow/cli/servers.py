@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +62,3 @@ def _need(feature: str, extra: str, *packages: str) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(feature, extra, package)
-
-
-COMMANDS: list[Callable[..., None]] = [openmldb, serve]

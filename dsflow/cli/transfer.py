@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -327,5 +327,4 @@ def _split(text: str) -> tuple[str, str]:
     return project, workflow
 
 
-WORKFLOW_COMMANDS: list[Callable[..., Any]] = [export]
 COMMANDS: list[Callable[..., None]] = [import_, repair]

@@ -10,23 +10,10 @@ from pathlib import Path
 
 from dsflow.config import Profile
 
-# the program with every command, whether or not its own list names them already
 _PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it, and so would we
-from dsflow.cli import app as program, doctor, main, transfer
-from dsflow.cli.app import build_app
-def all_commands(workflow):
-    app = build_app(workflow)
-    known = {c.name for c in app.registered_commands}
-    for function in (*transfer.COMMANDS, *doctor.COMMANDS):
-        if function.__name__.rstrip("_") not in known:
-            app.command(function.__name__.rstrip("_"))(function)
-    for function in transfer.WORKFLOW_COMMANDS:
-        if function.__name__ not in known:
-            app.command(function.__name__)(program._bind(function, workflow))
-    return app
-program.build_app = all_commands
+from dsflow.cli import main
 main(sys.argv[1:])
 """
 
