@@ -1,12 +1,11 @@
 """Workflows as code for Apache DolphinScheduler and OpenMLDB."""
 
-from dsflow.definition import Definition
-from dsflow.errors import DsflowError
-from dsflow.openmldb import types
-from dsflow.openmldb.features import FeatureView
-from dsflow.openmldb.table import Index, Table
-from dsflow.params import Condition, Param
-from dsflow.tasks import (
+from dsflow.declare.encoding import literal
+from dsflow.declare.features import FeatureView
+from dsflow.declare.params import Condition, Param
+from dsflow.declare.steps import Check
+from dsflow.declare.table import Index, Table
+from dsflow.declare.tasks import (
     Conditions,
     Dependent,
     DependsOn,
@@ -24,11 +23,15 @@ from dsflow.tasks import (
     failed,
     succeeded,
 )
-from dsflow.workflow import Schedule, Workflow
+from dsflow.declare.workflow import Schedule, Workflow
+from dsflow.definition import Definition
+from dsflow.errors import DsflowError
+from dsflow.openmldb import types
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Check",
     "Condition",
     "Conditions",
     "Definition",
@@ -54,6 +57,7 @@ __all__ = [
     "all_of",
     "any_of",
     "failed",
+    "literal",
     "succeeded",
     "types",
 ]

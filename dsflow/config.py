@@ -24,8 +24,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from dsflow.declare.params import to_text
 from dsflow.errors import ConfigError
-from dsflow.params import to_text
 
 CONFIG_NAME = "dsflow.yaml"
 DEFAULT_GATEWAY_TOKEN = "jwUDzpLsNKEFER4*a8gruBH_GsAurNxU7A@Xc"

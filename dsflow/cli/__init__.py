@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dsflow.workflow import Workflow
+    from dsflow.declare.workflow import Workflow
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

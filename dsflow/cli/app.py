@@ -19,7 +19,7 @@ from typer.main import get_command
 from dsflow.cli.table import COMMANDS, GROUPS, Command
 
 if TYPE_CHECKING:
-    from dsflow.workflow import Workflow
+    from dsflow.declare.workflow import Workflow
 
 _Pipeline = Annotated[
     str, typer.Argument(metavar="PIPELINE", help="The pipeline file, or FILE:WORKFLOW if it declares several.")

@@ -13,10 +13,10 @@ from dsflow.cli.loading import load_workflows
 from dsflow.cli.options import server_values
 from dsflow.cli.repository import Repository
 from dsflow.config import Profile
+from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
 from dsflow.errors import ConfigError, DeclarationError, DsflowError, ParameterError, SourceLocation
 from dsflow.source.pydolphinscheduler import ForeignSourceError, is_pydolphinscheduler, refusal
-from dsflow.workflow import Workflow
 
 _LEFT_OUT = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 _YAML = re.compile(r"^workflow[ \t]*:[ \t]*[^\s#]", re.MULTILINE)  # a name: GitLab's `workflow:` has none

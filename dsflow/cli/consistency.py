@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsflow.cli.options import ProfileName, Set, parse_set, server_values, target
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import DeclarationError
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
-    from dsflow.openmldb.features import FeatureView
+    from dsflow.declare.features import FeatureView
 
 
 def consistency(
@@ -39,7 +39,7 @@ def consistency(
 
     Exit code 1: more of them differ than --max-skew allows.
     """
-    from dsflow.compiler import parameter_values
+    from dsflow.declare.compile import parameter_values
 
     values = parameter_values(workflow, server_values(workflow, target(workflow, profile), parse_set(set_)))
     report = _view(workflow, view).consistency(apiserver, sample=sample, folder=folder, params=values)
@@ -51,7 +51,7 @@ def consistency(
 
 
 def _view(workflow: Workflow, name: str) -> FeatureView:
-    from dsflow.openmldb.features import FeatureView
+    from dsflow.declare.features import FeatureView
 
     origins = (getattr(task, "origin", None) for task in workflow.tasks.values())
     views = {origin.name: origin for origin in origins if isinstance(origin, FeatureView)}

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsflow.cli import exits
-from dsflow.context import declared_workflows
+from dsflow.declare.context import declared_workflows
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import RunError, UnreachableError
 from dsflow.report import FAILURE, FINAL_STATES, TIMEOUT, RunReport, TaskReport
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from dsflow.definition import Definition

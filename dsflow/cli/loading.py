@@ -7,9 +7,9 @@ import sys
 import traceback
 from pathlib import Path
 
-from dsflow.context import declared_workflows
+from dsflow.declare.context import declared_workflows
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import DeclarationError, DsflowError, SourceLocation
-from dsflow.workflow import Workflow
 
 
 def load_workflows(path: Path) -> list[Workflow]:

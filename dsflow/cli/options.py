@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from dsflow.config import Profile, load_profile
+from dsflow.declare.params import parse_value, to_text
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import ParameterError
-from dsflow.params import parse_value, to_text
-from dsflow.workflow import Workflow
 
 Set = Annotated[
     list[str] | None,

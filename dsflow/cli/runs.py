@@ -34,10 +34,10 @@ from dsflow.cli.following import (
     terminate_like_interrupt,
 )
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target, typed
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import RunError
 from dsflow.report import FINAL_STATES, SUCCESS
-from dsflow.tasks.base import Task
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from dsflow.definition import Definition

@@ -28,7 +28,7 @@ def openmldb(
     is the embedded one, and DSFLOW_EMBEDDED_OPENMLDB=http://host:port says which server it talks to.
     """
     if print_worker_path:
-        from dsflow.embedded.worker import worker_path_folder
+        from dsflow.worker.environment import worker_path_folder
 
         print(worker_path_folder())
         return

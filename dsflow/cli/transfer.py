@@ -12,8 +12,8 @@ import typer
 
 from dsflow.cli.options import ProfileName, Set, parse_set, server_values, target
 from dsflow.config import load_profile
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import ConfigError
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from dsflow.definition import Definition, JsonDict

@@ -16,8 +16,8 @@ from dsflow.cli.loading import load_workflow
 from dsflow.cli.options import ProfileName, Set, parse_set, target
 from dsflow.cli.repository import find_repository
 from dsflow.config import load_profile
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import DsflowError
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from dsflow.config import Profile

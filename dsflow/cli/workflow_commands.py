@@ -25,8 +25,8 @@ from dsflow.cli.following import (
 )
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
 from dsflow.cli.runs import run_there
+from dsflow.declare.workflow import Workflow
 from dsflow.report import SUCCESS, RunReport
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from dsflow.config import Profile

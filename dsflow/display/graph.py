@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.params import PLACEHOLDER
 
 OTHERWISE = "otherwise"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dsflow.declare.table import CreateTable
+from dsflow.declare.workflow import Workflow
 from dsflow.display.text import columns, pad
-from dsflow.openmldb.table import CreateTable
-from dsflow.workflow import Workflow
 
 
 def indexes_text(workflow: Workflow) -> str:

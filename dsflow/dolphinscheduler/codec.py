@@ -19,11 +19,11 @@ from dataclasses import replace
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler import lingering
 from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.names import Code, Names, UnknownNameError
 from dsflow.errors import DeclarationError
 from dsflow.outputs import CODED, coded_params
+from dsflow.worker import lingering
 
 Series = tuple[int, int]
 

@@ -16,7 +16,13 @@ from pathlib import PurePosixPath
 from dsflow.config import Profile
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.doctor_worker import (
+from dsflow.dolphinscheduler.environments import default_environment
+from dsflow.dolphinscheduler.gateway import Gateway
+from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.runs import Run, map_state
+from dsflow.errors import ConfigError, DsflowError, RunError, ServerError, UnreachableError
+from dsflow.report import FINAL_STATES, SUCCESS, RunReport, TaskReport
+from dsflow.worker.doctor import (
     NOT_TAKEN,
     OPENMLDB,
     PYTHON,
@@ -27,12 +33,6 @@ from dsflow.dolphinscheduler.doctor_worker import (
     last_error,
     worker_workflow,
 )
-from dsflow.dolphinscheduler.environments import default_environment
-from dsflow.dolphinscheduler.gateway import Gateway
-from dsflow.dolphinscheduler.rest import RestClient
-from dsflow.dolphinscheduler.runs import Run, map_state
-from dsflow.errors import ConfigError, DsflowError, RunError, ServerError, UnreachableError
-from dsflow.report import FINAL_STATES, SUCCESS, RunReport, TaskReport
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 PROJECT = "dsflow doctor "

@@ -13,12 +13,12 @@ from typing import IO, Any
 
 from dsflow.conditions.switch import Known, decide
 from dsflow.definition import TaskDefinition
-from dsflow.dolphinscheduler.lingering import with_line
 from dsflow.errors import DsflowError, RunError
 from dsflow.local.processes import run_process
 from dsflow.local.values import TaskValues, check_outputs, read_outputs
 from dsflow.outputs import OutputError, decoded, is_coded
 from dsflow.placeholders import Series
+from dsflow.worker.lingering import with_line
 
 
 class TaskFailed(DsflowError):
@@ -86,7 +86,7 @@ def _script_text(attempt: Attempt) -> str:
 
 
 def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
-    from dsflow.embedded.worker import worker_environment
+    from dsflow.worker.environment import worker_environment
 
     start = attempt.log.tell()
     code = run_process(
@@ -116,8 +116,8 @@ def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
 
 def run_openmldb(attempt: Attempt) -> Outcome:
     """OPENMLDB: what DolphinScheduler's task would send, sent to the embedded OpenMLDB."""
-    from dsflow.embedded.client import Session
-    from dsflow.openmldb.encoding import decode
+    from dsflow.declare.encoding import decode
+    from dsflow.worker.client import Session
 
     params = attempt.task.task_params
     session = Session(attempt.openmldb_url)

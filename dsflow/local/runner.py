@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from dsflow.declare.params import Scalar, to_text
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import MissingExtraError, RunError
 from dsflow.local.executors import check_runnable
 from dsflow.local.folders import earlier_folder_name, folder_name
 from dsflow.local.scheduler import Scheduler
-from dsflow.params import Scalar, to_text
 from dsflow.report import SUCCESS, RunReport, TaskReport
-from dsflow.workflow import Workflow
 
 PREDICT_SERVER = "{predict_server}"
 

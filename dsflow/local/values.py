@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dsflow.declare.params import Scalar, parse_value
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import RunError
 from dsflow.outputs import OutputError, coded_params
 from dsflow.outputs import read_outputs as read
-from dsflow.params import Scalar, parse_value
 from dsflow.placeholders import SERIES, SYSTEM, TIME, PlaceholderError, Series, fill, fill_names
 
 PYTHON_TYPES: dict[str, type] = {"INTEGER": int, "LONG": int, "FLOAT": float, "DOUBLE": float, "BOOLEAN": bool}

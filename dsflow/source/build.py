@@ -7,9 +7,11 @@ from graphlib import CycleError
 from typing import Any
 
 import dsflow
-from dsflow._source import located
+from dsflow.declare.locations import located
+from dsflow.declare.params import Condition, Param, Reference, placeholders
+from dsflow.declare.tasks import DependsOn, Task, all_of, any_of, failed, succeeded
+from dsflow.declare.workflow import Schedule, Workflow
 from dsflow.errors import DeclarationError
-from dsflow.params import Condition, Param, Reference, placeholders
 from dsflow.source.declaration import (
     Branch,
     Depends,
@@ -22,8 +24,6 @@ from dsflow.source.declaration import (
     WorkflowDeclaration,
     in_order,
 )
-from dsflow.tasks import DependsOn, Task, all_of, any_of, failed, succeeded
-from dsflow.workflow import Schedule, Workflow
 
 KINDS: dict[str, type[Task]] = {
     name: getattr(dsflow, name)
@@ -91,7 +91,7 @@ def task_of(workflow: Workflow, name: str) -> Task:
 
 
 def _here(workflow: Workflow) -> Any:
-    from dsflow._source import caller
+    from dsflow.declare.locations import caller
 
     return caller() or workflow.where
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dsflow.declare.params import Condition, Reference, Scalar
 from dsflow.errors import DsflowError
-from dsflow.params import Condition, Reference, Scalar
 
 _OPERAND = r"(?:\$\{([^${}]+)\}|(?:Number|String)\(\$\{([^${}]+)\}\))"
 _COMPARISON = re.compile(rf"{_OPERAND} (==|!=|<=|>=|<|>) (.+)", re.DOTALL)

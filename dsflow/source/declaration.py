@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from dsflow.declare.params import Scalar, placeholders
 from dsflow.errors import SourceLocation
-from dsflow.params import Scalar, placeholders
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from datetime import datetime
 from graphlib import CycleError
 from typing import Any
 
+from dsflow.declare.params import placeholders, substitute
+from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.codec import normalise, references
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.errors import DeclarationError, DsflowError
-from dsflow.params import placeholders, substitute
 from dsflow.source.build import build, build_empty, build_task
 from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration, implied_edges, in_order
 from dsflow.source.errors import SourceError
 from dsflow.source.kinds import NOT_EXTRA, candidates, local_params, scalar
-from dsflow.workflow import Workflow
 
 _CLUSTER = ("127.0.0.1:2181", "/openmldb")
 _START, _END = "2000-01-01 00:00:00", "2099-12-31 23:59:59"

@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from dsflow.declare.encoding import decode, encode, split_statements
+from dsflow.declare.params import PLACEHOLDER, Scalar, parse_value, to_text
 from dsflow.definition import JsonDict, Property
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.encoding import decode, encode, split_statements
-from dsflow.params import PLACEHOLDER, Scalar, parse_value, to_text
 from dsflow.source.declaration import Branch, Depends, Ended, Group, ParamRef, TaskRef, TypedParam
 
 Fields = dict[str, Any]

@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dsflow.declare.tasks.logic import DATES
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.source.errors import SourceError
 from dsflow.source.pydolphinscheduler import is_pydolphinscheduler
-from dsflow.tasks.logic import DATES
 
 _FILE = re.compile(r'\$FILE\{"(.*?)"\}')
 _ENV = re.compile(r"\$ENV\{(.*?)\}")

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from dsflow.declare.params import Reference, property_type
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError
-from dsflow.params import Reference, property_type
 from dsflow.source.conditions import Comparison, Expression, Joined, Negated, parse
 from dsflow.source.declaration import (
     Branch,
@@ -60,7 +60,7 @@ def python_source(definition: Definition) -> str:
 
 
 def _prove(text: str, definition: Definition) -> None:
-    from dsflow.workflow import Workflow
+    from dsflow.declare.workflow import Workflow
 
     scope: dict[str, Any] = {"__name__": "dsflow_imported"}
     try:

@@ -37,9 +37,10 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dsflow.declare.params import PLACEHOLDER, property_type
+from dsflow.declare.workflow import Schedule, Workflow
 from dsflow.definition import Definition
 from dsflow.errors import DeclarationError, DsflowError, SourceLocation
-from dsflow.params import PLACEHOLDER, property_type
 from dsflow.source.build import KINDS, build
 from dsflow.source.declaration import (
     Branch,
@@ -55,7 +56,6 @@ from dsflow.source.declaration import (
 from dsflow.source.errors import SourceError
 from dsflow.source.from_definition import declare, differences
 from dsflow.source.pydolphinscheduler import is_pydolphinscheduler, refusal
-from dsflow.workflow import Schedule, Workflow
 
 if TYPE_CHECKING:
     import yaml

@@ -7,8 +7,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dsflow.openmldb.encoding import DOLLAR
-from dsflow.params import PLACEHOLDER
+from dsflow.declare.encoding import DOLLAR
+from dsflow.declare.params import PLACEHOLDER
 
 _TIME = r"\$\[[^\[\]\n]*[A-Za-z][^\[\]\n]*\]"
 _ANY = re.compile(rf"{PLACEHOLDER.pattern}|{_TIME}|{DOLLAR}")

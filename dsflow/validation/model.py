@@ -9,23 +9,23 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dsflow.context import declared_tables, declared_workflows
+from dsflow.declare.context import declared_tables, declared_workflows
+from dsflow.declare.encoding import DOLLAR
+from dsflow.declare.features import FeatureView
+from dsflow.declare.params import placeholders
+from dsflow.declare.table import CreateTable, Index, Table
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.openmldb import OpenMLDB
+from dsflow.declare.tasks.script import Python, Shell
+from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError, SourceLocation
-from dsflow.openmldb.encoding import DOLLAR
-from dsflow.openmldb.features import FeatureView
 from dsflow.openmldb.indexes import IndexNeed
 from dsflow.openmldb.sdk import Compiler, CompilerError, Refusal
-from dsflow.openmldb.table import CreateTable, Index, Table
 from dsflow.openmldb.types import ColumnType
-from dsflow.params import placeholders
-from dsflow.tasks.base import Task
-from dsflow.tasks.openmldb import OpenMLDB
-from dsflow.tasks.script import Python, Shell
 from dsflow.validation.filling import Filled, fill
 from dsflow.validation.finding import Place, Severity
 from dsflow.validation.source import Sources
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dsflow.context import declared_workflows
+from dsflow.declare.context import declared_workflows
+from dsflow.declare.params import Scalar, to_text
+from dsflow.declare.tasks.openmldb import OpenMLDB
+from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
 from dsflow.errors import ConfigError, DsflowError, SourceLocation
 from dsflow.openmldb.releases import RELEASES
-from dsflow.params import Scalar, to_text
-from dsflow.tasks.openmldb import OpenMLDB
 from dsflow.validation.finding import Finding, Place
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import Rule
 from dsflow.validation.silences import CODES, apply_silences
 from dsflow.validation.source import Sources
-from dsflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from dsflow.openmldb.sdk import Compiler
@@ -69,7 +69,7 @@ def check(
         ParameterError: a value is for no parameter, or of another type.
         ConfigError: ``release`` is none that is known.
     """
-    from dsflow.compiler import parameter_values
+    from dsflow.declare.compile import parameter_values
 
     if release and release not in RELEASES:
         raise ConfigError(f"{release!r} is no known release of OpenMLDB", hint="known: " + ", ".join(RELEASES))
@@ -92,7 +92,7 @@ def refused(error: DsflowError) -> tuple[Finding, ...]:
 
 def validate(workflow: Workflow, definition: Definition) -> list[Finding]:
     """The findings about a workflow whose Definition is at hand; :func:`check` also says what was left out."""
-    from dsflow.compiler import parameter_values
+    from dsflow.declare.compile import parameter_values
 
     values: dict[str, str] = parameter_values(workflow, {})
     values |= {p.prop: to_text(p.value) for p in definition.global_params}

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from dsflow.declare.encoding import DOLLAR
 from dsflow.errors import SourceLocation
-from dsflow.openmldb.encoding import DOLLAR
 from dsflow.validation.finding import Place
 from dsflow.validation.literals import Literal, locate, read_literals
 

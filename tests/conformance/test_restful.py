@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dsflow.embedded.client import OpenMLDBError, Session
 from dsflow.embedded.server import EmbeddedServer
+from dsflow.worker.client import OpenMLDBError, Session
 
 # Cases whose expected answer no server gives to the request as the file has it; each with what is answered instead.
 DIFFERENT = {

@@ -51,7 +51,7 @@ def environment(server: Server, name: str, **variables: str) -> str:
 @pytest.fixture
 def profile(server: Server, running: Running, openmldb: str) -> Profile:
     """A profile whose tasks find the embedded OpenMLDB."""
-    from dsflow.embedded.worker import worker_path_folder
+    from dsflow.worker.environment import worker_path_folder
 
     variables = {"PYTHONPATH": str(worker_path_folder()), "DSFLOW_EMBEDDED_OPENMLDB": openmldb}
     return running.profile(environment=environment(server, ENVIRONMENT, **variables))
@@ -110,7 +110,7 @@ def test_each_problem_has_its_line_and_its_remedy(server: Server, running: Runni
 
 
 def test_a_cluster_that_is_not_there(server: Server, running: Running, openmldb: str, tmp_path: Path) -> None:
-    from dsflow.embedded.worker import worker_path_folder
+    from dsflow.worker.environment import worker_path_folder
 
     name = environment(
         server,

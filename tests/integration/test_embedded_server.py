@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from dsflow.embedded.client import JobFailed, OpenMLDBError, Session, Unreachable
 from dsflow.embedded.failures import StorageError
 from dsflow.embedded.server import READY, EmbeddedServer
+from dsflow.worker.client import JobFailed, OpenMLDBError, Session, Unreachable
 
 QUERY = (
     "SELECT k, count(v) OVER w AS n FROM t"

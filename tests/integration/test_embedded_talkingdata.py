@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from dsflow.embedded.client import Session
 from dsflow.embedded.server import EmbeddedServer
+from dsflow.worker.client import Session
 
 HEADER = ["ip", "app", "device", "os", "channel", "click_time", "is_attributed"]
 COLUMNS = [f"{name} {'timestamp' if name == 'click_time' else 'int'}" for name in HEADER]

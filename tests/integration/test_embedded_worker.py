@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsflow.embedded.server import EmbeddedServer
-from dsflow.embedded.worker import worker_path_folder
+from dsflow.worker.environment import worker_path_folder
 
 # what DolphinScheduler's OPENMLDB task writes around the statements
 SCRIPT = """

@@ -16,13 +16,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dsflow import OpenMLDB, Workflow
+from dsflow import OpenMLDB, Workflow, literal
+from dsflow.declare.encoding import encode, split_statements
 from dsflow.dolphinscheduler.client import Server
-from dsflow.embedded.worker import worker_path_folder
 from dsflow.errors import DsflowError
-from dsflow.openmldb import literal
-from dsflow.openmldb.encoding import encode, split_statements
 from dsflow.report import SUCCESS
+from dsflow.worker.environment import worker_path_folder
 from tests.integration.conftest import TENANT, Running
 
 SAMPLES = 500

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dsflow import Table, Workflow, types
+from dsflow import Index, Table, Workflow, types
 from dsflow.embedded.server import EmbeddedServer
-from dsflow.embedded.worker import worker_path_folder
-from dsflow.openmldb import Index, verify
+from dsflow.worker import checks
+from dsflow.worker.environment import worker_path_folder
 
 Rows = Counter[tuple[Any, ...]]
 
@@ -32,7 +32,7 @@ def cursor(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in [name for name in sys.modules if name.split(".")[0] == "openmldb"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setenv("DSFLOW_EMBEDDED_OPENMLDB", server.url)
-    monkeypatch.setattr(verify, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(checks, "PAUSE_SECONDS", 0.0)
     import openmldb.dbapi
 
     cursor = openmldb.dbapi.connect().cursor()
@@ -60,7 +60,7 @@ def load(cursor: Any, table: Table, file: Path, **options: Any) -> None:
     for last in step.nodes[1:]:
         text = last.raw_script.replace("${zookeeper}", "").replace("${zookeeper_path}", "")
         call = text[text.rindex("\nkeep_equal_rows(") :]
-        exec(compile(call, "check", "exec"), vars(verify).copy())
+        exec(compile(call, "check", "exec"), vars(checks).copy())
 
 
 def online(cursor: Any) -> Rows:
@@ -164,7 +164,7 @@ def test_whatever_is_there_before_each_row_counts_afterwards(
     cursor.execute("SELECT * FROM t")
     offline: Rows = Counter(tuple(str(v) if isinstance(v, float) else v for v in row) for row in cursor.fetchall())
     with pytest.MonkeyPatch.context() as patch:  # cut after some inserts of one row each
-        patch.setattr(verify, "INSERTED_AT_ONCE", 1)
+        patch.setattr(checks, "INSERTED_AT_ONCE", 1)
         session = type(cursor.connection.session)
         execute, left = session.execute, [cut]
 

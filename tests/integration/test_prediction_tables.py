@@ -10,9 +10,9 @@ import pytest
 import xgboost
 
 from dsflow.embedded.server import EmbeddedServer
-from dsflow.embedded.worker_path.openmldb.session import Session
 from dsflow.local.runner import ask_prediction
 from dsflow.serving import PredictionServer
+from dsflow.worker.path.openmldb.session import Session
 
 FEATURES = ["n", "age"]
 

@@ -179,7 +179,7 @@ def o():
     ],
 )
 def test_steps_of_tables_and_views(compiled, make, sql):
-    from dsflow.openmldb.encoding import decode
+    from dsflow.declare.encoding import decode
 
     (node,) = (task for task in compiled(make).tasks if task.task_type == "OPENMLDB")
     arrived = decode(node.task_params["sql"])

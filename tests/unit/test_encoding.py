@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsflow import OpenMLDB, Workflow
+from dsflow.declare.encoding import breaks_node, decode, encode, literal, show_marks, split_statements, unencodable
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.encoding import breaks_node, decode, encode, literal, show_marks, split_statements, unencodable
 
 
 def node_script(sql, *, mode="online", values=None):

@@ -4,9 +4,7 @@ from hypothesis import strategies as st
 
 from dsflow import Param, Shell, Switch, Workflow
 from dsflow.conditions.switch import Known, decide
-from dsflow.definition import Property
-from dsflow.errors import DeclarationError, ParameterError
-from dsflow.params import (
+from dsflow.declare.params import (
     Reference,
     check_name,
     parse_value,
@@ -15,6 +13,8 @@ from dsflow.params import (
     substitute,
     to_text,
 )
+from dsflow.definition import Property
+from dsflow.errors import DeclarationError, ParameterError
 
 NUMBER, COUNT, TEXT, FLAG = Reference("auc", float), Reference("n", int), Reference("mode", str), Reference("on", bool)
 OUTPUT = Reference("score", float, "train")

@@ -176,7 +176,7 @@ class Compiler:
         log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py")), str(self.sdk.native)],
+                [sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py")), str(self.sdk.native)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -12,9 +12,9 @@ from dsflow.conditions.filling import NUMBERS
 from dsflow.conditions.java import is_creatable
 from dsflow.conditions.javascript import UnknownExpression
 from dsflow.conditions.switch import Known, SwitchFailed, decide
+from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Property, TaskDefinition
 from dsflow.errors import SourceLocation
-from dsflow.params import PLACEHOLDER
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import did_you_mean, rule
 

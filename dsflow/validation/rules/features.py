@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.script import Python
 from dsflow.errors import DeclarationError, SourceLocation
-from dsflow.tasks.base import Task
-from dsflow.tasks.script import Python
 from dsflow.validation.columnnames import Script as ReadScript
 from dsflow.validation.columnnames import split_names
 from dsflow.validation.model import Model, Problem, Script

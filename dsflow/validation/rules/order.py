@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from dsflow.declare.params import placeholders
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.http import Http
+from dsflow.declare.tasks.logic import Conditions, Switch
 from dsflow.errors import DsflowError
-from dsflow.params import placeholders
-from dsflow.tasks.base import Task
-from dsflow.tasks.http import Http
-from dsflow.tasks.logic import Conditions, Switch
 from dsflow.validation.filling import fill
 from dsflow.validation.model import Model, Problem, Statement
 from dsflow.validation.rules.base import rule

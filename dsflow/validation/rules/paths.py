@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dsflow.openmldb.features import FeatureView
-from dsflow.openmldb.table import Table
-from dsflow.params import placeholders
+from dsflow.declare.features import FeatureView
+from dsflow.declare.params import placeholders
+from dsflow.declare.table import Table
 from dsflow.validation.model import Model, Problem, Statement
 from dsflow.validation.rules.base import did_you_mean, rule
 

@@ -12,12 +12,12 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
+from dsflow.declare.params import PLACEHOLDER, Reference, substitute
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.logic import SubWorkflow
+from dsflow.declare.tasks.openmldb import OpenMLDB
+from dsflow.declare.tasks.script import Python, Shell
 from dsflow.definition import TaskDefinition
-from dsflow.params import PLACEHOLDER, Reference, substitute
-from dsflow.tasks.base import Task
-from dsflow.tasks.logic import SubWorkflow
-from dsflow.tasks.openmldb import OpenMLDB
-from dsflow.tasks.script import Python, Shell
 from dsflow.validation.model import Model, Problem, Script, names_in, offset_of_node, parse_python, python_nodes
 from dsflow.validation.rules.base import did_you_mean, rule
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from dsflow.compiler import compile_schedule
 from dsflow.cron import HINT, next_times, parse
+from dsflow.declare.compile import compile_schedule
 from dsflow.errors import SourceLocation
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
-from dsflow.tasks.script import Python, Shell
+from dsflow.declare.tasks.script import Python, Shell
 from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem, Script, offset_of, parse_python
 from dsflow.validation.rules.base import did_you_mean, rule

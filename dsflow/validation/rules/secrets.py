@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dsflow.tasks.http import Http
-from dsflow.tasks.openmldb import OpenMLDB
-from dsflow.tasks.script import Python
-from dsflow.tasks.sql import Sql
+from dsflow.declare.tasks.http import Http
+from dsflow.declare.tasks.openmldb import OpenMLDB
+from dsflow.declare.tasks.script import Python
+from dsflow.declare.tasks.sql import Sql
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
 

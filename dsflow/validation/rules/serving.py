@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from dsflow.declare.features import FeatureView
+from dsflow.declare.tasks.http import Http
+from dsflow.declare.tasks.script import Shell
 from dsflow.errors import DeclarationError, SourceLocation
-from dsflow.openmldb.features import FeatureView
 from dsflow.openmldb.sdk import CompilerError
 from dsflow.openmldb.types import ColumnType
-from dsflow.tasks.http import Http
-from dsflow.tasks.script import Shell
 from dsflow.validation.filling import fill
 from dsflow.validation.model import Model, Problem, Query, Script, Statement
 from dsflow.validation.rules.base import did_you_mean, rule

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from dsflow.declare.encoding import DOLLAR, decode, encode, show_marks, unencodable
+from dsflow.declare.features import FeatureView
+from dsflow.declare.table import Table
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.encoding import DOLLAR, decode, encode, show_marks, unencodable
-from dsflow.openmldb.features import FeatureView
-from dsflow.openmldb.table import Table
 from dsflow.openmldb.types import ColumnType
 from dsflow.validation.model import Model, Problem, Statement
 from dsflow.validation.rules.base import did_you_mean, rule

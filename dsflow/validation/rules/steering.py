@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.params import PLACEHOLDER
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
 

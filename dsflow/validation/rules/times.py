@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from dsflow.declare.params import Reference, to_text
 from dsflow.errors import SourceLocation
-from dsflow.params import Reference, to_text
 from dsflow.placeholders import SERIES, SYSTEM, TIME, PlaceholderError, Series, fill_names, time_value
 from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem

@@ -10,8 +10,8 @@ import pytest
 from dsflow.config import Profile
 from dsflow.dolphinscheduler import doctor
 from dsflow.dolphinscheduler.doctor import Check, examine, worst
-from dsflow.dolphinscheduler.doctor_worker import facts, last_error, worker_workflow
 from dsflow.report import RunReport, TaskReport
+from dsflow.worker.doctor import facts, last_error, worker_workflow
 
 GIB = 1024**3
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsflow.dolphinscheduler.lingering import LINES, with_line, without_line
 from dsflow.outputs import CODING
+from dsflow.worker.lingering import LINES, with_line, without_line
 
 OUT = [{"prop": "n", "direct": "OUT", "type": "INTEGER", "value": ""}]
 

@@ -13,8 +13,8 @@ pytest.importorskip("duckdb")
 pytest.importorskip("uvicorn")
 
 from dsflow.embedded.server import EmbeddedServer
-from dsflow.embedded.worker_path.openmldb import dbapi
-from dsflow.embedded.worker_path.openmldb.session import Session
+from dsflow.worker.path.openmldb import dbapi
+from dsflow.worker.path.openmldb.session import Session
 
 ROW = {"ats": 3000, "city": "gz", "n": 10}
 SUM = (

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dsflow.embedded.client import Session
 from dsflow.embedded.engine import Engine
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.server import EmbeddedServer
+from dsflow.worker.client import Session
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dsflow import Condition, Conditions, Python, Shell, Switch, Workflow, failed
+from dsflow.declare.tasks import Task
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import TaskReport
-from dsflow.tasks import Task
 
 
 def run(workflow: Workflow, folder: Path, **values: str) -> tuple[str, dict[str, TaskReport]]:

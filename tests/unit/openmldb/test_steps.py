@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from dsflow import Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
+from dsflow import Check, Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
+from dsflow.declare.equalrows import equal_rows
 from dsflow.errors import DeclarationError
-from dsflow.openmldb import Check
-from dsflow.openmldb.equalrows import equal_rows
 
 SQL = (
     "SELECT a, b, count(a) OVER w AS n FROM t"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dsflow.openmldb import verify
+from dsflow.worker import checks
 
 JOBS = ("job_id", "job_type", "state", "start_time", "end_time", "parameter", "cluster", "application_id", "error",
         "db", "name", "pid", "cur_task", "component")  # fmt: skip
@@ -98,13 +98,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     package.dbapi = dbapi  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "openmldb", package)
     monkeypatch.setitem(sys.modules, "openmldb.dbapi", dbapi)
-    monkeypatch.setattr(verify, "PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(verify, "EFFECT_SECONDS", 0.0)
+    monkeypatch.setattr(checks, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(checks, "EFFECT_SECONDS", 0.0)
     return made
 
 
 def load(online: bool = True, path: str = "/x.csv", minutes: float = 1) -> None:
-    verify.check_load(**PLACE, database="d", table="t", path=path, online=online, before=BEFORE, minutes=minutes)
+    checks.check_load(**PLACE, database="d", table="t", path=path, online=online, before=BEFORE, minutes=minutes)
 
 
 def failure(check: Callable[[], None]) -> str:
@@ -182,9 +182,9 @@ def test_earlier_jobs_and_other_statements_do_not_count(cluster: Cluster) -> Non
 
 
 def test_asking_for_the_newest_job(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    verify.ask_jobs(**PLACE, output="jobs")
+    checks.ask_jobs(**PLACE, output="jobs")
     cluster.answers["SHOW JOBS"] = [[job(9, "FINISHED", LOAD), job(10, "RUNNING", "SELECT 1"), job(8, "FAILED", LOAD)]]
-    verify.ask_jobs(**PLACE, output="jobs")
+    checks.ask_jobs(**PLACE, output="jobs")
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "setValue" in line] == ["${setValue(jobs=0)}", "${setValue(jobs=10)}"]
 
@@ -207,7 +207,7 @@ def test_finished_without_online_rows(cluster: Cluster) -> None:
 
 
 def test_rows_that_are_counted_a_moment_later(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "EFFECT_SECONDS", 60.0)
+    monkeypatch.setattr(checks, "EFFECT_SECONDS", 60.0)
     cluster.answers["SHOW JOBS"] = [[job(3, "FINISHED", LOAD)]]
     cluster.answers["SHOW TABLE STATUS"] = [[status("0")], [status("0")], [status("8")]]
     load()
@@ -253,7 +253,7 @@ FIND = "SELECT * FROM t__rows INTO OUTFILE 'openmldb://d.t__equal' OPTIONS(mode=
 
 
 def equal_rows(refuse: bool = False) -> None:
-    verify.keep_equal_rows(
+    checks.keep_equal_rows(
         **PLACE, database="d", table="t", path="/x.csv", kinds=KINDS, rows="t__rows", found="t__equal",
         create_rows="CREATE TABLE t__rows", create_found="CREATE TABLE t__equal", link=LINK, find=FIND, minutes=2,
         refuse=refuse,
@@ -311,7 +311,7 @@ def test_equal_rows_that_cannot_be_kept(doubled: Cluster, monkeypatch: pytest.Mo
     assert "t is stored on disk, where OpenMLDB keeps one row of each key and time" in failure(equal_rows)
     doubled.answers["SHOW CREATE TABLE t"] = [[("t", CREATED.replace("`ok` bool,\n", ""))]]
     assert "t has 5 columns, not 6" in failure(equal_rows)
-    monkeypatch.setattr(verify, "MOST_EQUAL", 0)
+    monkeypatch.setattr(checks, "MOST_EQUAL", 0)
     assert "too many to count one by one" in failure(equal_rows)
 
 
@@ -331,21 +331,21 @@ def test_the_helping_tables_go_when_a_job_fails(doubled: Cluster) -> None:
     ],
 )  # fmt: skip
 def test_literals(value: object, kind: str, literal: str) -> None:
-    assert verify.inserted(value, kind) == literal
+    assert checks.inserted(value, kind) == literal
 
 
 def test_a_row_without_a_key_is_looked_up_by_its_other_values(cluster: Cluster) -> None:
     cluster.answers["SHOW CREATE TABLE t"] = [[("t", CREATED)]]
-    names, keys = verify.index_to_count_by(verify.OpenMLDB(**PLACE), "t", KINDS.split(","))
+    names, keys = checks.index_to_count_by(checks.OpenMLDB(**PLACE), "t", KINDS.split(","))
     columns = list(zip(names, KINDS.split(","), strict=True))
-    assert verify.selection("t", columns, (None, None, 1.0, None, True, "x"), keys) == (
+    assert checks.selection("t", columns, (None, None, 1.0, None, True, "x"), keys) == (
         "SELECT * FROM t WHERE ok = true AND note = 'x'"
     )
-    assert verify.selection("t", columns, (None, None, 1.0, None, None, None), keys) == "SELECT * FROM t"
+    assert checks.selection("t", columns, (None, None, 1.0, None, None, None), keys) == "SELECT * FROM t"
 
 
 def extract(path: Path | str, form: str = "csv") -> None:
-    verify.check_extract(**PLACE, path=str(path), format=form, before=BEFORE, minutes=1)
+    checks.check_extract(**PLACE, path=str(path), format=form, before=BEFORE, minutes=1)
 
 
 def test_extracted_files(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -374,7 +374,7 @@ def test_files_of_another_machine(cluster: Cluster, capsys: pytest.CaptureFixtur
 
 
 def deployed(name: str = "demo_1", minutes: float = 1) -> None:
-    verify.check_deployed(**PLACE, database="d", deployment=name, minutes=minutes)
+    checks.check_deployed(**PLACE, database="d", deployment=name, minutes=minutes)
 
 
 def test_a_deployment_is_awaited(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,16 +403,16 @@ def test_a_deployment_that_is_not_there(cluster: Cluster) -> None:
 @pytest.mark.parametrize("there", [True, False])
 def test_asking_sets_the_output(cluster: Cluster, there: bool, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.answers["SHOW DEPLOYMENTS"] = [[("d", "demo_1" if there else "demo_2")]]
-    verify.ask_deployed(**PLACE, database="d", deployment="demo_1", output="found")
+    checks.ask_deployed(**PLACE, database="d", deployment="demo_1", output="found")
     assert ("${setValue(found=" + str(there).lower() + ")}") in capsys.readouterr().out.splitlines()
 
 
 def drop_old(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, health: dict[str, Any]) -> list[str]:
     opener = types.SimpleNamespace(open=lambda url, timeout: io.BytesIO(json.dumps(health).encode()))
-    monkeypatch.setattr(verify.urllib.request, "build_opener", lambda *handlers: opener)
+    monkeypatch.setattr(checks.urllib.request, "build_opener", lambda *handlers: opener)
     names = ["demo_00000001", "demo_00000002", "demo_00000003", "demo_by_hand", "demo2_00000004"]
     cluster.answers["SHOW DEPLOYMENTS"] = [[("d", name) for name in names]]
-    verify.drop_old_deployments(**PLACE, database="d", prefix="demo", deployment="demo_00000003", server="http://x")
+    checks.drop_old_deployments(**PLACE, database="d", prefix="demo", deployment="demo_00000003", server="http://x")
     return [statement for statement in cluster.asked if statement.startswith("DROP")]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsflow.params import Condition, Reference
+from dsflow.declare.params import Condition, Reference
 from dsflow.source.conditions import parse
 
 KNOWN = {

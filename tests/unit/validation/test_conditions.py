@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dsflow import Shell, Switch, Workflow
-from dsflow.params import Condition
+from dsflow.declare.params import Condition
 from dsflow.validation import check
 
 

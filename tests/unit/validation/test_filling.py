@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsflow.params import substitute
+from dsflow.declare.params import substitute
 from dsflow.validation.filling import fill
 
 VALUES = {"a": "1", "long": "x" * 20, "empty": ""}

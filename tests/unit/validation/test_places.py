@@ -175,7 +175,7 @@ def test_what_is_refused_as_the_file_is_read(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.usefixtures("installed_compiler")
 def test_a_dollar_that_is_meant_as_it_stands(tmp_path: Path) -> None:
     body = """
-from dsflow.openmldb import literal
+from dsflow import literal
 
 with Workflow("w", project="p") as wf:
     clicks = Table("clicks", database="db", ip=t.Int, name=t.String)

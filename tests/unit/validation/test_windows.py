@@ -132,7 +132,7 @@ def test_history_expires_in_a_derived_index_too() -> None:
     ],
 )
 def test_derived_otherwise(monkeypatch: pytest.MonkeyPatch, needs: list[IndexNeed], message: str) -> None:
-    from dsflow.openmldb import deployed
+    from dsflow.declare import deployed
 
     monkeypatch.setattr(deployed, "needed_indexes", lambda *_: {("db", "clicks"): needs})
     deployed._session_needs.cache_clear()

@@ -1,7 +1,7 @@
 """Conditions of switches that servers fail at, or decide differently."""
 
 from dsflow import Shell, Switch, Workflow
-from dsflow.params import Condition
+from dsflow.declare.params import Condition
 
 SCRIPT = """
 echo '${setValue(kind=A)}'

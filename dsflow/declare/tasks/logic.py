@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from dsflow.declare.params import Condition
+from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict
-from dsflow.params import Condition
-from dsflow.tasks.base import Task
 
 # ---------------------------------------------------------------------------------------------------------- SWITCH
 

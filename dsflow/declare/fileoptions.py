@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from dsflow._source import caller
+from dsflow.declare.locations import caller
+from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.errors import DeclarationError
-from dsflow.tasks.openmldb import OpenMLDB
 
 CSV_OPTIONS = ("delimiter", "header", "null_value", "quote")
 """Those of CSV files, for reading and for writing."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Generic, TypeVar, Union
 
-from dsflow._source import caller
+from dsflow.declare.locations import caller
 from dsflow.errors import DeclarationError, ParameterError
 
 Scalar = str | int | float | bool

@@ -17,7 +17,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-from dsflow._source import caller
+from dsflow.declare.locations import caller
 from dsflow.errors import DeclarationError
 
 # what a statement is made of, as far as finding its end goes

@@ -9,16 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsflow._source import caller
-from dsflow.context import current_workflow
+from dsflow.declare.context import current_workflow
+from dsflow.declare.encoding import split_statements
+from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, options_text
+from dsflow.declare.locations import caller
+from dsflow.declare.params import PLACEHOLDER, Operand, Reference, Scalar, substitute, to_text
+from dsflow.declare.steps import Check, add_check, script, unless_deployed
+from dsflow.declare.table import Table, check_file, is_name
+from dsflow.declare.tasks.http import Http
+from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.errors import DeclarationError, ServerError, UnreachableError
-from dsflow.openmldb.encoding import split_statements
-from dsflow.openmldb.fileoptions import CSV_OPTIONS, check_fields, options_text
-from dsflow.openmldb.steps import Check, add_check, script, unless_deployed
-from dsflow.openmldb.table import Table, check_file, is_name
-from dsflow.params import PLACEHOLDER, Operand, Reference, Scalar, substitute, to_text
-from dsflow.tasks.http import Http
-from dsflow.tasks.openmldb import OpenMLDB
 
 if TYPE_CHECKING:
     from dsflow.consistency import ConsistencyReport

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dsflow.errors import SourceLocation
 
-_PACKAGE = str(Path(__file__).parent) + os.sep
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 _given: ContextVar[SourceLocation | None] = ContextVar("dsflow_given_location", default=None)
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from dsflow.declare.params import PLACEHOLDER
+from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.openmldb.indexes import IndexNeed, TableKey, needed_indexes
 from dsflow.openmldb.ttl import Bias
-from dsflow.params import PLACEHOLDER
-from dsflow.tasks.openmldb import OpenMLDB
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-    from dsflow.workflow import Workflow
+    from dsflow.declare.workflow import Workflow
 
 
 @dataclass(frozen=True)

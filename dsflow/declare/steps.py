@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsflow._source import caller
+from dsflow.declare.locations import caller
+from dsflow.declare.params import Operand
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.logic import Switch
+from dsflow.declare.tasks.openmldb import OpenMLDB
+from dsflow.declare.tasks.script import Python, Shell
 from dsflow.errors import DeclarationError
-from dsflow.params import Operand
-from dsflow.tasks.base import Task
-from dsflow.tasks.logic import Switch
-from dsflow.tasks.openmldb import OpenMLDB
-from dsflow.tasks.script import Python, Shell
+from dsflow.worker import checks
 
 # what the tasks around a step take over from it: where they run, and how urgent they are
 _SHARED = ("worker_group", "environment", "priority", "task_group", "task_group_priority")
@@ -40,7 +41,7 @@ class Then:
 
     Attributes:
         name: of the task that does it when there is no check, after the step's name.
-        function: of :mod:`dsflow.openmldb.verify`.
+        function: of :mod:`dsflow.worker.checks`.
         settings: what the function is given besides the cluster's address and the timeout.
     """
 
@@ -52,7 +53,7 @@ class Then:
 def add_check(
     step: OpenMLDB, check: bool | Check, function: str, then: Then | None = None, **settings: Any
 ) -> OpenMLDB:
-    """Let a step end with a task that runs a function of :mod:`dsflow.openmldb.verify`.
+    """Let a step end with a task that runs a function of :mod:`dsflow.worker.checks`.
 
     A task before the step asks for the number of OpenMLDB's newest job, so that the check takes no job of an earlier
     run for this one's. Nothing in DolphinScheduler would do as a mark in the statement: what is the same for all tasks
@@ -122,8 +123,8 @@ def _output(what: str, step: Task) -> str:
 
 
 def script(step: Task, name: str, *calls: tuple[str, dict[str, Any]], outputs: dict[str, type] | None = None) -> Python:
-    """A PYTHON task that calls functions of :mod:`dsflow.openmldb.verify`, each with settings and a step's cluster."""
-    text = Path(__file__).with_name("verify.py").read_text(encoding="utf-8")
+    """A PYTHON task that calls functions of :mod:`dsflow.worker.checks`, each with settings and a step's cluster."""
+    text = Path(checks.__file__).read_text(encoding="utf-8")
     cluster = step.workflow.openmldb
     places = {
         "zookeeper": getattr(step, "zookeeper", "") or cluster.zookeeper,

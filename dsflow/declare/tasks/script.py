@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, ClassVar
 
+from dsflow.declare.params import Reference, Scalar
+from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict
-from dsflow.params import Reference, Scalar
-from dsflow.tasks.base import Task
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,12 +7,12 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
+from dsflow.declare.encoding import breaks_node
+from dsflow.declare.params import Scalar, parse_value, placeholders, substitute, to_text
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.workflow import Schedule, Workflow
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
-from dsflow.openmldb.encoding import breaks_node
-from dsflow.params import Scalar, parse_value, placeholders, substitute, to_text
-from dsflow.tasks.base import Task
-from dsflow.workflow import Schedule, Workflow
 
 # names that DolphinScheduler itself defines: ${system.biz.date} and the like
 _SYSTEM_PREFIX = "system."

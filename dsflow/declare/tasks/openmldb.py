@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from dsflow.declare.encoding import decode, encode, split_statements
+from dsflow.declare.params import Reference
+from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.encoding import decode, encode, split_statements
-from dsflow.params import Reference
-from dsflow.tasks.base import Task
 
 ExecuteMode = Literal["offline", "online"]
 
@@ -26,7 +26,7 @@ class OpenMLDB(Task):
             their values are written in when the workflow is submitted.
         zookeeper_path: the cluster's path there.
         raw_sql: instead of ``sql``, the text of DolphinScheduler's node as it stands, with the node's own rules for
-            quotes, backslashes and ``;`` (see :mod:`dsflow.openmldb.encoding`).
+            quotes, backslashes and ``;`` (see :mod:`dsflow.declare.encoding`).
         origin: the Table or FeatureView that made the task, for what checks the task; users leave it out.
     """
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict, TaskDefinition
-from dsflow.tasks.base import Task
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,14 +7,14 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union
 
-from dsflow._source import caller
-from dsflow.context import current_workflow
+from dsflow.declare.context import current_workflow
+from dsflow.declare.locations import caller
+from dsflow.declare.params import Namespace, Param, Reference, Scalar, check_name, property_type, to_text
 from dsflow.definition import JsonDict, Property, TaskDefinition
 from dsflow.errors import DeclarationError, SourceLocation
-from dsflow.params import Namespace, Param, Reference, Scalar, check_name, property_type, to_text
 
 if TYPE_CHECKING:
-    from dsflow.workflow import Workflow
+    from dsflow.declare.workflow import Workflow
 
 Priority = Literal["HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST"]
 Strategy = Literal["WARN", "FAILED", "WARNFAILED"]

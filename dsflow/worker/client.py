@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dsflow.embedded.worker_path.openmldb.session import Job, JobFailed, OpenMLDBError, Result, Session, Unreachable
+from dsflow.worker.path.openmldb.session import Job, JobFailed, OpenMLDBError, Result, Session, Unreachable
 
 __all__ = ["Job", "JobFailed", "OpenMLDBError", "Result", "Session", "Unreachable"]

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
 
-from dsflow import context
-from dsflow._source import caller
 from dsflow.cron import HINT, CronError, parse
+from dsflow.declare import context
+from dsflow.declare.locations import caller
+from dsflow.declare.params import Namespace, Param, Reference, Scalar, check_name, parse_value, to_text
+from dsflow.declare.tasks.base import Priority, Task, Tasks
 from dsflow.definition import Definition
 from dsflow.errors import DeclarationError, ParameterError, SourceLocation
-from dsflow.params import Namespace, Param, Reference, Scalar, check_name, parse_value, to_text
 from dsflow.report import RunReport
-from dsflow.tasks.base import Priority, Task, Tasks
 
 ExecutionType = Literal["PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY"]
 WarningType = Literal["NONE", "SUCCESS", "FAILURE", "ALL"]
@@ -285,7 +285,7 @@ class Workflow:
             DeclarationError: the tasks do not make a workflow (a cycle, an undefined placeholder, ...).
             ParameterError: a value is for no parameter, or of another type.
         """
-        from dsflow.compiler import compile_workflow
+        from dsflow.declare.compile import compile_workflow
 
         return compile_workflow(self, values or {})
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict
-from dsflow.tasks.base import Task
 
 SqlType = Literal["SELECT", "NON_SELECT"]
 

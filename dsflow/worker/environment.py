@@ -12,7 +12,7 @@ def worker_path_folder() -> Path:
     With it, ``import openmldb`` in an OPENMLDB task finds a module that talks to the embedded OpenMLDB at
     ``DSFLOW_EMBEDDED_OPENMLDB`` (``http://host:port``) in place of a cluster.
     """
-    return Path(__file__).parent / "worker_path"
+    return Path(__file__).parent / "path"
 
 
 def worker_environment(url: str) -> dict[str, str]:

@@ -6,8 +6,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dsflow.openmldb.table import Table
-    from dsflow.workflow import Workflow
+    from dsflow.declare.table import Table
+    from dsflow.declare.workflow import Workflow
 
 _open: ContextVar[tuple[Workflow, ...]] = ContextVar("dsflow_open_workflows", default=())
 _declared: list[Workflow] = []

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from dsflow.declare.params import Reference, Scalar, to_text
+from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict
-from dsflow.params import Reference, Scalar, to_text
-from dsflow.tasks.base import Task
 
 Method = Literal["GET", "POST", "HEAD", "PUT", "DELETE"]
 Check = Literal["STATUS_CODE_DEFAULT", "STATUS_CODE_CUSTOM", "BODY_CONTAINS", "BODY_NOT_CONTAINS"]

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from dsflow._source import caller
-from dsflow.context import declare_table
+from dsflow.declare.context import declare_table
+from dsflow.declare.deployed import deployed_needs
+from dsflow.declare.equalrows import equal_rows
+from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, options_text
+from dsflow.declare.locations import caller
+from dsflow.declare.params import Operand, Reference
+from dsflow.declare.steps import Check, Then, add_check
+from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.errors import DeclarationError
-from dsflow.openmldb.deployed import deployed_needs
-from dsflow.openmldb.equalrows import equal_rows
-from dsflow.openmldb.fileoptions import CSV_OPTIONS, check_fields, options_text
 from dsflow.openmldb.indexes import IndexNeed, TableKey, merged
-from dsflow.openmldb.steps import Check, Then, add_check
 from dsflow.openmldb.ttl import Ttl, TtlType, duration
 from dsflow.openmldb.types import ColumnType
-from dsflow.params import Operand, Reference
-from dsflow.tasks.openmldb import OpenMLDB
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What a pipeline file declares: workflows, tasks, parameters, tables and feature views, and how they are compiled."""
