@@ -1,5 +1,6 @@
 """Workflows as code for Apache DolphinScheduler and OpenMLDB."""
 
+from dsflow import _mistakes
 from dsflow.declare.encoding import literal
 from dsflow.declare.features import FeatureView
 from dsflow.declare.params import Condition, Param
@@ -29,6 +30,8 @@ from dsflow.errors import DsflowError
 from dsflow.openmldb import types
 
 __version__ = "0.1.0"
+
+_mistakes.install()
 
 __all__ = [
     "Check",

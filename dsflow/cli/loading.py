@@ -7,6 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from dsflow._mistakes import explained
 from dsflow.declare.context import declared_workflows
 from dsflow.declare.workflow import Workflow
 from dsflow.errors import DeclarationError, DsflowError, SourceLocation
@@ -48,6 +49,8 @@ def load_workflows(path: Path) -> list[Workflow]:
             f"{error.msg}", where=SourceLocation(error.filename or str(path), error.lineno or 0)
         ) from error
     except Exception as error:
+        if (known := explained(error)) is not None:
+            raise known from error
         frame = next(
             (f for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path.resolve())), None
         )

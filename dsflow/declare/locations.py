@@ -34,7 +34,12 @@ def caller() -> SourceLocation | None:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, "<string>")):
+        if not in_package(name):
             return SourceLocation(name, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def in_package(file: str) -> bool:
+    """Whether a frame's file is dsflow's own, or code that a dataclass generated."""
+    return file.startswith((_PACKAGE, "<string>"))
