@@ -4,7 +4,8 @@
 upwards::
 
     repository: github.com/acme/pipelines   # for `deploy`; without it, Git's remote says what this repository is
-    default: dev                  # the profile when neither --profile nor DSFLOW_PROFILE names one
+    default: dev                  # the profile when neither --profile nor DSFLOW_PROFILE names one; else the one
+                                  # that is called default
     profiles:
       dev:
         api_url: http://127.0.0.1:12345/dolphinscheduler
@@ -207,7 +208,7 @@ def load_version(
     path = None if version else find_config(start)
     if path is not None:
         data = read_config(path)
-        entries = (data.get("profiles") or {}).get(name or data.get("default"))
+        entries = (data.get("profiles") or {}).get(name or _default(data))
         if isinstance(entries, dict) and isinstance(entries.get("version"), (str, float)):
             version = str(entries["version"])
     return Profile(name=name or "default", version=version).known_version()
@@ -246,10 +247,16 @@ def read_config(path: Path) -> dict[str, Any]:
     return data
 
 
+def _default(data: Mapping[str, Any]) -> str | None:
+    """The profile that is meant when nobody names one: the file's ``default``, or one that is called so."""
+    named: str | None = data.get("default")
+    return named if named is not None else "default" if "default" in (data.get("profiles") or {}) else None
+
+
 def _from_file(path: Path, name: str | None) -> Profile | None:
     data = read_config(path)
-    chosen = name or data.get("default")
     profiles = data.get("profiles") or {}
+    chosen = name or _default(data)
     if chosen is None or chosen not in profiles:
         if chosen is not None and name is None:
             raise ConfigError(

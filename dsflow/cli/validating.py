@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +24,24 @@ if TYPE_CHECKING:
     from dsflow.config import Profile
     from dsflow.validation.finding import Finding
 
+
+class FindingsForm(str, Enum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+Form = Annotated[
+    FindingsForm,
+    typer.Option(
+        "--format",
+        help="The form of the output: github for annotations in GitHub Actions, sarif for code scanning (SARIF 2.1.0).",
+    ),
+]
 InstallCompiler = Annotated[
     bool, typer.Option("--install-compiler", help="First fetch OpenMLDB's own compiler, which then checks the SQL.")
 ]
@@ -33,6 +51,7 @@ def validate(
     workflow: Workflow,
     set_: Set = None,
     json_: Json = False,
+    form: Form = FindingsForm.TEXT,
     install_compiler: InstallCompiler = False,
     profile: ProfileName = None,
 ) -> None:
@@ -41,7 +60,7 @@ def validate(
     Exit code 1: there are errors.
     """
     _install(install_compiler)
-    _check([workflow], parse_set(set_), json_, [], target(workflow, profile))
+    _check([workflow], parse_set(set_), _form(json_, form), [], target(workflow, profile))
 
 
 def validate_paths(
@@ -50,6 +69,7 @@ def validate_paths(
     ],
     set_: Set = None,
     json_: Json = False,
+    form: Form = FindingsForm.TEXT,
     install_compiler: InstallCompiler = False,
     profile: ProfileName = None,
 ) -> None:
@@ -68,7 +88,11 @@ def validate_paths(
         named += [found.workflow for found in collection.found]
         errors, notes = collection.errors, collection.notes
     place = load_profile(profile, start=places[0] if places else named[0].folder if named else None)
-    _check(named, parse_set(set_), json_, errors, place, notes)
+    _check(named, parse_set(set_), _form(json_, form), errors, place, notes)
+
+
+def _form(as_json: bool, form: FindingsForm) -> FindingsForm:
+    return FindingsForm.JSON if as_json and form is FindingsForm.TEXT else form
 
 
 def _names_a_workflow(path: str) -> bool:
@@ -86,13 +110,13 @@ def _install(wanted: bool) -> None:
 def _check(
     workflows: Sequence[Workflow],
     values: dict[str, str],
-    as_json: bool,
+    form: FindingsForm,
     errors: Sequence[DsflowError],
     place: Profile,
     said: Sequence[str] = (),
 ) -> None:
     from dsflow.display.indexes import indexes_data, indexes_text
-    from dsflow.validation import check, findings_json, findings_text, refused
+    from dsflow.validation import check, findings_text, refused
 
     if len(workflows) > 1:
         check_given(workflows, values)
@@ -107,17 +131,35 @@ def _check(
         failed = failed or not report.ok
         findings += report.findings
         notes += [note for note in report.notes if note not in notes]
-        if report.ok and not as_json:
+        if report.ok and form is FindingsForm.TEXT:
             print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
             if len(workflows) == 1:  # of many, a line each
                 print(indent(indexes_text(workflow), "  "), end="")
     # what is refused as a file is read, at the place that the error names
     unread = [finding for error in errors for finding in refused(error)]
-    if as_json:
+    if form is FindingsForm.TEXT:
+        if text := findings_text(findings, notes):
+            print(text)
+        if unread:
+            print(findings_text(unread), file=sys.stderr)
+    else:
         indexes = [found for workflow in workflows for found in indexes_data(workflow)]
-        sys.stdout.write(findings_json([*findings, *unread], notes, indexes))
-    elif text := findings_text(findings, notes):
-        print(text)
-    if unread and not as_json:
-        print(findings_text(unread), file=sys.stderr)
+        sys.stdout.write(_written(form, [*findings, *unread], notes, indexes))
     raise typer.Exit(exits.FAILED if failed else exits.OK)
+
+
+def _written(
+    form: FindingsForm, findings: Sequence[Finding], notes: Sequence[str], indexes: Sequence[Mapping[str, Any]]
+) -> str:
+    if form is FindingsForm.JSON:
+        from dsflow.validation import findings_json
+
+        return findings_json(findings, notes, indexes)
+    from dsflow.validation.ci import findings_github, findings_sarif
+
+    root = find_repository(Path.cwd()).root
+    if form is FindingsForm.GITHUB:
+        return findings_github(findings, notes, root)
+    import dsflow
+
+    return findings_sarif(findings, notes, root, dsflow.__version__)

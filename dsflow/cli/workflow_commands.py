@@ -26,6 +26,7 @@ from dsflow.cli.following import (
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
 from dsflow.cli.runs import run_there
 from dsflow.declare.workflow import Workflow
+from dsflow.errors import ConfigError, UnreachableError
 from dsflow.report import SUCCESS, RunReport
 
 if TYPE_CHECKING:
@@ -191,7 +192,13 @@ def run(
         raise typer.BadParameter("--from and --only exclude each other")
     if not local:
         following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
-        raise typer.Exit(run_there(workflow, values, following, start_at=from_, only=only))
+        try:
+            code = run_there(workflow, values, following, start_at=from_, only=only)
+        except (ConfigError, UnreachableError) as error:
+            here = "`run --local` runs it here, without a server"
+            error.hint = f"{error.hint}; {here}" if error.hint else here
+            raise
+        raise typer.Exit(code)
     if from_ or only or tail or timeout is not None or detach or stop_on_interrupt:
         raise typer.BadParameter(
             "--from, --only, --tail, --timeout, --detach and --stop-on-interrupt are for a run on a server, not --local"

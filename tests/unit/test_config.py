@@ -29,6 +29,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_profile_called_default_is_the_default(tmp_path):
+    (tmp_path / "dsflow.yaml").write_text("profiles: {default: {tenant: t, version: '3.1'}, other: {tenant: u}}\n")
+    assert load_profile(start=tmp_path, environ={}).tenant == "t"
+    assert load_version(start=tmp_path, environ={}) == (3, 1)
+
+
 def test_the_default_profile(folder):
     profile = load_profile(environ={})
     assert (profile.name, profile.user, profile.password, profile.tenant) == ("dev", "admin", "hush", "root")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +14,7 @@ import dsflow
 from dsflow import Shell, Workflow
 from dsflow.cli.app import build_app
 from dsflow.cli.table import COMMANDS, GROUPS
+from dsflow.errors import ConfigError
 
 
 def said(*arguments: str, of: Workflow | None = None, code: int = 0) -> str:
@@ -57,3 +60,16 @@ def test_help_imports_no_command() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name for name in result.stdout.splitlines()[-1].split() if name.startswith("dsflow.cli")}
     assert loaded == {"dsflow.cli", "dsflow.cli.app", "dsflow.cli.table"}
+
+
+def test_a_run_without_a_server_suggests_a_local_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "p.py"
+    file.write_text(
+        "from dsflow import Shell, Workflow\nwith Workflow('w', project='p') as wf:\n    Shell('a', 'true')\n"
+    )
+    for name in [n for n in os.environ if n.startswith("DSFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(build_app(None), ["run", str(file)])
+    assert isinstance(result.exception, ConfigError)
+    assert "`run --local`" in str(result.exception)
