@@ -1,0 +1,146 @@
+"""Every format predicts as its own library does, and what is no model is refused without being loaded."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+
+from dsflow.serving.errors import NotServableError
+from dsflow.serving.formats import load_predictor
+
+NAMES = ("a", "b", "c", "d")
+RNG = np.random.default_rng(7)
+ROWS = RNG.normal(size=(300, 4)).astype(np.float32)
+LEFT = ROWS[:, 0].copy()
+TWO = (ROWS[:, 0] > 0).astype(int)
+THREE = np.digitize(ROWS[:, 0], [-0.5, 0.5])
+
+
+@pytest.mark.parametrize("kind", ["json", "ubj"])
+@pytest.mark.parametrize(
+    ("objective", "answers", "task", "classes", "probabilities"),
+    [
+        ("binary:logistic", TWO, "binary", 2, True),
+        ("binary:hinge", TWO, "binary", 2, False),
+        ("reg:squarederror", LEFT, "regression", 0, False),
+        ("multi:softprob", THREE, "multiclass", 3, True),
+        ("multi:softmax", THREE, "multiclass", 3, False),
+    ],
+)
+def test_xgboost(objective: str, answers: Any, task: str, classes: int, probabilities: bool, kind: str) -> None:
+    settings = {"objective": objective, "nthread": 1} | ({"num_class": 3} if classes == 3 else {})
+    matrix = xgboost.DMatrix(ROWS, answers, feature_names=list(NAMES))
+    booster = xgboost.train(settings, matrix, 5)
+    found = load_predictor("m", bytes(booster.save_raw(kind)))
+    found.check()
+    assert (found.format, found.suffix, found.features) == ("xgboost", f".{kind}", NAMES)
+    assert (found.task, found.classes, found.gives_probabilities) == (task, classes, probabilities)
+    np.testing.assert_allclose(found.predict(ROWS), booster.predict(matrix), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("objective", "answers", "task", "classes"),
+    [
+        ("binary", TWO, "binary", 2),
+        ("regression", LEFT, "regression", 0),
+        ("multiclass", THREE, "multiclass", 3),
+    ],
+)
+def test_lightgbm(objective: str, answers: Any, task: str, classes: int) -> None:
+    lightgbm = pytest.importorskip("lightgbm", reason="the extra lightgbm is not installed")
+    settings = {"objective": objective, "verbose": -1, "num_threads": 1} | ({"num_class": 3} if classes == 3 else {})
+    booster = lightgbm.train(settings, lightgbm.Dataset(ROWS.copy(), answers, feature_name=list(NAMES)), 5)
+    found = load_predictor("m.txt", booster.model_to_string().encode())
+    assert (found.format, found.features, found.task, found.classes) == ("lightgbm", NAMES, task, classes)
+    rows = ROWS.copy()
+    rows[::7, 1] = np.nan
+    np.testing.assert_allclose(found.predict(rows), booster.predict(rows.copy()), rtol=1e-9)
+
+
+def graph(outputs: int, *, inputs: int = 1, location: bool = False) -> bytes:
+    """A linear model, with a softmax when it has several outputs; one input for the row, or one for each column."""
+    onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    weights = helper.make_tensor("w", floats, [4, outputs], np.arange(4 * outputs, dtype=np.float32) / 8)
+    if location:
+        weights.ClearField("float_data")
+        weights.data_location = onnx.TensorProto.EXTERNAL
+        weights.external_data.add(key="location", value="numbers.bin")
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["line"])]
+    names = ["x"]
+    if inputs > 1:
+        names = list(NAMES)
+        nodes.insert(0, helper.make_node("Concat", names, ["x"], axis=1))
+    last = "line"
+    if outputs > 1:
+        nodes.append(helper.make_node("Softmax", ["line"], ["probabilities"], axis=1))
+        last = "probabilities"
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, floats, [None, 4 // inputs]) for name in names],
+        [helper.make_tensor_value_info(last, floats, [None, outputs])],
+        [weights],
+    )
+    raw: bytes = helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
+    return raw
+
+
+@pytest.mark.parametrize("inputs", [1, 4])
+@pytest.mark.parametrize(("outputs", "task", "classes"), [(1, "regression", 0), (2, "binary", 2), (3, "multiclass", 3)])
+def test_onnx(outputs: int, task: str, classes: int, inputs: int) -> None:
+    found = load_predictor("m.onnx", graph(outputs, inputs=inputs))
+    assert (found.format, found.task, found.classes, found.width) == ("onnx", task, classes, 4)
+    assert found.features == (() if inputs == 1 else NAMES)
+    line = ROWS @ (np.arange(4 * outputs, dtype=np.float32) / 8).reshape(4, outputs)
+    shares = np.exp(line) / np.exp(line).sum(axis=1, keepdims=True)
+    expected = line[:, 0] if outputs == 1 else shares[:, 1] if outputs == 2 else shares
+    np.testing.assert_allclose(found.predict(ROWS), expected, rtol=1e-4)
+
+
+def test_an_onnx_model_whose_numbers_lie_elsewhere_is_refused() -> None:
+    with pytest.raises(NotServableError, match="another file"):
+        load_predictor("m.onnx", graph(1, location=True))
+
+
+class Trap:
+    """What a pickle can be."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
+    with pytest.raises(NotServableError, match=r"pickle.*never loaded"):
+        load_predictor("m.json", pickle.dumps(Trap(tmp_path / "ran"), protocol))
+    for protocol_of_old in (0, 1):
+        with pytest.raises(NotServableError):
+            load_predictor("m.json", pickle.dumps(Trap(tmp_path / "ran"), protocol_of_old))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"", "empty"),
+        (b"PK\x03\x04rest", "ZIP"),
+        (b"\x1f\x8brest", "compressed"),
+        (b"nothing of the kind", "neither"),
+        (b"{", "not an xgboost model"),
+        (b"tree\nnonsense", "not a lightgbm model"),
+        (b"\x08\x08nonsense", "not an ONNX model"),
+    ],
+)
+def test_what_is_no_model(raw: bytes, told: str) -> None:
+    with pytest.raises(NotServableError, match=told):
+        load_predictor("m", raw)
