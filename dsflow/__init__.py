@@ -1,9 +1,12 @@
 """Workflows as code for Apache DolphinScheduler and OpenMLDB."""
 
 from dsflow import _mistakes
+from dsflow._api.features import FeatureView
+from dsflow._api.workflow import Workflow
+from dsflow._version import VERSION as __version__
 from dsflow.declare.encoding import literal
-from dsflow.declare.features import FeatureView
 from dsflow.declare.params import Condition, Param
+from dsflow.declare.schedule import Schedule
 from dsflow.declare.steps import Check
 from dsflow.declare.table import Index, Table
 from dsflow.declare.tasks import (
@@ -24,12 +27,9 @@ from dsflow.declare.tasks import (
     failed,
     succeeded,
 )
-from dsflow.declare.workflow import Schedule, Workflow
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError
 from dsflow.openmldb import types
-
-__version__ = "0.1.0"
 
 _mistakes.install()
 

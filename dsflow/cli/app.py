@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from dsflow._version import VERSION
 from dsflow.cli.table import COMMANDS, GROUPS, Command
 
 if TYPE_CHECKING:
@@ -101,9 +102,7 @@ def _nothing() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        import dsflow
-
-        print(f"dsflow {dsflow.__version__}")
+        print(f"dsflow {VERSION}")
         raise typer.Exit
 
 

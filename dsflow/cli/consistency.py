@@ -39,10 +39,12 @@ def consistency(
 
     Exit code 1: more of them differ than --max-skew allows.
     """
+    from dsflow.consistency import ask
     from dsflow.declare.compile import parameter_values
 
     values = parameter_values(workflow, server_values(workflow, target(workflow, profile), parse_set(set_)))
-    report = _view(workflow, view).consistency(apiserver, sample=sample, folder=folder, params=values)
+    question = _view(workflow, view).question(params=values)
+    report = ask(apiserver, **question, sample=sample, folder=folder)
     if json_:
         sys.stdout.write(report.to_json())
     else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dsflow._version import VERSION
 from dsflow.cli import exits
 from dsflow.cli.collecting import check_given, collect, own_values
 from dsflow.cli.loading import load_workflow
@@ -160,6 +161,4 @@ def _written(
     root = find_repository(Path.cwd()).root
     if form is FindingsForm.GITHUB:
         return findings_github(findings, notes, root)
-    import dsflow
-
-    return findings_sarif(findings, notes, root, dsflow.__version__)
+    return findings_sarif(findings, notes, root, VERSION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsflow.consistency.check import measure
+from dsflow.consistency.check import ask, measure
 from dsflow.consistency.report import ColumnReport, ConsistencyReport, Example
 
-__all__ = ["ColumnReport", "ConsistencyReport", "Example", "measure"]
+__all__ = ["ColumnReport", "ConsistencyReport", "Example", "ask", "measure"]

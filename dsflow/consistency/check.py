@@ -13,7 +13,7 @@ from dsflow.consistency.cluster import Cluster
 from dsflow.consistency.query import KEY, as_requests, time_column
 from dsflow.consistency.report import ConsistencyReport, compare
 from dsflow.consistency.values import read_rows, write_rows
-from dsflow.errors import DeclarationError, ServerError
+from dsflow.errors import DeclarationError, ServerError, SourceLocation
 from dsflow.openmldb.types import ColumnType
 
 TIMEOUT = 1800.0
@@ -21,6 +21,43 @@ TOLERANCE = 1e-6
 _SPARE = 4  # rows read for each row of the sample
 
 Row = Mapping[str, Any]
+
+
+def ask(
+    apiserver: str,
+    *,
+    view: str,
+    where: SourceLocation | None,
+    sql: str,
+    database: str,
+    table: str,
+    columns: Mapping[str, ColumnType],
+    deployment: str,
+    sample: int = 1000,
+    folder: str | Path | None = None,
+    tolerance: float = TOLERANCE,
+) -> ConsistencyReport:
+    """:func:`measure` for a feature view, at an APIServer.
+
+    Args:
+        apiserver: its address, ``http://host:port``.
+        view, where: the feature view's name and where it is declared, for errors.
+    """
+    try:
+        with Cluster(apiserver, timeout=TIMEOUT) as cluster:
+            return measure(
+                cluster,
+                sql=sql,
+                database=database,
+                table=table,
+                columns=columns,
+                deployment=deployment,
+                sample=sample,
+                folder=None if folder is None else Path(folder),
+                tolerance=tolerance,
+            )
+    except DeclarationError as error:
+        raise DeclarationError(f"feature view {view!r}: {error.message}", where=where, hint=error.hint) from None
 
 
 def measure(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsflow.declare.encoding import breaks_node
 from dsflow.declare.params import Scalar, parse_value, placeholders, substitute, to_text
 from dsflow.declare.tasks.base import Task
-from dsflow.declare.workflow import Schedule, Workflow
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
+
+if TYPE_CHECKING:
+    from dsflow.declare.schedule import Schedule
+    from dsflow.declare.workflow import Workflow
 
 # names that DolphinScheduler itself defines: ${system.biz.date} and the like
 _SYSTEM_PREFIX = "system."

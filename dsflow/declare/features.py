@@ -6,8 +6,7 @@ import hashlib
 import textwrap
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypedDict
 
 from dsflow.declare.context import current_workflow
 from dsflow.declare.encoding import split_statements
@@ -18,10 +17,20 @@ from dsflow.declare.steps import Check, add_check, script, unless_deployed
 from dsflow.declare.table import Table, check_file, is_name
 from dsflow.declare.tasks.http import Http
 from dsflow.declare.tasks.openmldb import OpenMLDB
-from dsflow.errors import DeclarationError, ServerError, UnreachableError
+from dsflow.errors import DeclarationError, SourceLocation
+from dsflow.openmldb.types import ColumnType
 
-if TYPE_CHECKING:
-    from dsflow.consistency import ConsistencyReport
+
+class Question(TypedDict):
+    """What :func:`dsflow.consistency.ask` needs to know of a feature view."""
+
+    view: str
+    where: SourceLocation | None
+    sql: str
+    database: str
+    table: str
+    columns: Mapping[str, ColumnType]
+    deployment: str
 
 
 class FeatureView:
@@ -235,75 +244,16 @@ class FeatureView:
             step.make_step(step, after)
         return step
 
-    def rollback(self, server: str, *, timeout: float = 60) -> dict[str, Any]:
-        """Let a prediction server serve the pair of deployment and model that it served before, now.
+    def question(self, deployment: Operand | None = None, params: Mapping[str, Scalar] | None = None) -> Question:
+        """What is asked to compare offline and online features: everything with the parameters' values filled in.
 
         Args:
-            server: its address, ``http://host:port``.
-            timeout: seconds.
-
-        Returns:
-            what it serves then: ``database``, ``deployment``, ``model``, ``features``.
-
-        Raises:
-            ServerError: it has no pair to go back to, or its deployment is gone; what it serves stays.
-            UnreachableError: it does not answer.
-        """
-        import httpx
-
-        try:
-            # a service of one's own network: a proxy of the environment is not the way to it
-            answer = httpx.post(f"{server.rstrip('/')}/rollback", timeout=timeout, trust_env=False)
-            about = answer.json()
-        except httpx.HTTPError as error:
-            raise UnreachableError(f"the prediction server at {server} does not answer: {error}") from error
-        except ValueError:
-            about = None
-        if not isinstance(about, dict):
-            raise ServerError(f"{server} did not answer as a prediction server does", hint="is it its address?")
-        if answer.status_code != 200:
-            raise ServerError(f"the prediction server: {about.get('error', about)}", hint=about.get("hint"))
-        return about
-
-    def consistency(
-        self,
-        apiserver: str,
-        *,
-        sample: int = 1000,
-        deployment: Operand | None = None,
-        params: Mapping[str, Scalar] | None = None,
-        folder: str | Path | None = None,
-        tolerance: float = 1e-6,
-    ) -> ConsistencyReport:
-        """Compare the features that training sees with those that serving gives, for the same rows, now.
-
-        A sample of the table's offline rows is asked for in batch mode, over the offline rows, and of the deployment,
-        over the online rows. Both take the rows as requests, so that what is stored already and rows of the same time
-        are no false alarm; what differs is rows that are missing on one side, a TTL that has taken them, or a rule that
-        offline and online read in different ways. The live table is only read; a small table is made beside it and
-        dropped again.
-
-        Args:
-            apiserver: the address of OpenMLDB's APIServer, ``http://host:port`` (the embedded OpenMLDB is one).
-            sample: about how many rows.
             deployment: the name given to :meth:`deploy`, if it was not given there.
             params: values of workflow parameters in place of their defaults.
-            folder: a folder that OpenMLDB's offline jobs and this process share; not needed on one machine.
-            tolerance: by what part floating-point numbers may differ and still be equal.
-
-        Returns:
-            for each column how many rows are equal and how many differ; ``report.skew`` is the share of rows that
-            differ. It shows itself as a table in a notebook and as text when printed.
 
         Raises:
-            DeclarationError: the query can not be asked for in this way, or a placeholder has no value.
-            ServerError: OpenMLDB refuses something, or there is nothing to compare.
-            UnreachableError: the APIServer does not answer.
+            DeclarationError: a placeholder has no value.
         """
-        from dsflow.consistency import measure
-        from dsflow.consistency.check import TIMEOUT
-        from dsflow.consistency.cluster import Cluster
-
         defaults = self._workflow.parameters if self._workflow is not None else {}
         values = {name: to_text(param.default) for name, param in defaults.items()}
         values |= {name: to_text(value) for name, value in (params or {}).items()}
@@ -316,20 +266,12 @@ class FeatureView:
                     where=self.where,
                     hint=f"give it: params={{{left[1]!r}: ...}}",
                 )
-        try:
-            with Cluster(apiserver, timeout=TIMEOUT) as cluster:
-                return measure(
-                    cluster,
-                    sql=sql,
-                    database=database,
-                    table=self.source.name,
-                    columns=self.source.columns,
-                    deployment=name,
-                    sample=sample,
-                    folder=None if folder is None else Path(folder),
-                    tolerance=tolerance,
-                )
-        except DeclarationError as error:
-            raise DeclarationError(
-                f"feature view {self.name!r}: {error.message}", where=self.where, hint=error.hint
-            ) from None
+        return Question(
+            view=self.name,
+            where=self.where,
+            sql=sql,
+            database=database,
+            table=self.source.name,
+            columns=self.source.columns,
+            deployment=name,
+        )

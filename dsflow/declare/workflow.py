@@ -3,92 +3,28 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, get_args
+from typing import Literal, TypeVar
 
-from dsflow.cron import HINT, CronError, parse
 from dsflow.declare import context
+from dsflow.declare.compile import compile_workflow
 from dsflow.declare.locations import caller
 from dsflow.declare.params import Namespace, Param, Reference, Scalar, check_name, parse_value, to_text
-from dsflow.declare.tasks.base import Priority, Task, Tasks
+from dsflow.declare.schedule import Schedule
+from dsflow.declare.tasks.base import Task, Tasks
 from dsflow.definition import Definition
 from dsflow.errors import DeclarationError, ParameterError, SourceLocation
-from dsflow.report import RunReport
 
 ExecutionType = Literal["PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY"]
 WarningType = Literal["NONE", "SUCCESS", "FAILURE", "ALL"]
-FailureStrategy = Literal["CONTINUE", "END"]
+
+_Self = TypeVar("_Self", bound="Workflow")
 
 _EXECUTION_TYPES = ("PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY")
 _WARNING_TYPES = ("NONE", "SUCCESS", "FAILURE", "ALL")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When a workflow runs by itself.
-
-    Args:
-        cron: Quartz's fields: second, minute, hour, day of month, month, day of week, and a year (``*`` when left out);
-            see :mod:`dsflow.cron`.
-        timezone: an IANA name.
-        start: from when on; None means 2000-01-01.
-        end: until when; None means 2099-12-31.
-        online: whether the schedule is live.
-        failure_strategy: ``CONTINUE`` or ``END``: whether the other branches go on when a task has failed.
-        priority: of its runs: ``HIGHEST``, ``HIGH``, ``MEDIUM``, ``LOW`` or ``LOWEST``.
-    """
-
-    cron: str
-    timezone: str = "UTC"
-    start: datetime | None = None
-    end: datetime | None = None
-    online: bool = True
-    failure_strategy: FailureStrategy = "CONTINUE"
-    priority: Priority = "MEDIUM"
-
-    def __post_init__(self) -> None:
-        for what, value, allowed in (
-            ("failure_strategy", self.failure_strategy, get_args(FailureStrategy)),
-            ("priority", self.priority, get_args(Priority)),
-        ):
-            if value not in allowed:
-                raise DeclarationError(
-                    f"the schedule's {what}={value!r} is not one of {', '.join(allowed)}", where=caller()
-                )
-        if not isinstance(self.cron, str):
-            raise DeclarationError(f"the schedule {self.cron!r} is not a text", where=caller())
-        try:
-            parse(self.cron)
-        except CronError as error:
-            raise DeclarationError(f"the schedule {self.cron!r}: {error}", where=caller(), hint=HINT) from None
-        for what, moment in (("start", self.start), ("end", self.end)):
-            if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is not None):
-                raise DeclarationError(
-                    f"the schedule's {what}={moment!r} is not a datetime without a time zone",
-                    where=caller(),
-                    hint="it is read in the schedule's timezone",
-                )
-        if self.start and self.end and self.end <= self.start:
-            raise DeclarationError("the schedule ends before it starts", where=caller())
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-            raise DeclarationError(
-                f"{self.timezone!r} is not a time zone", where=caller(), hint="such as Asia/Shanghai"
-            ) from None
-
-    @property
-    def crontab(self) -> str:
-        """All seven fields."""
-        fields = self.cron.split()
-        return " ".join(fields if len(fields) == 7 else [*fields, "*"])
 
 
 @dataclass(frozen=True)
@@ -220,7 +156,7 @@ class Workflow:
         # a notebook's cells are in files that there are not; what they name lies in the working directory
         return file.resolve().parent if file and file.is_file() else Path.cwd()
 
-    def __enter__(self) -> Workflow:
+    def __enter__(self: _Self) -> _Self:
         context.enter(self)
         return self
 
@@ -285,48 +221,7 @@ class Workflow:
             DeclarationError: the tasks do not make a workflow (a cycle, an undefined placeholder, ...).
             ParameterError: a value is for no parameter, or of another type.
         """
-        from dsflow.declare.compile import compile_workflow
-
         return compile_workflow(self, values or {})
-
-    def run_local(
-        self,
-        values: Mapping[str, Scalar] | None = None,
-        *,
-        state: Path | None = None,
-        show: bool = True,
-        version: str | None = None,
-    ) -> RunReport:
-        """Run here, on an embedded OpenMLDB, without any server.
-
-        Args:
-            values: parameters' values, over their local and their plain defaults.
-            state: folder for data, models and logs; kept for the next run. By default ``.dsflow/PROJECT/WORKFLOW``.
-            show: show the progress.
-            version: the DolphinScheduler to be like (``3.1``, ``3.2.2``), where versions differ.
-
-        Raises:
-            DsflowError: it could not be started. A task that fails is no exception: see the report's ``state``.
-        """
-        from dsflow.config import Profile
-        from dsflow.display.progress import RunDisplay
-        from dsflow.local.runner import run_local
-
-        # a notebook shows what goes to standard error in red
-        display = RunDisplay(self.definition(), stream=sys.stdout) if show else None
-        known = Profile(version=version).known_version()
-        return run_local(self, values=values, state=state, display=display, version=known)
-
-    def cli(self, arguments: Sequence[str] | None = None) -> None:
-        """Be a command: ``python pipelines/x.py submit``. Ends the process with the command's exit code."""
-        from dsflow.cli import workflow_command
-
-        workflow_command(self, arguments)
-
-    def _repr_svg_(self) -> str:
-        from dsflow.display.svg import workflow_svg
-
-        return workflow_svg(self.definition())
 
 
 def _check_param(name: str, param: Param, where: SourceLocation | None) -> None:

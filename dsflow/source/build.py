@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from graphlib import CycleError
 from typing import Any
 
-import dsflow
+from dsflow.declare import tasks as kinds
 from dsflow.declare.locations import located
 from dsflow.declare.params import Condition, Param, Reference, placeholders
+from dsflow.declare.schedule import Schedule
 from dsflow.declare.tasks import DependsOn, Task, all_of, any_of, failed, succeeded
-from dsflow.declare.workflow import Schedule, Workflow
+from dsflow.declare.workflow import Workflow
 from dsflow.errors import DeclarationError
 from dsflow.source.declaration import (
     Branch,
@@ -26,7 +27,7 @@ from dsflow.source.declaration import (
 )
 
 KINDS: dict[str, type[Task]] = {
-    name: getattr(dsflow, name)
+    name: getattr(kinds, name)
     for name in (
         "Conditions", "Dependent", "Http", "OpenMLDB", "Python", "RawTask", "Shell", "Sql", "SubWorkflow", "Switch",
     )

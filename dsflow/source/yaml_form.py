@@ -38,7 +38,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dsflow.declare.params import PLACEHOLDER, property_type
-from dsflow.declare.workflow import Schedule, Workflow
+from dsflow.declare.schedule import Schedule
+from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
 from dsflow.errors import DeclarationError, DsflowError, SourceLocation
 from dsflow.source.build import KINDS, build

@@ -18,9 +18,7 @@ _RUN = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sy
 
 def program(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of this package as a program of its own."""
-    import dsflow
-
-    root = str(Path(dsflow.__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     return [sys.executable, "-I", "-c", _RUN, root, f"dsflow.standalone.{module}", *arguments]
 
 

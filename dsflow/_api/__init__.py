@@ -1,0 +1,1 @@
+"""What `from dsflow import ...` gives: declarations, with what leads from them to commands."""

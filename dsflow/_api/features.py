@@ -1,0 +1,88 @@
+"""A FeatureView that can be compared between training and serving, and rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsflow.declare import features
+from dsflow.declare.params import Operand, Scalar
+from dsflow.errors import ServerError, UnreachableError
+
+if TYPE_CHECKING:
+    from dsflow.consistency import ConsistencyReport
+
+
+class FeatureView(features.FeatureView):
+    __doc__ = features.FeatureView.__doc__
+
+    def rollback(self, server: str, *, timeout: float = 60) -> dict[str, Any]:
+        """Let a prediction server serve the pair of deployment and model that it served before, now.
+
+        Args:
+            server: its address, ``http://host:port``.
+            timeout: seconds.
+
+        Returns:
+            what it serves then: ``database``, ``deployment``, ``model``, ``features``.
+
+        Raises:
+            ServerError: it has no pair to go back to, or its deployment is gone; what it serves stays.
+            UnreachableError: it does not answer.
+        """
+        import httpx
+
+        try:
+            # a service of one's own network: a proxy of the environment is not the way to it
+            answer = httpx.post(f"{server.rstrip('/')}/rollback", timeout=timeout, trust_env=False)
+            about = answer.json()
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"the prediction server at {server} does not answer: {error}") from error
+        except ValueError:
+            about = None
+        if not isinstance(about, dict):
+            raise ServerError(f"{server} did not answer as a prediction server does", hint="is it its address?")
+        if answer.status_code != 200:
+            raise ServerError(f"the prediction server: {about.get('error', about)}", hint=about.get("hint"))
+        return about
+
+    def consistency(
+        self,
+        apiserver: str,
+        *,
+        sample: int = 1000,
+        deployment: Operand | None = None,
+        params: Mapping[str, Scalar] | None = None,
+        folder: str | Path | None = None,
+        tolerance: float = 1e-6,
+    ) -> ConsistencyReport:
+        """Compare the features that training sees with those that serving gives, for the same rows, now.
+
+        A sample of the table's offline rows is asked for in batch mode, over the offline rows, and of the deployment,
+        over the online rows. Both take the rows as requests, so that what is stored already and rows of the same time
+        are no false alarm; what differs is rows that are missing on one side, a TTL that has taken them, or a rule that
+        offline and online read in different ways. The live table is only read; a small table is made beside it and
+        dropped again.
+
+        Args:
+            apiserver: the address of OpenMLDB's APIServer, ``http://host:port`` (the embedded OpenMLDB is one).
+            sample: about how many rows.
+            deployment: the name given to :meth:`deploy`, if it was not given there.
+            params: values of workflow parameters in place of their defaults.
+            folder: a folder that OpenMLDB's offline jobs and this process share; not needed on one machine.
+            tolerance: by what part floating-point numbers may differ and still be equal.
+
+        Returns:
+            for each column how many rows are equal and how many differ; ``report.skew`` is the share of rows that
+            differ. It shows itself as a table in a notebook and as text when printed.
+
+        Raises:
+            DeclarationError: the query can not be asked for in this way, or a placeholder has no value.
+            ServerError: OpenMLDB refuses something, or there is nothing to compare.
+            UnreachableError: the APIServer does not answer.
+        """
+        from dsflow.consistency import ask
+
+        question = self.question(deployment, params)
+        return ask(apiserver, **question, sample=sample, folder=folder, tolerance=tolerance)

@@ -1,0 +1,53 @@
+"""Imports go one way. import-linter holds the layers (pyproject.toml); here is what its contracts do not say."""
+
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+
+import grimp
+import pytest
+
+# each of these is one piece of two files: a registry, and what fills it in where it is used
+TOGETHER = ({"dsflow.embedded.compiler.aggregates", "dsflow.embedded.compiler.functions.categories"},)
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """Module -> the modules that it imports, also inside of functions, but for what only type checkers read."""
+    graph = grimp.build_graph("dsflow", exclude_type_checking_imports=True)
+    return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def apart() -> dict[str, set[str]]:
+    return {
+        module: {other for other in others if not any({module, other} <= pair for pair in TOGETHER)}
+        for module, others in imports().items()
+    }
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    assert circle(apart()) == []
+
+
+def test_a_circle_is_seen() -> None:
+    edges = {**apart(), "dsflow.errors": {"dsflow.declare.workflow"}}
+    assert {"dsflow.errors", "dsflow.declare.workflow"} <= set(circle(edges))
+
+
+@pytest.mark.parametrize("upper", ["cli", "_api", "source", "local", "display", "consistency", "dolphinscheduler"])
+def test_declarations_know_nothing_of_what_is_done_with_them(upper: str) -> None:
+    found = {
+        (module, other)
+        for module, others in imports().items()
+        if module.startswith("dsflow.declare")
+        for other in others
+        if other.startswith(f"dsflow.{upper}")
+    }
+    assert found == set()
