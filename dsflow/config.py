@@ -31,7 +31,7 @@ from dsflow.errors import ConfigError
 CONFIG_NAME = "dsflow.yaml"
 DEFAULT_GATEWAY_TOKEN = "jwUDzpLsNKEFER4*a8gruBH_GsAurNxU7A@Xc"
 
-_SECRETS = ("token", "password", "gateway_token")
+SECRETS = ("token", "password", "gateway_token")
 _VARIABLES = {
     "api_url": "DSFLOW_API_URL",
     "token": "DSFLOW_TOKEN",
@@ -266,7 +266,7 @@ def _from_file(path: Path, name: str | None) -> Profile | None:
     if not isinstance(profiles[chosen], (dict, type(None))):
         raise ConfigError(f"profile {chosen!r} is no mapping of keys to values", where=str(path))
     entries = dict(profiles[chosen] or {})
-    for secret in _SECRETS:
+    for secret in SECRETS:
         if secret in entries:
             raise ConfigError(
                 f"profile {chosen!r} holds a secret ({secret})",

@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # DolphinScheduler's own names for parameter types
 _PROPERTY_TYPES: dict[type, str] = {str: "VARCHAR", int: "LONG", float: "DOUBLE", bool: "BOOLEAN"}
 # and which Python type a parameter of each of them has here
-_PYTHON_TYPES: dict[str, type] = {
+PROPERTY_TYPES: dict[str, type] = {
     "VARCHAR": str, "INTEGER": int, "LONG": int, "FLOAT": float, "DOUBLE": float, "BOOLEAN": bool,
     "DATE": str, "TIME": str, "TIMESTAMP": str, "LIST": str, "FILE": str,
 }  # fmt: skip
@@ -68,7 +68,7 @@ class Param:
         Raises:
             DeclarationError: there is no such type.
         """
-        return _PYTHON_TYPES[self.property_type]
+        return PROPERTY_TYPES[self.property_type]
 
 
 def property_type(python_type: type | str) -> str:
@@ -78,12 +78,12 @@ def property_type(python_type: type | str) -> str:
         DeclarationError: a type other than str, int, float, bool, or a name that DolphinScheduler does not know.
     """
     if isinstance(python_type, str):
-        if python_type in _PYTHON_TYPES:
+        if python_type in PROPERTY_TYPES:
             return python_type
         raise DeclarationError(
             f"a parameter can be of type str, int, float or bool, not {python_type!r}",
             where=caller(),
-            hint="or one of DolphinScheduler's own: " + ", ".join(_PYTHON_TYPES),
+            hint="or one of DolphinScheduler's own: " + ", ".join(PROPERTY_TYPES),
         )
     for known, name in _PROPERTY_TYPES.items():
         if python_type is known:
@@ -122,7 +122,7 @@ class Reference:
     def __init__(self, name: str, python_type: type | str, owner: str | None = None) -> None:
         self.name = name
         self.property_type = property_type(python_type)
-        self.type = _PYTHON_TYPES[self.property_type]
+        self.type = PROPERTY_TYPES[self.property_type]
         self.owner = owner
 
     def __str__(self) -> str:

@@ -61,7 +61,7 @@ from dsflow.source.pydolphinscheduler import is_pydolphinscheduler, refusal
 if TYPE_CHECKING:
     import yaml
 
-_PYTHON_TYPES = {"str": str, "int": int, "float": float, "bool": bool}
+PYTHON_TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 _PYTHON_ONLY = {"Python": {"args"}, "OpenMLDB": {"origin"}}
 _TASK_FIELDS = frozenset({"success", "failure", "otherwise"})
 _MOMENT = "%Y-%m-%d %H:%M:%S"
@@ -200,6 +200,12 @@ def _dump(document: Mapping[str, Any]) -> str:
 
 
 # ------------------------------------------------------------------ reading
+
+
+def task_fields(kind: str) -> set[str]:
+    """The fields that a task of a type can have in YAML."""
+    hidden = {"name", "_", "where", "workflow"} | _PYTHON_ONLY.get(kind, set())
+    return {field.name for field in dataclass_fields(KINDS[kind])} - hidden
 
 
 def load_yaml(path: Path) -> list[Workflow]:
@@ -369,7 +375,7 @@ class _Document:
         kind = self.text(given["type"][1], "the type") if "type" in given else None
         return TypedParam(
             self.scalar(given["value"][1], what),
-            type=property_type(_PYTHON_TYPES[kind]) if kind in _PYTHON_TYPES else kind,
+            type=property_type(PYTHON_TYPES[kind]) if kind in PYTHON_TYPES else kind,
             local=self.scalar(given["local"][1], what) if "local" in given else None,
             description=self.text(given["description"][1], "the description") if "description" in given else "",
         )
@@ -454,8 +460,7 @@ class _Document:
                 given["type"][1], f"there is no task type {kind!r}",
                 hint=f"did you mean {found!r}?" if found else "types: " + ", ".join(KINDS) + " (RawTask for any other)",
             )  # fmt: skip
-        hidden = {"name", "_", "where", "workflow"} | _PYTHON_ONLY.get(kind, set())
-        allowed = {f.name for f in dataclass_fields(KINDS[kind])} - hidden
+        allowed = task_fields(kind)
         declared = TaskDeclaration(kind, name, where=self.at(key))
         for field, (field_key, value) in given.items():
             if field == "type":
@@ -479,7 +484,7 @@ class _Document:
 
     def output(self, node: yaml.Node) -> Any:
         word = self.text(node, "an output's type")
-        return _PYTHON_TYPES.get(word, word)
+        return PYTHON_TYPES.get(word, word)
 
     def local(self, node: yaml.Node, name: str) -> Any:
         value = self.param(node, f"parameter {name!r}")
