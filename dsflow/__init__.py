@@ -1,37 +1,43 @@
 """Workflows as code for Apache DolphinScheduler and OpenMLDB."""
 
-from dsflow import _mistakes
-from dsflow._api.features import FeatureView
-from dsflow._api.workflow import Workflow
-from dsflow._version import VERSION as __version__
-from dsflow.declare.encoding import literal
-from dsflow.declare.params import Condition, Param
-from dsflow.declare.schedule import Schedule
-from dsflow.declare.steps import Check
-from dsflow.declare.table import Index, Table
-from dsflow.declare.tasks import (
-    Conditions,
-    Dependent,
-    DependsOn,
-    Http,
-    OpenMLDB,
-    Python,
-    RawTask,
-    Shell,
-    Sql,
-    SubWorkflow,
-    Switch,
-    Task,
-    all_of,
-    any_of,
-    failed,
-    succeeded,
-)
-from dsflow.definition import Definition
-from dsflow.errors import DsflowError
-from dsflow.openmldb import types
+from __future__ import annotations
 
-_mistakes.install()
+import sys
+from typing import TYPE_CHECKING
+
+from dsflow._version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from dsflow._api.features import FeatureView
+    from dsflow._api.workflow import Workflow
+    from dsflow.declare.encoding import literal
+    from dsflow.declare.params import Condition, Param
+    from dsflow.declare.schedule import Schedule
+    from dsflow.declare.steps import Check
+    from dsflow.declare.table import Index, Table
+    from dsflow.declare.tasks import (
+        Conditions,
+        Dependent,
+        DependsOn,
+        Http,
+        OpenMLDB,
+        Python,
+        RawTask,
+        Shell,
+        Sql,
+        SubWorkflow,
+        Switch,
+        Task,
+        all_of,
+        any_of,
+        failed,
+        succeeded,
+    )
+    from dsflow.definition import Definition
+    from dsflow.errors import DsflowError
+    from dsflow.openmldb import types
 
 __all__ = [
     "Check",
@@ -64,3 +70,53 @@ __all__ = [
     "succeeded",
     "types",
 ]
+
+# where each name is: imported when it is asked for, so that `dsflow --help` and a worker's script pay for none of them
+_HOMES = {
+    "dsflow._api.features": ["FeatureView"],
+    "dsflow._api.workflow": ["Workflow"],
+    "dsflow.declare.encoding": ["literal"],
+    "dsflow.declare.params": ["Condition", "Param"],
+    "dsflow.declare.schedule": ["Schedule"],
+    "dsflow.declare.steps": ["Check"],
+    "dsflow.declare.table": ["Index", "Table"],
+    "dsflow.declare.tasks": [
+        "Conditions", "Dependent", "DependsOn", "Http", "OpenMLDB", "Python", "RawTask", "Shell", "Sql", "SubWorkflow",
+        "Switch", "Task", "all_of", "any_of", "failed", "succeeded",
+    ],
+    "dsflow.definition": ["Definition"],
+    "dsflow.errors": ["DsflowError"],
+    "dsflow.openmldb": ["types"],
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name, None)
+    if value is None:  # a module of that package
+        value = import_module(f"{_HOME[name]}.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Let a pipeline file that is run as a program end with dsflow's message where it would end with a traceback."""
+    from dsflow._mistakes import message
+
+    text = message(error)
+    if text is None:
+        _shown_before(kind, error, trace)
+    else:
+        print(f"error: {text}", file=sys.stderr)
+
+
+_shown_before = sys.excepthook
+sys.excepthook = _show

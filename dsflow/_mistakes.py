@@ -43,21 +43,14 @@ def explained(error: Exception) -> DsflowError | None:
     return None
 
 
-def install() -> None:
-    """Let a pipeline file that is run as a program end with dsflow's message where it would end with a traceback.
+def message(error: BaseException) -> str | None:
+    """What to print of an error that ends a pipeline file; None: its traceback.
 
-    Other errors are shown as before. ``DSFLOW_TRACEBACK=1`` shows the traceback of dsflow's too.
+    Errors that are not dsflow's, and no wrong word given to it, keep their traceback. ``DSFLOW_TRACEBACK=1`` shows that
+    of dsflow's too.
     """
-    before = sys.excepthook
-
-    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        known = error if isinstance(error, DsflowError) else explained(error) if isinstance(error, Exception) else None
-        if known is None or os.environ.get("DSFLOW_TRACEBACK") == "1":
-            before(kind, error, trace)
-        else:
-            print(f"error: {known}", file=sys.stderr)
-
-    sys.excepthook = show
+    known = error if isinstance(error, DsflowError) else explained(error) if isinstance(error, Exception) else None
+    return None if known is None or os.environ.get("DSFLOW_TRACEBACK") == "1" else str(known)
 
 
 def _keyword(callee: str, name: str, called: FrameType | None, where: SourceLocation) -> DsflowError | None:
