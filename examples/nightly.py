@@ -23,7 +23,7 @@ from dsflow import (
 from dsflow import types as t
 
 PROJECT = "nightly"
-PARAMS = {
+PARAMS: dict[str, Param | str] = {
     "warehouse": Param("/data/warehouse", local="{here}/data"),
     "zookeeper": "127.0.0.1:2181",
     "zookeeper_path": "/openmldb",

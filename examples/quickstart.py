@@ -3,7 +3,7 @@
 from dsflow import Python, Shell, Switch, Workflow
 
 
-def measure(limit):
+def measure(limit: int) -> object:
     """Count the words of a file that is always there; imports stand inside, as the worker has the function alone."""
     import this
 

@@ -51,7 +51,7 @@ class FeatureView:
         self.name = name
         self.source = source
         self.sql = textwrap.dedent(sql).strip().rstrip(";").rstrip()
-        self.label = label
+        self.declared_label = label
         self._workflow = current_workflow()
         self._deployed_as: Operand | None = None
         if not isinstance(source, Table):
@@ -76,9 +76,9 @@ class FeatureView:
             names = output_names(text, {self.source.name: tuple(self.source.columns)})
         except DeclarationError as error:
             raise DeclarationError(f"feature view {self.name!r}: {error.message}", where=self.where) from None
-        if self.label is not None and self.label not in names:
+        if self.declared_label is not None and self.declared_label not in names:
             raise DeclarationError(
-                f"feature view {self.name!r}: the label {self.label!r} is not among its columns",
+                f"feature view {self.name!r}: the label {self.declared_label!r} is not among its columns",
                 where=self.where,
                 hint="columns: " + ", ".join(names),
             )
@@ -87,7 +87,19 @@ class FeatureView:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the features: the query's columns without the label."""
-        return tuple(c for c in self.output_columns if c != self.label)
+        return tuple(c for c in self.output_columns if c != self.declared_label)
+
+    @property
+    def label(self) -> str:
+        """The output column that a model learns to predict.
+
+        Raises:
+            DeclarationError: none is declared.
+        """
+        if self.declared_label is None:
+            hint = f"name one of its columns: FeatureView({self.name!r}, ..., label={self.output_columns[-1]!r})"
+            raise DeclarationError(f"feature view {self.name!r} declares no label", where=caller(), hint=hint)
+        return self.declared_label
 
     @property
     def version(self) -> str:

@@ -91,7 +91,7 @@ def _columns_before(model: Model, task: Task) -> tuple[list[str], set[str]]:
                 columns += model.output_columns(query)
             except DeclarationError:
                 return [], set()  # said by another rule
-            labels |= {view.label} if view.label else set()
+            labels |= {view.declared_label} if view.declared_label else set()
     return columns, labels
 
 

@@ -104,7 +104,7 @@ def output_columns(model: Model) -> Iterator[Problem]:
         except DeclarationError as error:
             yield Problem(f"{query.owner}: {error.message}", query.where, error.hint or "")
             continue
-        label = query.view.label
+        label = query.view.declared_label
         if label is not None and label not in names:
             yield Problem(
                 f"{query.owner}: the label {label!r} is not among its columns",

@@ -128,14 +128,14 @@ def feature_types(model: Model) -> Iterator[Problem]:
     if model.compiler is None or not _updates(model):
         return
     for query in model.queries:
-        if query.view is None or query.view.label is None or not _compiles(model, query):
+        if query.view is None or query.view.declared_label is None or not _compiles(model, query):
             continue
         try:
             schema = model.compiler.output_schema(query.text, query.db, model.catalog) or []
         except CompilerError:
             continue  # DSF107 says so
         for name, kind in schema:
-            if name != query.view.label and kind in ("string", "timestamp", "date"):
+            if name != query.view.declared_label and kind in ("string", "timestamp", "date"):
                 item = next((i for i in query.tree.selects if i.alias_or_name == name), None)
                 yield model.problem_in_query(
                     query,
@@ -192,7 +192,7 @@ def _row_problems(view: FeatureView, row: Mapping[str, Any], *, as_texts: bool =
                 )
             )
     # what is to be predicted may be left out
-    lacking = [f"{name} ({kind})" for name, kind in columns.items() if name not in row and name != view.label]
+    lacking = [f"{name} ({kind})" for name, kind in columns.items() if name not in row and name != view.declared_label]
     if lacking:
         found.append(("", f"a request lacks {', '.join(lacking)}", "send null for a value that is not known"))
     numbers = [name for name, kind in columns.items() if name in row and kind not in _TEXTS]
