@@ -259,8 +259,8 @@ class _Watch:
     """Times the REST requests of this process and its calls of the gateway, from now on."""
 
     def __init__(self) -> None:
-        from dsflow.dolphinscheduler.gateway import Gateway
-        from dsflow.dolphinscheduler.rest import RestClient
+        from dsflow.dolphinscheduler.wire.gateway import Gateway
+        from dsflow.dolphinscheduler.wire.rest import RestClient
 
         self.requests: list[tuple[str, float]] = []
         self.calls: list[float] = []

@@ -4,7 +4,7 @@ It differs from the server's own JSON in one way: where DolphinScheduler writes 
 knows (task codes in a switch, project and workflow codes, the ids of a datasource, an environment, an alert group, a
 task group or a resource), a Definition holds the *name*. So it can be compared, rendered and exported without a server,
 and the same source always gives the same bytes. Turning names into one server's codes, and back, is the work of
-:mod:`dsflow.dolphinscheduler.codec`.
+:mod:`dsflow.dolphinscheduler.wire.codec`.
 
 References by name inside ``task_params``:
 

@@ -45,7 +45,7 @@ def export(
         exported = transfer.export(workflow.definition(parse_set(set_)))
     else:
         from dsflow.dolphinscheduler.client import Server
-        from dsflow.dolphinscheduler.names import server_names
+        from dsflow.dolphinscheduler.wire.names import server_names
 
         place = target(workflow, profile)
         definition = workflow.definition(server_values(workflow, place, parse_set(set_)))
@@ -116,7 +116,7 @@ def import_(
 
 
 def _given(texts: list[str] | None) -> dict[tuple[str, str], str]:
-    from dsflow.dolphinscheduler import names as kinds
+    from dsflow.dolphinscheduler.wire import names as kinds
 
     known = {kind.lower().replace(" ", "-"): kind for kind in kinds.CODED}
     found = {}
@@ -132,7 +132,7 @@ def _given(texts: list[str] | None) -> dict[tuple[str, str], str]:
 
 
 def _tell_version(exported: list[JsonDict], file: Path) -> None:
-    from dsflow.dolphinscheduler.oldfiles import version_note
+    from dsflow.dolphinscheduler.wire.oldfiles import version_note
 
     if note := version_note(exported):
         print(f"note: {file}: {note}", file=sys.stderr)
@@ -181,7 +181,7 @@ def _read_file(
 ) -> tuple[list[Definition], list[str]]:
     from dsflow.dolphinscheduler import transfer
     from dsflow.dolphinscheduler.client import Server
-    from dsflow.dolphinscheduler.names import server_names
+    from dsflow.dolphinscheduler.wire.names import server_names
 
     if file.suffix in (".yaml", ".yml"):
         from dsflow.source.pydolphinscheduler_yaml import read_yaml

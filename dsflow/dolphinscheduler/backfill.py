@@ -26,13 +26,13 @@ from zoneinfo import ZoneInfo
 
 from dsflow.cron import parse
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.clock import server_times
 from dsflow.dolphinscheduler.runs import MARK, Runs, check_params, map_state
 from dsflow.dolphinscheduler.schedules import preview_note
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.watch import Patience, RunTimeoutError
+from dsflow.dolphinscheduler.wire import codec
 from dsflow.errors import ParameterError, RunError
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS
 

@@ -14,7 +14,7 @@ from dsflow.config import Profile
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.environments import MARK
 from dsflow.dolphinscheduler.errors import AuthenticationError
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ConfigError, ServerError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

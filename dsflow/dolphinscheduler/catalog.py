@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.lock import PREFIX as LOCK_PREFIX
-from dsflow.dolphinscheduler.names import known_hint
 from dsflow.dolphinscheduler.register import PREFIX, entries_of
+from dsflow.dolphinscheduler.wire.names import known_hint
 from dsflow.errors import RunError
 
 READERS = 8

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from dsflow.config import Profile
 from dsflow.cron import FORMAT, HINT, CronError, next_times, parse
 from dsflow.definition import Definition, ScheduleDefinition
-from dsflow.dolphinscheduler import codec
-from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.names import GatheringNames, Names, UnknownNameError, known_hint, unknown_name
 from dsflow.dolphinscheduler.plan import Plan
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.schedules import preview
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.names import GatheringNames, Names, UnknownNameError, known_hint, unknown_name
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 

@@ -8,13 +8,13 @@ from dsflow.config import Profile
 from dsflow.definition import Definition
 from dsflow.dolphinscheduler.bootstrap import bootstrap
 from dsflow.dolphinscheduler.environments import completed
-from dsflow.dolphinscheduler.gateway import Gateways
-from dsflow.dolphinscheduler.names import server_names
 from dsflow.dolphinscheduler.plan import Plan
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.runs import Run, Runs, Snapshot
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import SubmitResult, Submitter
+from dsflow.dolphinscheduler.wire.gateway import Gateways
+from dsflow.dolphinscheduler.wire.names import server_names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ServerError
 from dsflow.report import RunReport
 

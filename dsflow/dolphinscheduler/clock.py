@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from dsflow.cron import FORMAT
 from dsflow.definition import ScheduleDefinition
-from dsflow.dolphinscheduler import codec
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ServerError
 
 _EACH_MINUTE = "0 * * * * ? *"

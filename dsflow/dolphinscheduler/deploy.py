@@ -15,15 +15,15 @@ from typing import Literal
 from dsflow.definition import Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
-from dsflow.dolphinscheduler.gateway import Gateways
 from dsflow.dolphinscheduler.lock import Spares, is_dead, lock_name
 from dsflow.dolphinscheduler.lock import note as lock_note
-from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.register import PREFIX, Entry, entries_of, register_definition, register_name
 from dsflow.dolphinscheduler.state import NO_PROJECT, Content, ServerState
 from dsflow.dolphinscheduler.submit import Checked, SubmitResult, Submitter, workflow_url
 from dsflow.dolphinscheduler.versions import delete_workflow
+from dsflow.dolphinscheduler.wire.gateway import Gateways
+from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 READERS = 8

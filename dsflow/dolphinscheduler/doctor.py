@@ -17,9 +17,9 @@ from dsflow.config import Profile
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment
-from dsflow.dolphinscheduler.gateway import Gateway
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.runs import Run, map_state
+from dsflow.dolphinscheduler.wire.gateway import Gateway
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ConfigError, DsflowError, RunError, ServerError, UnreachableError
 from dsflow.report import FINAL_STATES, SUCCESS, RunReport, TaskReport
 from dsflow.worker.doctor import (

@@ -19,8 +19,8 @@ from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded, recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.lock import find_lock
 from dsflow.dolphinscheduler.plan import Plan
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState, has_changed
+from dsflow.dolphinscheduler.wire.rest import RestClient
 
 Edits = dict[str, tuple[Any, Any]]
 """Of each field that was edited: what dsflow submitted, and what the server holds."""

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from dsflow.config import Profile
 from dsflow.definition import Definition
-from dsflow.dolphinscheduler.names import ENVIRONMENT, Names, environment_codes
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.names import ENVIRONMENT, Names, environment_codes
+from dsflow.dolphinscheduler.wire.rest import RestClient
 
 MARK = "for dsflow tasks that name no environment"
 """The description by which a server's default environment is known."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition
-from dsflow.dolphinscheduler.codec import normalise
+from dsflow.dolphinscheduler.wire.codec import normalise
 
 KEY = "dsflow"
 FORMAT = 1  # to be raised when the same Definition would give another hash

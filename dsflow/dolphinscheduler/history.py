@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
-from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.names import Names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 
 if TYPE_CHECKING:
     from dsflow.dolphinscheduler.state import ServerState

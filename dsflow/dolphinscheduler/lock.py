@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ServerError, UnreachableError
 
 NAME_EXISTS = 10168

@@ -8,10 +8,10 @@ from typing import Any
 
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.codec import global_params
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.runs import FIND_TIMEOUT, Run, Runs, map_state
 from dsflow.dolphinscheduler.submit import workflow_url
+from dsflow.dolphinscheduler.wire.codec import global_params
 from dsflow.errors import RunError, ServerError
 from dsflow.report import FINAL_STATES
 

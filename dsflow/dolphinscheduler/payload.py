@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.fingerprint import record
-from dsflow.dolphinscheduler.gateway import WorkflowCall
-from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
+from dsflow.dolphinscheduler.wire.names import Names
 
 _SENT_TASK_FIELDS = (
     "code", "name", "version", "description", "delayTime", "taskType", "taskParams", "flag", "isCache", "taskPriority",

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from dsflow.cron import next_times
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler.codec import normalise, translate_own_tasks
+from dsflow.dolphinscheduler.wire.codec import normalise, translate_own_tasks
 
 Action = Literal["create", "update", "unchanged"]
 TaskAction = Literal["added", "removed", "changed", "renamed"]

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dsflow.definition import Definition, JsonDict, TaskDefinition
-from dsflow.dolphinscheduler.codec import task_params
+from dsflow.dolphinscheduler.wire.codec import task_params
 
 PREFIX = "dsflow deployed "
 TASK = "register"

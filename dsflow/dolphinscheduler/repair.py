@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dsflow.dolphinscheduler.codec import from_server, normalise, task_params
 from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
 from dsflow.dolphinscheduler.lock import submit_lock
-from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.plan import build_plan
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import NO_PROJECT, ServerState
+from dsflow.dolphinscheduler.wire.codec import from_server, normalise, task_params
+from dsflow.dolphinscheduler.wire.names import Names, server_names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, ServerError
 
 JsonDict = dict[str, Any]

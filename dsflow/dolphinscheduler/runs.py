@@ -17,12 +17,12 @@ from typing import Any
 
 from dsflow.config import Profile
 from dsflow.definition import Definition, JsonDict, Property
-from dsflow.dolphinscheduler import names as kinds
-from dsflow.dolphinscheduler.codec import global_params, task_params
-from dsflow.dolphinscheduler.names import server_names
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import web_url
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.codec import global_params, task_params
+from dsflow.dolphinscheduler.wire.names import server_names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
 from dsflow.outputs import decoded
 from dsflow.report import (

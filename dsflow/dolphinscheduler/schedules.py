@@ -9,12 +9,12 @@ from datetime import datetime, timezone
 from dsflow.config import Profile
 from dsflow.cron import FORMAT, next_times
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition
-from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.plan import Plan
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.names import Names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 
 _PREVIEWED = 5  # times that a server's preview gives
 _ALWAYS = ("2000-01-01 00:00:00", "2099-12-31 23:59:59")

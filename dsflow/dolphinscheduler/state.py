@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler import codec
 from dsflow.dolphinscheduler.lock import lock_name
-from dsflow.dolphinscheduler.names import Names
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.names import Names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 
 NO_PROJECT = 0
 """In place of the code of a project that does not exist."""

@@ -21,14 +21,11 @@ from dsflow.dolphinscheduler.checks import refusals
 from dsflow.dolphinscheduler.drift import content_drift, schedule_drift, schedule_edits
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
 from dsflow.dolphinscheduler.fingerprint import recorded_schedule, schedule_part
-from dsflow.dolphinscheduler.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
-from dsflow.dolphinscheduler.names import Names, server_names
 from dsflow.dolphinscheduler.payload import held_codes, workflow_call
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online, preview_note, put_back
 from dsflow.dolphinscheduler.state import (
     NO_PROJECT,
@@ -40,6 +37,9 @@ from dsflow.dolphinscheduler.state import (
     locate,
     read,
 )
+from dsflow.dolphinscheduler.wire.gateway import Gateways, Lease, WorkflowCall
+from dsflow.dolphinscheduler.wire.names import Names, server_names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, ServerError, SeveralErrors, UnreachableError
 
 SETTLE_CHECKS = 20

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, TaskDefinition
-from dsflow.dolphinscheduler import codec, oldfiles
-from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.fingerprint import record, without_schedule
-from dsflow.dolphinscheduler.names import Code, Names, Scope, UnknownNameError
-from dsflow.dolphinscheduler.oldfiles import TransferError as TransferError
 from dsflow.dolphinscheduler.repair import find_dangling, made_up_code, references, rewrite, with_params
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire import codec, oldfiles
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.names import Code, Names, Scope, UnknownNameError
+from dsflow.dolphinscheduler.wire.oldfiles import TransferError as TransferError
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, ServerError
 
 KEY = "dsflow"

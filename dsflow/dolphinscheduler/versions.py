@@ -12,9 +12,9 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
 from dsflow.dolphinscheduler.fingerprint import fingerprint
 from dsflow.dolphinscheduler.lock import Lock, submit_lock
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import workflow_url
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, RunError, ServerError, UnreachableError
 
 NOT_THERE = 50003  # org.apache.dolphinscheduler.api.enums.Status

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.runs import LAST_LINE, LATE_LOOKS, LATE_PAUSE, Run, map_state
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import RunError, ServerError, UnreachableError
 from dsflow.report import FINAL_STATES, WAITING
 

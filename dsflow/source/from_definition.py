@@ -12,8 +12,8 @@ from typing import Any
 from dsflow.declare.params import placeholders, substitute
 from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler.codec import normalise, references
 from dsflow.dolphinscheduler.plan import build_plan
+from dsflow.dolphinscheduler.wire.codec import normalise, references
 from dsflow.errors import DeclarationError, DsflowError
 from dsflow.source.build import build, build_empty, build_task
 from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration, implied_edges, in_order
@@ -271,7 +271,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _normal(task_type: str, params: JsonDict) -> JsonDict:
-    """As :func:`dsflow.dolphinscheduler.codec.normalise` sees ``taskParams``."""
+    """As :func:`dsflow.dolphinscheduler.wire.codec.normalise` sees ``taskParams``."""
     task = normalise(Definition("", "", (TaskDefinition("", task_type, dict(params)),), ())).tasks[0]
     return task.task_params
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ServerError
 from dsflow.standalone.errors import PortTakenError, StandaloneError
 from dsflow.standalone.guarded import Guarded

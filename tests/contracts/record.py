@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dsflow.config import Profile
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from tests.contracts.exchanges import Exchange, answer_of, request_of, write
 from tests.contracts.flows import FLOWS
 from tests.contracts.normal import TENANT, Machine, even_out

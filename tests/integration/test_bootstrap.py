@@ -10,7 +10,7 @@ import pytest
 
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ConfigError, ServerError
 from tests.integration.commands import Commands
 

@@ -14,8 +14,8 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.register import PREFIX
-from dsflow.dolphinscheduler.rest import RestClient
 from dsflow.dolphinscheduler.submit import Submitter
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from tests.integration.commands import Commands
 
 COUNT = 6

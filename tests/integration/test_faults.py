@@ -13,8 +13,8 @@ import pytest
 
 from dsflow.definition import Definition, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
+from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.errors import DsflowError, ServerError
 from tests.integration.conftest import ENVIRONMENT, Running
 from tests.integration.proxy import Cut, Exchange, Position, Proxy

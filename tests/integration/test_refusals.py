@@ -16,7 +16,7 @@ from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.deploy import Declared, Deployer
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ConfigError, ServerError, UnreachableError
 from tests.integration.proxy import Exchange
 from tests.integration.test_faults import profile_of, through
@@ -80,7 +80,7 @@ def test_an_address_without_the_path(running: Any, project: str) -> None:
 def test_a_gateway_that_is_not_there_or_refuses(
     server: Server, running: Any, project: str, closed_port: int, silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dsflow.dolphinscheduler.gateway.CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr("dsflow.dolphinscheduler.wire.gateway.CONNECT_TIMEOUT", 0.5)
     wrong = [
         ({"gateway": f"127.0.0.1:{closed_port}"}, UnreachableError, f"127.0.0.1:{closed_port}"),
         ({"gateway": f"127.0.0.1:{silent_port}"}, UnreachableError, f"127.0.0.1:{silent_port}"),

@@ -10,9 +10,9 @@ import pytest
 
 from dsflow.dolphinscheduler import repair
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.codec import normalise, schedule_json
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire.codec import normalise, schedule_json
 
 from .conftest import Running
 from .test_transfer import RAN, SCHEDULE, delete, import_by_server, of_another_server, ran, server_file, steering

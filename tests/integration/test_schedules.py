@@ -16,7 +16,7 @@ from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler import backfill
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DeclarationError
 from tests.integration.commands import Commands
 

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler import submit as submit_module
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
-from dsflow.dolphinscheduler.gateway import Gateway
 from dsflow.dolphinscheduler.lock import lock_name
-from dsflow.dolphinscheduler.names import UnknownNameError, server_names
 from dsflow.dolphinscheduler.state import find
 from dsflow.dolphinscheduler.submit import Checked, Submitter
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.codec import normalise
+from dsflow.dolphinscheduler.wire.gateway import Gateway
+from dsflow.dolphinscheduler.wire.names import UnknownNameError, server_names
 from dsflow.errors import DeclarationError, SeveralErrors, SourceLocation
 
 ENVIRONMENT = "dsflow tests"

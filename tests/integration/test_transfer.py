@@ -11,13 +11,13 @@ import pytest
 
 from dsflow.cli.loading import load_workflows
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler import repair, transfer
 from dsflow.dolphinscheduler.client import Server
-from dsflow.dolphinscheduler.codec import normalise
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.names import UnknownNameError
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.codec import normalise
+from dsflow.dolphinscheduler.wire.names import UnknownNameError
 from dsflow.source.yaml_form import load_yaml
 
 from .conftest import ENVIRONMENT, Running

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler import codec
-from dsflow.dolphinscheduler.names import Names, UnknownNameError
+from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.names import Names, UnknownNameError
 from dsflow.errors import DeclarationError, SourceLocation
 
 OLD, NEW = (3, 1), (3, 2)

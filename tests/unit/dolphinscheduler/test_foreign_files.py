@@ -10,9 +10,10 @@ import pytest
 
 from dsflow import Dependent, DependsOn, Workflow
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.dolphinscheduler import codec, oldfiles, transfer
-from dsflow.dolphinscheduler import names as kinds
-from dsflow.dolphinscheduler.names import Names, UnknownNameError
+from dsflow.dolphinscheduler import transfer
+from dsflow.dolphinscheduler.wire import codec, oldfiles
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.names import Names, UnknownNameError
 from tests.unit.source.definitions import orderly
 
 THERE = {

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 from dsflow.config import Profile
-from dsflow.dolphinscheduler import gateway as module
-from dsflow.dolphinscheduler.gateway import Gateway
+from dsflow.dolphinscheduler.wire import gateway as module
+from dsflow.dolphinscheduler.wire.gateway import Gateway
 from dsflow.errors import ConfigError, UnreachableError
 
 

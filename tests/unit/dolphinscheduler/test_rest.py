@@ -16,8 +16,8 @@ import pytest
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.lock import Lock, Spares, is_dead, lock_name, submit_lock
-from dsflow.dolphinscheduler.names import server_names
-from dsflow.dolphinscheduler.rest import RestClient
+from dsflow.dolphinscheduler.wire.names import server_names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import UnreachableError
 
 PROFILE = Profile(api_url="http://ds.example/dolphinscheduler", user="anna", password="secret")

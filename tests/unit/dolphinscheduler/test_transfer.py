@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler import transfer
-from dsflow.dolphinscheduler.codec import normalise
-from dsflow.dolphinscheduler.names import Names
 from dsflow.dolphinscheduler.repair import find_dangling
+from dsflow.dolphinscheduler.wire.codec import normalise
+from dsflow.dolphinscheduler.wire.names import Names
 from tests.unit.source.definitions import EMPTY, SCHEDULE, definitions, every_type, orderly
 
 TABLES = {

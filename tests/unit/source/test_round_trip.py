@@ -16,7 +16,7 @@ from dsflow import FeatureView, Table, Workflow
 from dsflow import types as t
 from dsflow.cli.loading import load_workflows
 from dsflow.definition import Definition, Relation, TaskDefinition
-from dsflow.dolphinscheduler.codec import normalise
+from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.source.errors import SourceError
 from dsflow.source.layout import block, string
 from dsflow.source.python import python_source

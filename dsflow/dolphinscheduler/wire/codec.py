@@ -3,7 +3,7 @@
 A Definition holds names where the server holds codes; both directions are here, together with what differs between the
 servers: 3.1 knows files of the resource centre by id, has no ``isCache``, and needs scripts with outputs to linger; 3.2
 names the files by their place in the store.
-Nothing here talks to a server: the codes come in through :class:`~dsflow.dolphinscheduler.names.Names`.
+Nothing here talks to a server: the codes come in through :class:`~dsflow.dolphinscheduler.wire.names.Names`.
 
 Where DolphinScheduler stores what looks like a part of the workflow: ``warningType``, ``warningGroupId`` and
 ``workerGroup`` of a *workflow* exist on its schedule and on each start, not on the workflow itself. Without a schedule
@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import Any
 
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler import names as kinds
-from dsflow.dolphinscheduler.names import Code, Names, UnknownNameError
+from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.names import Code, Names, UnknownNameError
 from dsflow.errors import DeclarationError
 from dsflow.outputs import CODED, coded_params
 from dsflow.worker import lingering

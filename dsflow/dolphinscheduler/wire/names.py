@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dsflow.errors import DeclarationError, SourceLocation
 
 if TYPE_CHECKING:
-    from dsflow.dolphinscheduler.rest import RestClient
+    from dsflow.dolphinscheduler.wire.rest import RestClient
 
 Code = int | str
 Scope = tuple[Code, ...]

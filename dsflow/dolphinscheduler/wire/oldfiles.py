@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 from dsflow.definition import JsonDict
-from dsflow.dolphinscheduler import names as kinds
 from dsflow.dolphinscheduler.repair import made_up_code
+from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.errors import DsflowError
 
 KEY = "dsflow"
