@@ -30,6 +30,9 @@ from dsflow.errors import SourceLocation
 
 JsonDict = dict[str, Any]
 
+SUB_WORKFLOW = "processDefinitionCode"
+"""The field of SUB_PROCESS and DYNAMIC tasks that names the workflow that they run."""
+
 
 @dataclass(frozen=True)
 class Property:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dsflow.declare.encoding import breaks_node
 from dsflow.declare.params import Scalar, parse_value, placeholders, substitute, to_text
 from dsflow.declare.tasks.base import Task
-from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _FREE_TEXT = frozenset({"SHELL", "PYTHON"})
 _NOT_SUBSTITUTED = {
     "OPENMLDB": ("zk", "zkPath"),
     "SQL": ("datasource",),
-    "SUB_PROCESS": ("processDefinitionCode",),
+    "SUB_PROCESS": (SUB_WORKFLOW,),
     "DEPENDENT": ("dependence",),
 }
 

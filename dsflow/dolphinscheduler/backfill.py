@@ -33,6 +33,7 @@ from dsflow.dolphinscheduler.schedules import preview_note
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.watch import Patience, RunTimeoutError
 from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.forms import backfill_form
 from dsflow.errors import ParameterError, RunError
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS
 
@@ -176,13 +177,8 @@ class Backfills:
         asked = self._asked(state, first, last, parallel)
         mark = uuid.uuid4().hex
         form = {
-            **self._runs._form(state, definition, params, mark if self._rest.series() < (3, 2) else ""),
-            "execType": "COMPLEMENT_DATA",
-            "scheduleTime": json.dumps(asked.form),
-            "runMode": "RUN_MODE_PARALLEL" if parallel > 1 else "RUN_MODE_SERIAL",
-            "expectedParallelismNumber": self._parallel(asked, parallel) if parallel > 1 else "",
-            "complementDependentMode": "OFF_MODE",
-            "executionOrder": "ASC_ORDER",
+            **self._runs.form(state.code, definition, params, "" if self._rest.series().tells_trigger else mark),
+            **backfill_form(asked.form, self._parallel(asked, parallel) if parallel > 1 else None),
         }
         rows = self._rest.newest_instances(state.project_code, state.code, SEEN_RUNS)
         before = {int(r["id"]) for r in rows}
@@ -191,7 +187,7 @@ class Backfills:
 
     def _parallel(self, asked: _Asked, parallel: int) -> int:
         """3.1 deals a list into chains of so many dates, not into so many chains."""
-        return 1 if self._rest.series() < (3, 2) and asked.is_list else parallel
+        return parallel if self._rest.series().keeps_dates or not asked.is_list else 1
 
     def _asked(self, state: ServerState, first: datetime, last: datetime, parallel: int) -> _Asked:
         """What the server is asked for, so that each run gets the day that is meant."""
@@ -218,7 +214,7 @@ class Backfills:
             )
         own = [moment.replace(tzinfo=None) for moment in moments]
         shown = server_times(self._rest, moments, zone)
-        if shown == own and (self._rest.series() < (3, 2) or len(own) > MOST_DATES):
+        if shown == own and (not self._rest.series().keeps_dates or len(own) > MOST_DATES):
             note = preview_note(self._rest, Definition("", "", (), (), schedule=schedule), state.project_code)
             return _Asked(
                 _range(first, last), None, (f"{note}; a backfill's dates are those of the page",) if note else ()
@@ -245,7 +241,7 @@ class Backfills:
                 f"({zone}) is not its own",
                 hint="backfill a shorter range, one after the other",
             )
-        if self._rest.series() < (3, 2) and len(own) > max(parallel, 1):
+        if not self._rest.series().keeps_dates and len(own) > max(parallel, 1):
             raise ParameterError(
                 f"DolphinScheduler 3.1 takes dates in its own time zone, and the schedule's is {zone}: in order, each "
                 "run would get the wrong day",

@@ -59,7 +59,7 @@ def listing(server: Server, project: str | None = None) -> list[Row]:
 
 def _project(server: Server, project: str, code: int) -> list[Row]:
     rows = server.rest.workflows(code)
-    schedules = {int(s["processDefinitionCode"]): s for s in server.rest.project_schedules(code)} if rows else {}
+    schedules = {int(s["workflowCode"]): s for s in server.rest.project_schedules(code)} if rows else {}
     owners: dict[int, str] = {}
     for row in rows:
         if str(row["name"]).startswith(PREFIX):

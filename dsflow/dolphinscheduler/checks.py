@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dsflow.config import Profile
 from dsflow.cron import FORMAT, HINT, CronError, next_times, parse
-from dsflow.definition import Definition, ScheduleDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, ScheduleDefinition
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.schedules import preview
@@ -17,6 +17,7 @@ from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.names import GatheringNames, Names, UnknownNameError, known_hint, unknown_name
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 
@@ -67,7 +68,7 @@ def _tenant(rest: RestClient, profile: Profile, plan: Plan) -> Iterator[DsflowEr
                 f"profile {profile.name!r} names tenant {wanted!r}, which the server does not have",
                 hint=f"{known_hint(wanted, known)}; make it: dsflow bootstrap --tenant {wanted}",
             )
-        elif own and rest.series() < (3, 2) and wanted != own:
+        elif own and rest.series().user_has_tenant and wanted != own:
             yield ServerError(
                 f"profile {profile.name!r} names tenant {wanted!r}, but DolphinScheduler 3.1 runs a workflow as the "
                 f"tenant of the user who submits it, and user {name!r} has {own!r}",
@@ -92,7 +93,7 @@ def _description(definition: Definition) -> Iterator[DsflowError]:
         )
 
 
-def _tasks(definition: Definition, series: codec.Series) -> Iterator[DsflowError]:
+def _tasks(definition: Definition, series: Series) -> Iterator[DsflowError]:
     if not definition.tasks:
         yield DeclarationError(
             f"workflow {definition.name!r} has no task; DolphinScheduler takes no empty workflow",
@@ -103,7 +104,7 @@ def _tasks(definition: Definition, series: codec.Series) -> Iterator[DsflowError
         if task.name in seen:
             yield DeclarationError(f"two tasks are named {task.name!r}", where=task.where)
         seen.add(task.name)
-        if task.task_type == "HTTP" and task.task_params.get("httpBody") and series < (3, 2):
+        if task.task_type == "HTTP" and task.task_params.get("httpBody") and not series.has_http_body:
             yield DeclarationError(
                 f"task {task.name!r} has an httpBody, which DolphinScheduler 3.1 does not know: it would send an "
                 "empty body",
@@ -129,7 +130,7 @@ def _worker_groups(known: list[str], definition: Definition) -> Iterator[DsflowE
             yield unknown_name(kinds.WORKER_GROUP, group, known, where=where, inside=inside)
 
 
-def _names(profile: Profile, definition: Definition, names: Names, series: codec.Series) -> Iterator[DsflowError]:
+def _names(profile: Profile, definition: Definition, names: Names, series: Series) -> Iterator[DsflowError]:
     """All other names, and fields that this version of DolphinScheduler does not know."""
     gathering = GatheringNames(names)
     codes = {task.name: 1 for task in definition.tasks}
@@ -156,9 +157,9 @@ def _names(profile: Profile, definition: Definition, names: Names, series: codec
 def _sub_workflows(rest: RestClient, definition: Definition, project: int) -> Iterator[DsflowError]:
     """An online workflow can only run online sub-workflows; the server says so after it has set the old one offline."""
     used = {
-        str(t.task_params["processDefinitionCode"]): t
+        str(t.task_params[SUB_WORKFLOW]): t
         for t in definition.tasks
-        if t.task_type == "SUB_PROCESS" and t.task_params.get("processDefinitionCode")
+        if t.task_type == "SUB_PROCESS" and t.task_params.get(SUB_WORKFLOW)
     }
     if not used or definition.release_state != "ONLINE":
         return

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from dsflow.definition import Definition, JsonDict, TaskDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.lock import Spares, is_dead, lock_name
@@ -20,10 +20,11 @@ from dsflow.dolphinscheduler.lock import note as lock_note
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.register import PREFIX, Entry, entries_of, register_definition, register_name
 from dsflow.dolphinscheduler.state import NO_PROJECT, Content, ServerState
-from dsflow.dolphinscheduler.submit import Checked, SubmitResult, Submitter, workflow_url
+from dsflow.dolphinscheduler.submit import Checked, SubmitResult, Submitter
 from dsflow.dolphinscheduler.versions import delete_workflow
 from dsflow.dolphinscheduler.wire.gateway import Gateways
 from dsflow.dolphinscheduler.wire.names import Names, server_names
+from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 READERS = 8
@@ -217,12 +218,11 @@ class Deployer:
     def _read_project(self, code: int, registers_only: bool) -> _Project:
         project = _Project(code, whole=not registers_only)
         if registers_only:
-            path = f"/projects/{code}/process-definition"
-            rows = list(self._rest.pages(path, "look for registers", searchVal=PREFIX))
+            rows = list(self._rest.workflows_named(code, PREFIX, "look for registers"))
         else:
             rows = self._rest.workflows(code)
             for schedule in self._rest.project_schedules(code):
-                project.schedules.setdefault(int(schedule["processDefinitionCode"]), []).append(schedule)
+                project.schedules.setdefault(int(schedule["workflowCode"]), []).append(schedule)
         project.workflows = {str(r["name"]): r for r in rows}
         for name, row in project.workflows.items():
             if name.startswith(PREFIX):
@@ -243,7 +243,7 @@ class Deployer:
             state = ServerState(project.code, lock=lock)
         item = Item(declared, definition, state, self._submitter.compare(definition, state))
         if state.code is not None:
-            item.url = workflow_url(self._server.profile, state.project_code, state.code)
+            item.url = workflow_page(self._server.profile, state.project_code, state.code)
         return item
 
     def _objections(self, item: Item, keys: dict[Key, Item], names: Names) -> list[DsflowError]:
@@ -444,8 +444,8 @@ def references(definition: Definition) -> set[Key]:
     """The workflows that a workflow's SUB_PROCESS and DEPENDENT tasks name."""
     found: set[Key] = set()
     for task in definition.tasks:
-        if task.task_type in ("SUB_PROCESS", "DYNAMIC") and task.task_params.get("processDefinitionCode"):
-            found.add((definition.project, str(task.task_params["processDefinitionCode"])))
+        if task.task_type in ("SUB_PROCESS", "DYNAMIC") and task.task_params.get(SUB_WORKFLOW):
+            found.add((definition.project, str(task.task_params[SUB_WORKFLOW])))
         elif task.task_type == "DEPENDENT":
             found.update((str(i["projectCode"]), str(i["definitionCode"])) for i in _depended(task))
     return found
@@ -460,13 +460,13 @@ def _without(task: TaskDefinition, project: str, coming: dict[Key, Definition]) 
     """A task without its references to workflows that this deployment is about to write."""
     params = task.task_params
     if task.task_type in ("SUB_PROCESS", "DYNAMIC"):
-        name = str(params.get("processDefinitionCode") or "")
+        name = str(params.get(SUB_WORKFLOW) or "")
         if (project, name) in coming:
             if coming[project, name].release_state != "ONLINE":
                 raise DeclarationError(
                     f"task {task.name!r} runs workflow {name!r}, which is declared offline", where=task.where
                 )
-            return replace(task, task_params={**params, "processDefinitionCode": ""})
+            return replace(task, task_params={**params, SUB_WORKFLOW: ""})
         return task
     if task.task_type != "DEPENDENT":
         return task

@@ -20,6 +20,7 @@ from dsflow.dolphinscheduler.environments import default_environment
 from dsflow.dolphinscheduler.runs import Run, map_state
 from dsflow.dolphinscheduler.wire.gateway import Gateway
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ConfigError, DsflowError, RunError, ServerError, UnreachableError
 from dsflow.report import FINAL_STATES, SUCCESS, RunReport, TaskReport
 from dsflow.worker.doctor import (
@@ -122,7 +123,7 @@ def _checks(profile: Profile, zookeeper: str | None, zookeeper_path: str | None,
         yield of_error("REST API", error)
         return
     with server:
-        yield ok("REST API", f"{server.rest.url} (DolphinScheduler {series[0]}.{series[1]}), user {user['userName']!r}")
+        yield ok("REST API", f"{server.rest.url} (DolphinScheduler {series}), user {user['userName']!r}")
         gateway = list(_gateway(profile, series))
         yield from gateway
         tenant = list(_tenant(server.rest, profile))
@@ -145,7 +146,7 @@ def _checks(profile: Profile, zookeeper: str | None, zookeeper_path: str | None,
 # ------------------------------------------------------------------ what can be asked from here
 
 
-def _gateway(profile: Profile, series: tuple[int, int]) -> Iterator[Check]:
+def _gateway(profile: Profile, series: Series) -> Iterator[Check]:
     try:
         with Gateway(profile) as gateway:
             notes = gateway.notes()
@@ -155,7 +156,7 @@ def _gateway(profile: Profile, series: tuple[int, int]) -> Iterator[Check]:
         yield of_error("gateway", error)
         return
     place = f"{gateway.host}:{gateway.port}"
-    rest = f"{series[0]}.{series[1]}"
+    rest = str(series)
     if version.split(".")[0].isdigit() and not version.startswith(rest + "."):
         yield problem(
             "gateway", f"{place} is DolphinScheduler {version}, but the REST API is that of {rest}",
@@ -194,7 +195,7 @@ def _tenant(rest: RestClient, profile: Profile) -> Iterator[Check]:
             f"the profile's tenant {wanted!r} does not exist on the server",
             f"dsflow bootstrap --tenant {wanted}",
         )
-    elif wanted and wanted != bound and rest.series() < (3, 2):
+    elif wanted and wanted != bound and rest.series().user_has_tenant:
         yield problem(
             "tenant", f"the profile's tenant is {wanted!r}, but 3.1 runs tasks as the user's, {bound!r}",
             f"dsflow bootstrap --tenant {wanted}",
@@ -204,8 +205,7 @@ def _tenant(rest: RestClient, profile: Profile) -> Iterator[Check]:
 
 
 def _workers(rest: RestClient, profile: Profile) -> Iterator[Check]:
-    path = "/monitor/WORKER" if rest.series() >= (3, 2) else "/monitor/workers"
-    rows = rest.get(path, "list the workers") or []
+    rows = rest.workers()
     if rows:
         hosts = ", ".join(f"{r.get('host')}:{r.get('port')}" for r in rows)
         yield ok("workers", f"{len(rows)} alive: {hosts}")
@@ -324,7 +324,7 @@ def _remove_runs(server: Server, code: int, workflow: int) -> None:
         if not _ended(rest, code, instance, RUN_PATIENCE):
             rest.execute(code, instance, "STOP")
             _ended(rest, code, instance, STOP_PATIENCE)
-        rest.delete(f"/projects/{code}/process-instances/{instance}", f"delete run {instance}")
+        rest.delete_run(code, instance)
 
 
 def _ended(rest: RestClient, code: int, instance: int, patience: float) -> bool:
@@ -369,10 +369,9 @@ def judge_shell(task: TaskReport, tenant: str) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def judge_python(task: TaskReport, series: tuple[int, int], zookeeper: str, zookeeper_path: str) -> Iterator[Check]:
+def judge_python(task: TaskReport, series: Series, zookeeper: str, zookeeper_path: str) -> Iterator[Check]:
     """What the PYTHON task tells: the interpreter, its packages, the OpenMLDB cluster, free space."""
-    variable = "PYTHON_LAUNCHER" if series >= (3, 2) else "PYTHON_HOME"
-    set_it = f"dsflow bootstrap --environment dsflow --env {variable}=/path/to/bin/python3"
+    set_it = f"dsflow bootstrap --environment dsflow --env {series.python_variable}=/path/to/bin/python3"
     found = facts(task.log)
     if found is None:
         yield problem(

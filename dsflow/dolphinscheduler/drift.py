@@ -32,10 +32,10 @@ def content_drift(state: ServerState, plan: Plan) -> str:
     """'' or a sentence on how the workflow is not what dsflow last submitted, if the plan would undo that."""
     if state.definition is None or not plan.changes_content:
         return ""
-    submitted = recorded(state.raw["processTaskRelationList"])
+    submitted = recorded(state.raw["edges"])
     if submitted == fingerprint(state.definition):
         return ""
-    when = state.raw["processDefinition"].get("updateTime")
+    when = state.raw["workflow"].get("updateTime")
     what = f"version {state.version} of workflow {state.definition.name!r} on the server"
     change = f"; last changed {when}" if when else ""
     if submitted is None:
@@ -72,7 +72,7 @@ def schedule_edits(state: ServerState, now: datetime) -> Edits:
     """
     if state.definition is None or state.lock is not None:
         return {}
-    then = recorded_schedule(state.raw["processTaskRelationList"])
+    then = recorded_schedule(state.raw["edges"])
     if then is None:
         return {}
     held: JsonDict = schedule_part(state.definition) or {}

@@ -44,7 +44,7 @@ def since_submitted(
     if found is None:
         return None
     row, base = found
-    part = recorded_schedule(state.raw["processTaskRelationList"])
+    part = recorded_schedule(state.raw["edges"])
     known = part is not None and state.lock is None
     if part is not None and known:
         base = with_schedule_part(base, part)
@@ -60,7 +60,7 @@ def since_submitted(
 def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[JsonDict, Definition] | None:
     """The version that dsflow submitted last."""
     assert state.code is not None
-    mark = recorded(state.raw["processTaskRelationList"])
+    mark = recorded(state.raw["edges"])
     rows = [r for r in rest.versions(state.project_code, state.code) if int(r["version"]) <= state.version]
     found = None
     for row in [r for r in rows if not r.get("locations")][:LOOKED_AT]:
@@ -85,7 +85,7 @@ def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict) -> De
     assert state.definition is not None
     moment = _moment(row)
     tasks = []
-    for task in state.raw["taskDefinitionList"]:
+    for task in state.raw["tasks"]:
         if str(task.get("updateTime") or "") <= moment:
             tasks.append(task)
             continue
@@ -93,8 +93,8 @@ def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict) -> De
         before = [v for v in versions if str(v.get("operateTime") or "") <= moment]
         if before:
             tasks.append(max(before, key=lambda v: int(v["version"])))
-    process = {**state.raw["processDefinition"], **{key: row.get(key) for key in _VERSIONED}}
-    raw = {**state.raw, "processDefinition": process, "taskDefinitionList": tasks}
+    process = {**state.raw["workflow"], **{key: row.get(key) for key in _VERSIONED}}
+    raw = {**state.raw, "workflow": process, "tasks": tasks}
     schedule = state.schedules[0] if state.schedules else None
     base = codec.from_server(raw, state.definition.project, names, schedule)
     return replace(base, relations=state.definition.relations)

@@ -210,8 +210,7 @@ def submit_lock(
 def find_lock(rest: RestClient, project: int, workflow: str) -> JsonDict | None:
     """The lock of a workflow, as the server lists it, or None."""
     name = lock_name(workflow)
-    path = f"/projects/{project}/process-definition"
-    for row in rest.pages(path, f"look for the lock of workflow {workflow!r}", searchVal=name):
+    for row in rest.workflows_named(project, name, f"look for the lock of workflow {workflow!r}"):
         if row["name"] == name:
             return row
     return None

@@ -10,8 +10,9 @@ from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.runs import FIND_TIMEOUT, Run, Runs, map_state
-from dsflow.dolphinscheduler.submit import workflow_url
 from dsflow.dolphinscheduler.wire.codec import global_params
+from dsflow.dolphinscheduler.wire.forms import RECOVER, REPEAT, RESUME, part_form
+from dsflow.dolphinscheduler.wire.pages import run_page, workflow_page
 from dsflow.errors import RunError, ServerError
 from dsflow.report import FINAL_STATES
 
@@ -57,7 +58,7 @@ class Operations:
     @property
     def url(self) -> str:
         """The workflow's page."""
-        return workflow_url(self.server.profile, *self.codes)
+        return workflow_page(self.server.profile, *self.codes)
 
     # ---------------------------------------------------------------- finding
 
@@ -86,13 +87,13 @@ class Operations:
                 raise RunError(
                     f"{self.project}/{self.name} has no run {number}: {error.reason}", hint="`runs` lists them"
                 ) from error
-            if int(row["processDefinitionCode"]) != workflow:
+            if int(row["workflowCode"]) != workflow:
                 raise RunError(f"run {number} is not of {self.project}/{self.name}", hint="`runs` lists those that are")
         return self._run(number)
 
     def _run(self, number: int) -> Run:
         project, workflow = self.codes
-        url = self.url.replace("/definitions/", "/instances/").rsplit("/", 1)[0] + f"/{number}?code={workflow}"
+        url = run_page(self.server.profile, project, workflow, number)
         return Run(self.project, project, self.name, workflow, number, url)
 
     # ---------------------------------------------------------------- starting
@@ -118,17 +119,14 @@ class Operations:
         extra: dict[str, Any] = {}
         tasks = list(only) or ([] if start_at is None else [start_at])
         if tasks:
-            codes = {t["name"]: t["code"] for t in state.raw.get("taskDefinitionList", [])}
+            codes = {t["name"]: t["code"] for t in state.raw.get("tasks", [])}
             for task in tasks:
                 if state.code is not None and task not in codes:
                     raise RunError(
                         f"workflow {self.name!r} on the server has no task {task!r}",
                         hint=f"it has: {', '.join(codes) or 'none'}",
                     )
-            extra = {
-                "startNodeList": ",".join(str(codes.get(task, "")) for task in tasks),
-                "taskDependType": "TASK_ONLY" if only else "TASK_POST",
-            }
+            extra = part_form([codes.get(task, "") for task in tasks], alone=bool(only))
         return self._runs.start(state, self.project, self.name, params, definition, extra)
 
     # ---------------------------------------------------------------- acting on a run
@@ -142,7 +140,7 @@ class Operations:
         """Ask the server for something and wait until it has begun.
 
         Args:
-            action: REPEAT_RUNNING, START_FAILURE_TASK_PROCESS or RECOVER_SUSPENDED_PROCESS.
+            action: REPEAT, RECOVER or RESUME.
             states: the states from which that can be; None means every final one.
             verb: for the message, such as ``recovered``.
 
@@ -162,7 +160,7 @@ class Operations:
             now = self.rest.instance(run.project_code, run.instance)
             if any(now.get(k) != before.get(k) for k in ("state", "runTimes", "restartTime")):
                 # 3.2 shows the same, but its tasks still get what the run was started with.
-                return _other_values(run, before, now) if self.rest.series() < (3, 2) else []
+                return _other_values(run, before, now) if self.rest.series().forgets_start_values else []
             self._sleep(0.2)
         raise RunError(
             f"the server accepted the request, but did not go on with run {run.instance} within {FIND_TIMEOUT:.0f} s",
@@ -171,15 +169,15 @@ class Operations:
 
     def rerun(self, run: Run) -> list[str]:
         """Run all of a run's tasks again, under the same number."""
-        return self.act(run, "REPEAT_RUNNING", None, "run again")
+        return self.act(run, REPEAT, None, "run again")
 
     def recover(self, run: Run) -> list[str]:
         """Run the failed tasks again and go on from there."""
-        return self.act(run, "START_FAILURE_TASK_PROCESS", frozenset({"FAILURE"}), "recovered from its failed task")
+        return self.act(run, RECOVER, frozenset({"FAILURE"}), "recovered from its failed task")
 
     def resume(self, run: Run) -> list[str]:
         """Go on with a paused or stopped run."""
-        return self.act(run, "RECOVER_SUSPENDED_PROCESS", frozenset({"PAUSE", "STOP"}), "resumed")
+        return self.act(run, RESUME, frozenset({"PAUSE", "STOP"}), "resumed")
 
     def end(self, run: Run, action: str, *, timeout: float = 120.0) -> str:
         """STOP or PAUSE a run and wait until it rests.

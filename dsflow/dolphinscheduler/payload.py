@@ -10,19 +10,15 @@ from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.forms import sent_task
 from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names
-
-_SENT_TASK_FIELDS = (
-    "code", "name", "version", "description", "delayTime", "taskType", "taskParams", "flag", "isCache", "taskPriority",
-    "workerGroup", "environmentCode", "failRetryTimes", "failRetryInterval", "timeoutFlag", "timeoutNotifyStrategy",
-    "timeout", "taskGroupId", "taskGroupPriority", "cpuQuota", "memoryMax", "taskExecuteType",
-)  # fmt: skip
+from dsflow.dolphinscheduler.wire.series import Series
 
 
 def held_codes(definition: Definition, state: ServerState, plan: Plan) -> dict[str, int]:
     """The code of each declared task that the server has already, a renamed one under its new name."""
-    held = {t["name"]: int(t["code"]) for t in state.raw.get("taskDefinitionList", [])}
+    held = {t["name"]: int(t["code"]) for t in state.raw.get("tasks", [])}
     before = ((t.name, plan.renamed.get(t.name, t.name)) for t in definition.tasks)
     return {name: held[old] for name, old in before if old in held}
 
@@ -35,7 +31,7 @@ def workflow_call(
     names: Names,
     *,
     user: str,
-    series: codec.Series,
+    series: Series,
 ) -> WorkflowCall:
     """The arguments of the one call that creates or updates a workflow.
 
@@ -68,15 +64,14 @@ def _tasks(
     plan: Plan,
     codes: Mapping[str, int],
     names: Names,
-    series: codec.Series,
+    series: Series,
 ) -> list[JsonDict]:
     """Every task as it is sent: an unchanged one exactly as the server gave it, so that it gets no new version."""
-    rows = {int(t["code"]): t for t in state.raw.get("taskDefinitionList", [])}
+    rows = {int(t["code"]): t for t in state.raw.get("tasks", [])}
     versions = {name: int(rows[code]["version"]) for name, code in codes.items() if code in rows}
     touched = {t.name for t in plan.tasks}
     sent = codec.tasks_to_server(definition, codes, names, series, versions=versions)
     for index, task in enumerate(sent):
         if task["name"] not in touched:
-            row = rows[task["code"]]
-            sent[index] = {k: row[k] for k in _SENT_TASK_FIELDS if k in row} | {"taskParams": codec.task_params(row)}
+            sent[index] = sent_task(rows[task["code"]])
     return sent

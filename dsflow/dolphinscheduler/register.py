@@ -85,7 +85,7 @@ def register_definition(project: str, owner: str, entries: Iterable[Entry]) -> D
 def entries_of(raw: JsonDict) -> list[Entry]:
     """The entries of a register, as the server gives it; lines that are no entry are passed over."""
     found = []
-    for task in raw.get("taskDefinitionList", []):
+    for task in raw.get("tasks", []):
         for line in str(task_params(task).get("rawScript") or "").splitlines():
             try:
                 data = json.loads(line.removeprefix("#"))

@@ -9,43 +9,23 @@ only one task is left that it can mean. Nothing is guessed, and nothing is writt
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
+from dsflow.dolphinscheduler.errors import VerificationError
 from dsflow.dolphinscheduler.lock import submit_lock
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.state import NO_PROJECT, ServerState
 from dsflow.dolphinscheduler.wire.codec import from_server, normalise, task_params
-from dsflow.dolphinscheduler.wire.names import Names, server_names
+from dsflow.dolphinscheduler.wire.forms import workflow_form
+from dsflow.dolphinscheduler.wire.names import Names, made_up_code, server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, ServerError
 
 JsonDict = dict[str, Any]
 
 MAX_PROJECTS = 50  # how many projects are asked for the task that has an old code
-
-_TASK_FIELDS = (
-    "code", "name", "version", "description", "delayTime", "taskType", "flag", "isCache", "taskPriority",
-    "workerGroup", "environmentCode", "failRetryTimes", "failRetryInterval", "timeoutFlag", "timeoutNotifyStrategy",
-    "timeout", "taskGroupId", "taskGroupPriority", "cpuQuota", "memoryMax", "taskExecuteType",
-)  # fmt: skip
-_RELATION_FIELDS = (
-    "name", "preTaskCode", "preTaskVersion", "postTaskCode", "postTaskVersion", "conditionType", "conditionParams",
-)  # fmt: skip
-
-
-def made_up_code(*parts: str) -> int:
-    """The code that an export file written here gives to a task of that name (or to something of several names).
-
-    It is of the size of DolphinScheduler's own codes, and small enough for JavaScript to read exactly. A task's depends
-    on nothing but its name, so that it is recognised wherever the file was imported.
-    """
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()
-    return 10**14 + int.from_bytes(digest[:8], "big") % (8 * 10**15)
 
 
 class RepairError(DsflowError):
@@ -137,7 +117,7 @@ def references(raw: JsonDict) -> list[tuple[Dangling, Callable[[int], None]]]:
     ``raw`` must hold ``taskParams`` as mappings; setting a reference changes it in place.
     """
     found: list[tuple[Dangling, Callable[[int], None]]] = []
-    for task in raw["taskDefinitionList"]:
+    for task in raw["tasks"]:
         params = task["taskParams"]
         if task["taskType"] == "SWITCH":
             result = params.get("switchResult") or {}
@@ -186,14 +166,14 @@ def _is_code(value: Any) -> bool:
 def with_params(raw: JsonDict) -> JsonDict:
     """A deep copy in which every ``taskParams`` is a mapping."""
     copied = copy.deepcopy(raw)
-    for task in copied["taskDefinitionList"]:
+    for task in copied["tasks"]:
         task["taskParams"] = task_params(task)
     return copied
 
 
 def find_dangling(raw: JsonDict) -> list[Dangling]:
     """The references that lead nowhere, in the order of the tasks."""
-    own = {int(t["code"]) for t in raw["taskDefinitionList"]}
+    own = {int(t["code"]) for t in raw["tasks"]}
     return [d for d, _ in references(with_params(raw)) if d.code not in own]
 
 
@@ -204,7 +184,7 @@ def decide(raw: JsonDict, evidence: Evidence, project: str = "", workflow: str =
         RepairError: the caller names a task that does not exist or is not next to the switch, or a branch that is fine.
     """
     raw = with_params(raw)
-    names = {int(t["code"]): str(t["name"]) for t in raw["taskDefinitionList"]}
+    names = {int(t["code"]): str(t["name"]) for t in raw["tasks"]}
     dangling = find_dangling(raw)
     _check_given(evidence.given, dangling, names)
     targets: dict[tuple[str, int], tuple[str, str]] = {}
@@ -275,7 +255,7 @@ def _candidates(
     mine, other = ("postTaskCode", "preTaskCode") if dangling.upstream else ("preTaskCode", "postTaskCode")
     neighbours = [
         names[int(r[other])]
-        for r in raw["processTaskRelationList"]
+        for r in raw["edges"]
         if names.get(int(r[mine])) == dangling.task and int(r[other]) in names
     ]
     taken = {
@@ -291,7 +271,7 @@ def _same(one: Dangling, other: Dangling) -> bool:
 
 def exported_names(exported: Any) -> dict[int, str]:
     """Code -> name of every task in an export file."""
-    return {int(t["code"]): str(t["name"]) for entry in exported or [] for t in entry.get("taskDefinitionList") or []}
+    return {int(t["code"]): str(t["name"]) for entry in exported or [] for t in entry.get("tasks") or []}
 
 
 def server_look_up(rest: RestClient, project: int) -> Callable[[int], str | None]:
@@ -310,10 +290,7 @@ def server_look_up(rest: RestClient, project: int) -> Callable[[int], str | None
 
 
 def _task_name(rest: RestClient, project: int, code: int) -> str | None:
-    try:
-        row = rest.get(f"/projects/{project}/task-definition/{code}", f"look for task {code}")
-    except RefusedError:
-        return None
+    row = rest.task(project, code)
     return str(row["name"]) if row else None
 
 
@@ -323,7 +300,7 @@ def _task_name(rest: RestClient, project: int, code: int) -> str | None:
 def repaired(raw: JsonDict, plan: RepairPlan) -> JsonDict:
     """A copy of the workflow in which the plan's references lead where they should."""
     result = with_params(raw)
-    codes = {str(t["name"]): int(t["code"]) for t in result["taskDefinitionList"]}
+    codes = {str(t["name"]): int(t["code"]) for t in result["tasks"]}
     targets = {(m.dangling.task, m.dangling.code): codes[m.target] for m in plan.mendings}
     for dangling, put in references(result):
         if (dangling.task, dangling.code) in targets:
@@ -369,17 +346,17 @@ def rewrite(
         raise AssertionError("there is no workflow to rewrite")
     live = state.live_schedules if schedules is None else schedules
     wanted_online = state.online if online is None else online
-    with submit_lock(rest, project, str(state.raw["processDefinition"]["name"])):
-        held = int(rest.workflow(project, code)["processDefinition"]["version"])
+    with submit_lock(rest, project, str(state.raw["workflow"]["name"])):
+        held = int(rest.workflow(project, code)["workflow"]["version"])
         if held != state.version:
             raise RepairError(
-                f"workflow {state.raw['processDefinition']['name']!r} was changed by someone else at this moment",
+                f"workflow {state.raw['workflow']['name']!r} was changed by someone else at this moment",
                 hint="try again",
             )
         try:
             if state.online:
                 rest.release(project, code, "OFFLINE")
-            rest.put(f"/projects/{project}/process-definition/{code}", doing, _form(rest, wanted))
+            rest.update_workflow(project, code, doing, workflow_form(rest, wanted))
         except ServerError as error:
             restore(rest, project, code, state.online, state.live_schedules, error)
             raise
@@ -398,7 +375,7 @@ def restore(
     if not online:
         return
     try:
-        if rest.workflow(project, code)["processDefinition"]["releaseState"] != "ONLINE":
+        if rest.workflow(project, code)["workflow"]["releaseState"] != "ONLINE":
             rest.release(project, code, "ONLINE")
         rows = {int(s["id"]): s for s in rest.schedules(project, code)}
         for schedule in live:
@@ -411,30 +388,6 @@ def restore(
         error.hint += f"the workflow may now be offline, and could not be set online again ({second.message})"
 
 
-def _form(rest: RestClient, raw: JsonDict) -> JsonDict:
-    process = raw["processDefinition"]
-    form: JsonDict = {
-        "name": process["name"],
-        "description": process.get("description") or "",
-        "globalParams": process.get("globalParams") or "[]",
-        "locations": process.get("locations") or "",
-        "timeout": int(process.get("timeout") or 0),
-        "executionType": process.get("executionType") or "PARALLEL",
-        "releaseState": "OFFLINE",
-        "taskRelationJson": json.dumps([_picked(r, _RELATION_FIELDS) for r in raw["processTaskRelationList"]]),
-        "taskDefinitionJson": json.dumps(
-            [_picked(t, _TASK_FIELDS) | {"taskParams": t["taskParams"]} for t in raw["taskDefinitionList"]]
-        ),
-    }
-    if rest.series() < (3, 2):
-        form["tenantCode"] = process.get("tenantCode") or rest.user().get("tenantCode") or "default"
-    return form
-
-
-def _picked(row: JsonDict, fields: Iterable[str]) -> JsonDict:
-    return {name: row[name] for name in fields if name in row}
-
-
 def _verify(rest: RestClient, state: ServerState, wanted: JsonDict) -> None:
     assert state.code is not None
     names = server_names(rest)
@@ -444,7 +397,7 @@ def _verify(rest: RestClient, state: ServerState, wanted: JsonDict) -> None:
     left += [f"{d.task!r}, {d.place}: still leads to {d.code}" for d in find_dangling(got)] if not left else []
     if left:
         raise VerificationError(
-            f"the server took the change of workflow {wanted['processDefinition']['name']!r}, but it holds now:",
+            f"the server took the change of workflow {wanted['workflow']['name']!r}, but it holds now:",
             left,
             hint="did someone else change it at the same moment?",
         )
@@ -484,7 +437,7 @@ def plan_repair(
         RepairError: ``given`` does not fit the workflow.
     """
     evidence = Evidence(given or {}, exported_names(exported), server_look_up(rest, state.project_code))
-    return decide(state.raw, evidence, project, str(state.raw["processDefinition"]["name"]))
+    return decide(state.raw, evidence, project, str(state.raw["workflow"]["name"]))
 
 
 def read_state(state: ServerState, project: str, name: str) -> ServerState:

@@ -18,10 +18,9 @@ from typing import Any
 from dsflow.config import Profile
 from dsflow.definition import Definition, JsonDict, Property
 from dsflow.dolphinscheduler.state import ServerState
-from dsflow.dolphinscheduler.submit import web_url
-from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.codec import global_params, task_params
-from dsflow.dolphinscheduler.wire.names import server_names
+from dsflow.dolphinscheduler.wire.forms import start_form
+from dsflow.dolphinscheduler.wire.pages import run_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
 from dsflow.outputs import decoded
@@ -141,33 +140,17 @@ class Runs:
         declared = definition or state.definition
         check_params(declared, state, params)
         before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}
-        mark = uuid.uuid4().hex if self._rest.series() < (3, 2) else ""
-        trigger = self._rest.start(state.project_code, {**self._form(state, declared, params, mark), **(extra or {})})
+        mark = "" if self._rest.series().tells_trigger else uuid.uuid4().hex
+        trigger = self._rest.start(
+            state.project_code, {**self.form(state.code, declared, params, mark), **(extra or {})}
+        )
         instance = self._find(state, before, trigger, mark)
         return self._run(project, state.project_code, name, state.code, instance)
 
-    def _form(self, state: ServerState, definition: Definition, params: Mapping[str, str], mark: str) -> JsonDict:
-        group: Any = 0
-        if definition.warning_group:
-            group = server_names(self._rest).code(kinds.ALERT_GROUP, definition.warning_group)
-        form: JsonDict = {
-            "processDefinitionCode": state.code,
-            "scheduleTime": "",
-            "failureStrategy": definition.schedule.failure_strategy if definition.schedule else "CONTINUE",
-            "warningType": definition.warning_type,
-            "warningGroupId": group,
-            "execType": "START_PROCESS",
-            "processInstancePriority": definition.schedule.process_instance_priority
-            if definition.schedule
-            else "MEDIUM",
-            "workerGroup": definition.worker_group,
-            "environmentCode": -1,
-            "startParams": json.dumps({**params, MARK: mark} if mark else dict(params)),
-            "dryRun": 0,
-        }
-        if self._rest.series() >= (3, 2):
-            form["tenantCode"] = self._profile.tenant or self._rest.user().get("tenantCode") or "default"
-        return form
+    def form(self, code: int, definition: Definition, params: Mapping[str, str], mark: str) -> JsonDict:
+        """The form of a start, with a mark by which the run is found where the server tells nothing else."""
+        marked = {**params, MARK: mark} if mark else params
+        return start_form(self._rest, code, definition, marked, self._profile.tenant)
 
     def _find(self, state: ServerState, before: set[int], trigger: int | None, mark: str) -> int:
         assert state.code is not None
@@ -195,13 +178,12 @@ class Runs:
     def existing(self, project: str, project_code: int, instance: int) -> Run:
         """A run that somebody started."""
         row = self._rest.instance(project_code, instance)
-        code = int(row["processDefinitionCode"])
-        definition = row.get("processDefinition") or (row.get("dagData") or {}).get("processDefinition") or {}
-        workflow = definition.get("name") or str(row.get("name") or "")
+        code = int(row["workflowCode"])
+        workflow = (row.get("workflow") or {}).get("name") or str(row.get("name") or "")
         return self._run(project, project_code, workflow, code, instance)
 
     def _run(self, project: str, project_code: int, name: str, code: int, instance: int) -> Run:
-        url = f"{web_url(self._profile)}/projects/{project_code}/workflow/instances/{instance}?code={code}"
+        url = run_page(self._profile, project_code, code, instance)
         return Run(project, project_code, name, code, instance, url)
 
     # ---------------------------------------------------------------- following
@@ -269,7 +251,7 @@ class Runs:
     ) -> list[tuple[str, str, list[Property]]]:
         if definition is not None:
             return [(t.name, t.task_type, [p for p in t.local_params if p.direct == "OUT"]) for t in definition.tasks]
-        dag = (row.get("dagData") or {}).get("taskDefinitionList") or []
+        dag = (row.get("dagData") or {}).get("tasks") or []
         found = []
         for task in dag:
             local = [Property.from_dict(p) for p in task_params(task).get("localParams") or []]
@@ -373,7 +355,7 @@ def map_state(state: str) -> str:
 def check_params(definition: Definition, state: ServerState, params: Mapping[str, str]) -> None:
     """Raise ParameterError for a parameter that cannot be set when starting."""
     fixed = set(definition.fixed_params)
-    known = [p["prop"] for p in global_params(state.raw["processDefinition"])]
+    known = [p["prop"] for p in global_params(state.raw["workflow"])]
     for name in params:
         if name in fixed:
             raise ParameterError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -13,15 +12,12 @@ from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.forms import schedule_form_of
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
 
 _PREVIEWED = 5  # times that a server's preview gives
 _ALWAYS = ("2000-01-01 00:00:00", "2099-12-31 23:59:59")
-_FORM_FIELDS = (
-    "warningType", "warningGroupId", "failureStrategy", "workerGroup", "environmentCode", "processInstancePriority",
-    "tenantCode",
-)  # fmt: skip
 
 
 def preview(rest: RestClient, schedule: ScheduleDefinition, project: int) -> list[str]:
@@ -86,7 +82,7 @@ def apply_schedule(
     if held is None:
         if not online:
             rest.release(project, code, "ONLINE")  # a schedule can only be made on an online workflow
-        rest.create_schedule(project, {**form, "processDefinitionCode": code})
+        rest.create_schedule(project, {**form, "workflowCode": code})
         if not online:
             rest.release(project, code, "OFFLINE")
         held = rest.schedules(project, code)[0]
@@ -113,19 +109,13 @@ def put_back(rest: RestClient, project: int, code: int, before: list[JsonDict]) 
     for now in rest.schedules(project, code):
         number = int(now["id"])
         then = rows.get(number)
-        if then is not None and _form_of(then) == _form_of(now):
+        if then is not None and schedule_form_of(then) == schedule_form_of(now):
             continue
         _take_offline(rest, project, code, number)
         if then is None:
             rest.delete_schedule(project, number)
         else:
-            rest.update_schedule(project, number, _form_of(then))
-
-
-def _form_of(row: JsonDict) -> JsonDict:
-    schedule = {key: row.get(key) for key in ("startTime", "endTime", "crontab", "timezoneId")}
-    kept = {key: row[key] for key in _FORM_FIELDS if row.get(key) is not None}
-    return {"schedule": json.dumps(schedule), **kept}
+            rest.update_schedule(project, number, schedule_form_of(then))
 
 
 def bring_online(rest: RestClient, project: int, code: int, wanted: list[int]) -> None:
@@ -149,7 +139,7 @@ def _live(rest: RestClient, project: int, code: int) -> set[int]:
 
 def _tenant(rest: RestClient, profile: Profile, held: JsonDict | None) -> str | None:
     """3.2 runs a scheduled workflow as the schedule's tenant, 3.1 as the workflow's."""
-    if rest.series() < (3, 2):
+    if rest.series().user_has_tenant:
         return None
     kept = held.get("tenantCode") if held else None
     return str(profile.tenant or kept or rest.user().get("tenantCode") or "default")

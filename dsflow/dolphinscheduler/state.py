@@ -54,12 +54,12 @@ class ServerState:
     @property
     def online(self) -> bool:
         """Whether the workflow is ONLINE."""
-        return bool(self.raw) and self.raw["processDefinition"]["releaseState"] == "ONLINE"
+        return bool(self.raw) and self.raw["workflow"]["releaseState"] == "ONLINE"
 
     @property
     def version(self) -> int:
         """DolphinScheduler's version number, 0 when there is no such workflow."""
-        return int(self.raw["processDefinition"]["version"]) if self.raw else 0
+        return int(self.raw["workflow"]["version"]) if self.raw else 0
 
     @property
     def live_schedules(self) -> list[int]:
@@ -77,7 +77,7 @@ class Content:
     def state(self, project_code: int, project: str, names: Names, lock: JsonDict | None = None) -> ServerState:
         """Codes turned into names; asks the server for those names that are not known yet."""
         definition = codec.from_server(self.raw, project, names, self.schedules[0] if self.schedules else None)
-        code = int(self.raw["processDefinition"]["code"])
+        code = int(self.raw["workflow"]["code"])
         return ServerState(project_code, code, self.raw, self.schedules, definition, lock)
 
 
@@ -89,8 +89,8 @@ def locate(rest: RestClient, project: str, name: str) -> Place:
 
 def find(rest: RestClient, project_code: int, name: str) -> Place:
     """Find a workflow and its lock, by one request."""
-    path = f"/projects/{project_code}/process-definition"
-    rows = {row["name"]: row for row in rest.pages(path, f"look for workflow {name!r}", searchVal=name)}
+    found = rest.workflows_named(project_code, name, f"look for workflow {name!r}")
+    rows = {row["name"]: row for row in found}
     return Place(project_code, rows.get(name), rows.get(lock_name(name)))
 
 
@@ -114,7 +114,7 @@ def has_changed(rest: RestClient, before: ServerState, name: str) -> bool:
     row = find(rest, before.project_code, name).row
     if row is None or before.code is None:
         return (row is None) != (before.code is None)
-    process = before.raw["processDefinition"]
+    process = before.raw["workflow"]
     if any(row.get(key) != process.get(key) for key in ("code", "version", "releaseState", "updateTime")):
         return True
     return rest.schedules(before.project_code, before.code) != before.schedules

@@ -39,6 +39,7 @@ from dsflow.dolphinscheduler.state import (
 )
 from dsflow.dolphinscheduler.wire.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names, server_names
+from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, ServerError, SeveralErrors, UnreachableError
 
@@ -190,9 +191,9 @@ class Submitter:
 
     def _tenant_change(self, state: ServerState) -> tuple[Change, ...]:
         """3.1 stores a tenant on the workflow and always takes the submitting user's."""
-        held = state.raw["processDefinition"].get("tenantCode") if state.raw else None
+        held = state.raw["workflow"].get("tenantCode") if state.raw else None
         own = self._rest.user().get("tenantCode") if held else None
-        return (Change("tenant", held, own),) if held != own and self._rest.series() < (3, 2) else ()
+        return (Change("tenant", held, own),) if held != own and self._rest.series().user_has_tenant else ()
 
     def check(self, checked: Checked, *, overwrite: bool) -> None:
         """Raise for everything that speaks against writing: all of it at once."""
@@ -409,7 +410,7 @@ class Submitter:
     # ---------------------------------------------------------------- afterwards
 
     def _verify(self, definition: Definition, after: ServerState) -> None:
-        name = after.raw["processDefinition"]["name"]
+        name = after.raw["workflow"]["name"]
         left = self._differences(definition, after)
         if name != definition.name or not left.is_empty:
             raise VerificationError(
@@ -461,7 +462,7 @@ class Submitter:
             after = replace(self.read(definition.project, definition.name), lock=None)
         except ServerError:
             return False
-        then, now = (recorded_schedule(state.raw.get("processTaskRelationList", [])) for state in (before, after))
+        then, now = (recorded_schedule(state.raw.get("edges", [])) for state in (before, after))
         return (then == now and not lock.taken_over) or not schedule_edits(after, datetime.now(timezone.utc))
 
     def _result(
@@ -469,7 +470,7 @@ class Submitter:
     ) -> SubmitResult:
         assert state.code is not None
         return SubmitResult(
-            url=workflow_url(self._profile, state.project_code, state.code),
+            url=workflow_page(self._profile, state.project_code, state.code),
             plan=plan,
             written=written,
             code=state.code,
@@ -507,7 +508,7 @@ def _needs_gateway(definition: Definition, state: ServerState, plan: Plan) -> bo
         return True
     if not plan.changes_schedule:
         return False
-    return recorded_schedule(state.raw["processTaskRelationList"]) != schedule_part(definition)
+    return recorded_schedule(state.raw["edges"]) != schedule_part(definition)
 
 
 def _history(lock: Lock, state: ServerState) -> tuple[str, ...]:
@@ -528,13 +529,3 @@ def _history(lock: Lock, state: ServerState) -> tuple[str, ...]:
 def _add_hint(error: BaseException, more: str) -> None:
     if isinstance(error, DsflowError):
         error.hint = f"{error.hint}; {more}" if error.hint else more
-
-
-def web_url(profile: Profile) -> str:
-    """Where the web page is: ``web_url`` of the profile, else ``/ui`` beside the API."""
-    return (profile.web_url or profile.require_api() + "/ui").rstrip("/")
-
-
-def workflow_url(profile: Profile, project: int, code: int) -> str:
-    """The page of a workflow."""
-    return f"{web_url(profile)}/projects/{project}/workflow/definitions/{code}"

@@ -1,9 +1,9 @@
 """The file of DolphinScheduler's own export and import: written without a server, read, and imported so that it runs.
 
-A file is a list of workflows, each with ``processDefinition``, ``processTaskRelationList``, ``taskDefinitionList`` and
-perhaps ``schedule``. Inside it workflows, tasks, environments and the like are codes of the server that it came from. A
-file written here has beside them, under ``dsflow``, the names of those codes and whether the schedule was live; servers
-pass over that.
+A file is a list of workflows, each with its own row, its edges, its tasks and perhaps a schedule; here they are in
+dsflow's words (:mod:`dsflow.dolphinscheduler.wire.words`). Inside it workflows, tasks, environments and the like are
+codes of the server that it came from. A file written here has beside them, under ``dsflow``, the names of those codes
+and whether the schedule was live; servers pass over that.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from dsflow.definition import Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.fingerprint import record, without_schedule
-from dsflow.dolphinscheduler.repair import find_dangling, made_up_code, references, rewrite, with_params
+from dsflow.dolphinscheduler.repair import find_dangling, references, rewrite, with_params
 from dsflow.dolphinscheduler.wire import codec, oldfiles
 from dsflow.dolphinscheduler.wire import names as kinds
-from dsflow.dolphinscheduler.wire.names import Code, Names, Scope, UnknownNameError
+from dsflow.dolphinscheduler.wire.known import FILES, NEWEST
+from dsflow.dolphinscheduler.wire.names import Code, Names, Scope, UnknownNameError, made_up_code
 from dsflow.dolphinscheduler.wire.oldfiles import TransferError as TransferError
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.series import Series
+from dsflow.dolphinscheduler.wire.words import PARTS
 from dsflow.errors import DsflowError, ServerError
 
 KEY = "dsflow"
-_PARTS = ("processDefinition", "processTaskRelationList", "taskDefinitionList")
 _EPOCH = "2000-01-01 00:00:00"
 
 
 # ------------------------------------------------------------------ writing a file
 
 
-def export(definition: Definition, names: Names | None = None, series: codec.Series = (3, 2)) -> list[JsonDict]:
-    """The content of a file for DolphinScheduler's "import workflow", 3.1 and 3.2 alike.
+def export(definition: Definition, names: Names | None = None, series: Series = NEWEST) -> list[JsonDict]:
+    """The content of a file for DolphinScheduler's "import workflow", 3.1 and 3.2 alike; :func:`to_text` writes it.
 
     Codes of the workflow and its tasks are made up from their names: the same Definition gives the same file.
 
@@ -59,7 +61,7 @@ def export(definition: Definition, names: Names | None = None, series: codec.Ser
     tasks = codec.tasks_to_server(definition, codes, recorder, series)
     relations = codec.relations_to_server(definition, codes, record(definition, schedule=False))
     entry: JsonDict = {
-        "processDefinition": {
+        "workflow": {
             "code": workflow,
             "name": definition.name,
             "version": 1,
@@ -74,13 +76,8 @@ def export(definition: Definition, names: Names | None = None, series: codec.Ser
             "warningGroupId": 0,
             "executionType": definition.execution_type,
         },
-        "processTaskRelationList": [
-            r | {"processDefinitionVersion": 1, "projectCode": project, "processDefinitionCode": workflow}
-            for r in relations
-        ],
-        "taskDefinitionList": [
-            t | {"version": 1, "projectCode": project, "isCache": t.get("isCache", "NO")} for t in tasks
-        ],
+        "edges": [r | {"workflowVersion": 1, "projectCode": project, "workflowCode": workflow} for r in relations],
+        "tasks": [t | {"version": 1, "projectCode": project, "isCache": t.get("isCache", "NO")} for t in tasks],
         "schedule": _schedule(definition, recorder, workflow) if definition.schedule else None,
         KEY: {
             "project": definition.project,
@@ -102,7 +99,7 @@ def _project_code(project: str, names: Names | None) -> int:
 
 def to_text(exported: list[JsonDict]) -> str:
     """The file's text."""
-    return json.dumps(exported, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps([FILES[0].write(entry) for entry in exported], indent=2, ensure_ascii=False) + "\n"
 
 
 def _schedule(definition: Definition, names: Names, workflow: int) -> JsonDict:
@@ -110,7 +107,7 @@ def _schedule(definition: Definition, names: Names, workflow: int) -> JsonDict:
     return {
         **json.loads(form.pop("schedule")),
         **form,
-        "processDefinitionCode": workflow,
+        "workflowCode": workflow,
         "releaseState": "OFFLINE",
         "createTime": _EPOCH,
         "updateTime": _EPOCH,
@@ -171,18 +168,20 @@ def check_exported(data: Any, where: str) -> list[JsonDict]:
     if not isinstance(data, list) or not data:
         raise TransferError("this is no export of workflows: expected a list of them", where=where, hint=hint)
     for number, entry in enumerate(data, 1):
-        missing = [p for p in _PARTS if not (isinstance(entry, dict) and entry.get(p))]
+        missing = [p for p in PARTS if not (isinstance(entry, dict) and entry.get(p))]
         if missing:
-            raise TransferError(f"workflow {number} of the file has no {missing[0]}", where=where, hint=hint)
-        process = entry["processDefinition"]
-        rows: list[tuple[str, Any, tuple[str, ...]]] = [("processDefinition", process, ("name", "code"))]
-        rows += [("task", row, ("name", "code", "taskType", "taskParams")) for row in entry["taskDefinitionList"]]
-        rows += [("edge", row, ("preTaskCode", "postTaskCode")) for row in entry["processTaskRelationList"]]
+            raise TransferError(
+                f"workflow {number} of the file has no {FILES[0].name(missing[0])}", where=where, hint=hint
+            )
+        process = entry["workflow"]
+        rows: list[tuple[str, Any, tuple[str, ...]]] = [(FILES[0].name("workflow"), process, ("name", "code"))]
+        rows += [("task", row, ("name", "code", "taskType", "taskParams")) for row in entry["tasks"]]
+        rows += [("edge", row, ("preTaskCode", "postTaskCode")) for row in entry["edges"]]
         for what, row, needed in rows:
             lacks = [key for key in needed if not isinstance(row, dict) or row.get(key) is None]
             if lacks:
                 raise TransferError(f"a {what} of workflow {number} has no {lacks[0]}", where=where, hint=hint)
-        names = [t["name"] for t in entry["taskDefinitionList"]]
+        names = [t["name"] for t in entry["tasks"]]
         if len(set(names)) < len(names):
             raise TransferError(f"workflow {process['name']!r} has two tasks of one name", where=where)
     return data
@@ -228,19 +227,19 @@ def definitions(
 
 
 def _with_projects(entry: JsonDict) -> JsonDict:
-    project = entry["processDefinition"].get("projectCode") or 0
-    return {**entry, "taskDefinitionList": [{"projectCode": project, **t} for t in entry["taskDefinitionList"]]}
+    project = entry["workflow"].get("projectCode") or 0
+    return {**entry, "tasks": [{"projectCode": project, **t} for t in entry["tasks"]]}
 
 
 def _file_names(exported: list[JsonDict], project: str, names: Names | None, given: Given, notes: list[str]) -> Names:
     """Names for the codes in a file: those that are given, those that the file itself tells, then the server's."""
     told: dict[tuple[str, Scope], dict[str, Code]] = {}
     for entry in exported:
-        process = entry["processDefinition"]
+        process = entry["workflow"]
         scope = int(process.get("projectCode") or 0)
         told.setdefault((kinds.PROJECT, ()), {})[project] = scope
         told.setdefault((kinds.WORKFLOW, (scope,)), {})[process["name"]] = int(process["code"])
-        tasks = {t["name"]: int(t["code"]) for t in entry["taskDefinitionList"]}
+        tasks = {t["name"]: int(t["code"]) for t in entry["tasks"]}
         told.setdefault((kinds.TASK, (scope, int(process["code"]))), {}).update(tasks)
         for part in (entry.get(KEY) or {}).get("names") or []:
             told.setdefault((part["kind"], tuple(part["scope"])), {}).update(part["codes"])
@@ -286,7 +285,7 @@ def _file_names(exported: list[JsonDict], project: str, names: Names | None, giv
 def _told_resources(entry: JsonDict) -> dict[str, Code]:
     """Names of files that stand beside their ids: up to 2.x, and sometimes in 3.1."""
     found: dict[str, Code] = {}
-    for task in entry["taskDefinitionList"]:
+    for task in entry["tasks"]:
         params = codec.task_params(task)
         for item in [*(params.get("resourceList") or []), params.get("mainJar")]:
             if isinstance(item, dict) and item.get("id") and (name := item.get("resourceName") or item.get("res")):
@@ -349,7 +348,7 @@ def import_to_server(
     coming = _own_names(exported)
     for entry in ordered:  # everything that can be refused is refused before anything is written
         _prepare(entry, target, held, kinds.server_names(rest), coming)
-        held.add(name or entry["processDefinition"]["name"])
+        held.add(name or entry["workflow"]["name"])
     done: list[Imported] = []
     try:
         for entry in ordered:
@@ -370,7 +369,7 @@ class _Target:
     project: str
     name: str | None
     environment: str
-    series: codec.Series
+    series: Series
     given: Given
 
 
@@ -381,17 +380,17 @@ def _own_names(exported: list[JsonDict]) -> _Coming:
     """The names of the codes of the file's own workflows and tasks."""
     found: _Coming = {}
     for entry in exported:
-        process = entry["processDefinition"]
+        process = entry["workflow"]
         project, code = int(process.get("projectCode") or 0), int(process["code"])
         found[kinds.WORKFLOW, (project,), str(code)] = process["name"]
-        for task in entry["taskDefinitionList"]:
+        for task in entry["tasks"]:
             found[kinds.TASK, (project, code), str(task["code"])] = task["name"]
     return found
 
 
 def _callees_first(exported: list[JsonDict]) -> list[JsonDict]:
     """The workflows of a file, each after those that its SUB_PROCESS and DEPENDENT tasks name."""
-    entries = {int(e["processDefinition"]["code"]): e for e in exported}
+    entries = {int(e["workflow"]["code"]): e for e in exported}
     sorter: TopologicalSorter[int] = TopologicalSorter()
     for code, entry in entries.items():
         sorter.add(code, *(_called(entry) & entries.keys() - {code}))
@@ -418,7 +417,7 @@ def _called(entry: JsonDict) -> set[int]:
     def same(value: Any) -> Any:
         return value
 
-    for task in entry["taskDefinitionList"]:
+    for task in entry["tasks"]:
         codec.translate(
             task["taskType"],
             codec.task_params(task),
@@ -444,14 +443,14 @@ def _prepare(
         arrived: whether that is on the server already, so that its codes can be asked for.
     """
     copied: JsonDict = json.loads(json.dumps(with_params(entry)))
-    process = copied["processDefinition"]
+    process = copied["workflow"]
     process["name"] = target.name or process["name"]
     if process["name"] in held:
         raise TransferError(
             f"project {target.project!r} has a workflow {process['name']!r} already",
             hint="import it under another --name, or write it as source (-o FILE.py) and submit that",
         )
-    own = {int(t["code"]) for t in entry["taskDefinitionList"]}
+    own = {int(t["code"]) for t in entry["tasks"]}
     lost = [d for d in find_dangling(entry) if d.code not in own]
     if lost:
         raise TransferError(
@@ -463,7 +462,7 @@ def _prepare(
     _translate(copied, names, target, coming, arrived)
     if KEY in copied and target.environment:
         _give_environment(copied, target.environment, int(names.code(kinds.ENVIRONMENT, target.environment)))
-    for relation in copied["processTaskRelationList"]:  # the schedule arrives offline, which nobody has edited
+    for relation in copied["edges"]:  # the schedule arrives offline, which nobody has edited
         relation["conditionParams"] = without_schedule(relation.get("conditionParams"))
     schedule = copied.get("schedule")
     if schedule:
@@ -472,31 +471,31 @@ def _prepare(
     return copied
 
 
-def _fill_in(entry: JsonDict, series: codec.Series) -> None:
+def _fill_in(entry: JsonDict, series: Series) -> None:
     """Fields that this server wants and that older ones do not write."""
-    for task in entry["taskDefinitionList"]:
+    for task in entry["tasks"]:
         usual = {
             "flag": "YES", "taskPriority": "MEDIUM", "workerGroup": "default", "environmentCode": codec.NO_ENVIRONMENT,
             "taskGroupId": codec.NO_TASK_GROUP, "taskGroupPriority": 0, "cpuQuota": -1, "memoryMax": -1,
             "taskExecuteType": "STREAM" if task["taskType"] == "FLINK_STREAM" else "BATCH", "timeoutFlag": "CLOSE",
             "timeout": 0, "delayTime": 0, "failRetryTimes": 0, "failRetryInterval": 1, "version": 1,
         }  # fmt: skip
-        if series >= (3, 2):
+        if series.has_cache:
             usual["isCache"] = "NO"
         for key, value in usual.items():
             if task.get(key) is None:
                 task[key] = value
-    process = entry["processDefinition"]
+    process = entry["workflow"]
     for key, value in {"executionType": "PARALLEL", "flag": "YES", "timeout": 0, "releaseState": "OFFLINE"}.items():
         if process.get(key) is None:
             process[key] = value
     schedule = entry.get("schedule")
-    if schedule and series >= (3, 2) and not schedule.get("tenantCode"):
+    if schedule and not series.user_has_tenant and not schedule.get("tenantCode"):
         schedule["tenantCode"] = "default"
 
 
 def _give_environment(entry: JsonDict, environment: str, code: int) -> None:
-    for task in entry["taskDefinitionList"]:
+    for task in entry["tasks"]:
         if int(task.get("environmentCode") or -1) < 0:
             alone = Definition("", "", (TaskDefinition(task["name"], task["taskType"]),), ())
             if with_environment(alone, environment) != alone:
@@ -511,7 +510,7 @@ def _translate(entry: JsonDict, names: Names, target: _Target, coming: _Coming, 
         for name, code in part["codes"].items()
     } | {(kinds.RESOURCE, (), str(code)): name for name, code in _told_resources(entry).items()}
 
-    process = entry["processDefinition"]
+    process = entry["workflow"]
     old_project = int(process.get("projectCode") or 0)
     new_project = names.code(kinds.PROJECT, target.project)
     # a code is one server's own; an id is a small number, which means something else on another one
@@ -531,7 +530,7 @@ def _translate(entry: JsonDict, names: Names, target: _Target, coming: _Coming, 
             return names.code(kind, path, inside=inside)
         raise _not_here(kind, code, names, at_home, inside)
 
-    for task in entry["taskDefinitionList"]:
+    for task in entry["tasks"]:
         inside = f"task {task['name']!r}"
         if int(task.get("environmentCode") or -1) > 0:
             task["environmentCode"] = here(kinds.ENVIRONMENT, task["environmentCode"], (), (), inside)
@@ -584,7 +583,7 @@ def _params(
     old_project: int,
     new_project: Code,
     coming: _Coming,
-    series: codec.Series,
+    series: Series,
 ) -> JsonDict:
     def depended(item: JsonDict) -> JsonDict:
         old = int(item["projectCode"]), int(item["definitionCode"])
@@ -599,7 +598,7 @@ def _params(
     def resource(item: JsonDict) -> JsonDict:
         found = here(kinds.RESOURCE, item.get("id") or item.get("resourceName"), (), (), inside)
         rest = {k: v for k, v in item.items() if k not in ("id", "res", "resourceName")}
-        return {**rest, "id" if series < (3, 2) else "resourceName": found}
+        return {**rest, "id" if series.files_by_id else "resourceName": found}
 
     return codec.translate(
         task["taskType"],
@@ -615,10 +614,10 @@ def _params(
 
 def _import_one(server: Server, entry: JsonDict, project: str, project_code: int) -> Imported:
     rest = server.rest
-    wanted = entry["processDefinition"]
+    wanted = entry["workflow"]
     before = {int(w["code"]) for w in rest.workflows(project_code)}
     online = wanted.get("releaseState") == "ONLINE"
-    offline = {**entry, "processDefinition": {**wanted, "releaseState": "OFFLINE"}}
+    offline = {**entry, "workflow": {**wanted, "releaseState": "OFFLINE"}}
     rest.import_workflows(project_code, [offline])
     new = [
         w
@@ -646,17 +645,17 @@ def _put_right(
     name: str,
     online: bool,
 ) -> Imported:
-    wanted = entry["processDefinition"]
+    wanted = entry["workflow"]
     state = server.state(project, name)
     raw = with_params(state.raw)
-    codes = {t["name"]: int(t["code"]) for t in raw["taskDefinitionList"]}
-    new_codes = {int(t["code"]): codes[t["name"]] for t in entry["taskDefinitionList"]}
+    codes = {t["name"]: int(t["code"]) for t in raw["tasks"]}
+    new_codes = {int(t["code"]): codes[t["name"]] for t in entry["tasks"]}
     rewritten = 0
     for dangling, put in references(raw):
         if dangling.code in new_codes:
             put(new_codes[dangling.code])
             rewritten += 1
-    raw["processDefinition"]["name"] = wanted["name"]
+    raw["workflow"]["name"] = wanted["name"]
     schedules = [int(s["id"]) for s in state.schedules]
     live = schedules if (entry.get(KEY) or {}).get("scheduleOnline") and online else []
     rewrite(server.rest, state, raw, f"import workflow {wanted['name']!r}", online=online, schedules=live)

@@ -13,7 +13,7 @@ from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
 from dsflow.dolphinscheduler.fingerprint import fingerprint
 from dsflow.dolphinscheduler.lock import Lock, submit_lock
 from dsflow.dolphinscheduler.state import ServerState
-from dsflow.dolphinscheduler.submit import workflow_url
+from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, RunError, ServerError, UnreachableError
 
@@ -93,7 +93,7 @@ def rollback(server: Server, project: str, name: str, to: int | None = None) -> 
         wrong.append(f"live schedules: {after.live_schedules}, not {state.live_schedules}")
     if wrong:
         raise VerificationError(f"{project}/{name} was to go back to version {to}, but:", wrong)
-    url = workflow_url(server.profile, state.project_code, code)
+    url = workflow_page(server.profile, state.project_code, code)
     assert state.definition is not None
     assert after.definition is not None
     same = fingerprint(state.definition) == fingerprint(after.definition)
@@ -120,7 +120,7 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
         ServerError: the server refuses, because another workflow uses it, for example; it is online again then, and so
             are its schedules.
     """
-    process = rest.workflow(project, code)["processDefinition"]
+    process = rest.workflow(project, code)["workflow"]
     online = process["releaseState"] == "ONLINE"
     schedules = rest.schedules(project, code)
     live = [int(s["id"]) for s in schedules if s.get("releaseState") == "ONLINE"]
@@ -186,7 +186,7 @@ def _online_after_failure(rest: RestClient, project: int, code: int, online: boo
 def _set_online(rest: RestClient, project: int, code: int, online: bool, live: list[int]) -> None:
     if not online:
         return
-    if rest.workflow(project, code)["processDefinition"]["releaseState"] != "ONLINE":
+    if rest.workflow(project, code)["workflow"]["releaseState"] != "ONLINE":
         rest.release(project, code, "ONLINE")
     states = {int(s["id"]): s.get("releaseState") for s in rest.schedules(project, code)}
     for schedule in live:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dsflow.declare.encoding import decode, encode, split_statements
 from dsflow.declare.params import PLACEHOLDER, Scalar, parse_value, to_text
-from dsflow.definition import JsonDict, Property
+from dsflow.definition import SUB_WORKFLOW, JsonDict, Property
 from dsflow.errors import DeclarationError
 from dsflow.source.declaration import Branch, Depends, Ended, Group, ParamRef, TaskRef, TypedParam
 
@@ -30,7 +30,7 @@ NOT_EXTRA = {
     "SWITCH": {"switchResult"},
     "CONDITIONS": {"dependence", "conditionResult"},
     "DEPENDENT": {"dependence"},
-    "SUB_PROCESS": {"processDefinitionCode"},
+    "SUB_PROCESS": {SUB_WORKFLOW},
 }
 
 
@@ -172,7 +172,7 @@ def _dependent(params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
 
 
 def _sub_process(params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
-    return [{"runs": params["processDefinitionCode"]}]
+    return [{"runs": params[SUB_WORKFLOW]}]
 
 
 def _take(fields: Fields, params: Mapping[str, Any], name: str, key: str, default: Any) -> None:

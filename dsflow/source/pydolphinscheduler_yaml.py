@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dsflow.declare.tasks.logic import DATES
-from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.source.errors import SourceError
 from dsflow.source.pydolphinscheduler import is_pydolphinscheduler
 
@@ -319,7 +319,7 @@ def _sub_workflow(reader: _Reader, given: JsonDict) -> JsonDict:
     name = given.get("workflow_name") or given.get("process_definition_name")
     if not name:
         raise reader.fail(f"task {given['name']!r} has no workflow_name")
-    return {"processDefinitionCode": str(name)}
+    return {SUB_WORKFLOW: str(name)}
 
 
 def _openmldb(reader: _Reader, given: JsonDict) -> JsonDict:

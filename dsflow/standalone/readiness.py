@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError
+from dsflow.dolphinscheduler.wire.known import NEWEST, series_of
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ServerError
 from dsflow.standalone.errors import PortTakenError, StandaloneError
@@ -39,9 +40,8 @@ def wait_until_ready(info: Info, deadline: float, passwords: Sequence[str], besi
     """
     _wait(info, deadline, "its REST API", lambda: answers(info.ports["api"]))
     info = _with_password(info, deadline, passwords)
-    newer = series(info.version) >= (3, 2)
+    known = series_of(series(info.version)) or NEWEST
     with RestClient(profile_of(info), timeout=20.0) as rest:
-        masters, workers = ("MASTER", "WORKER") if newer else ("masters", "workers")
         worker = f":{info.ports['worker']}"
 
         def in_a_group() -> bool:
@@ -49,8 +49,8 @@ def wait_until_ready(info: Info, deadline: float, passwords: Sequence[str], besi
 
         steps: list[tuple[str, Callable[[], object]]] = [
             ("its Python gateway", lambda: _gateway_answers(info, beside)),
-            ("its master", lambda: rest.get(f"/monitor/{masters}", "list the masters")),
-            ("its worker", lambda: rest.get(f"/monitor/{workers}", "list the workers")),
+            ("its master", lambda: rest.get(known.masters, "list the masters")),
+            ("its worker", lambda: rest.get(known.workers, "list the workers")),
             ("its worker to be in a worker group", in_a_group),
         ]
         for what, is_ready in steps:

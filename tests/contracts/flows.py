@@ -75,7 +75,7 @@ def drift(do: Session) -> None:
     with do.server() as server:
         state = server.state(project, "flow")
         server.rest.release(state.project_code, int(state.code or 0), "OFFLINE")
-        task = next(t for t in state.raw["taskDefinitionList"] if t["name"] == "first")
+        task = next(t for t in state.raw["tasks"] if t["name"] == "first")
         edited = {**task, "taskParams": {**task["taskParams"], "rawScript": "echo by hand"}}
         path = f"/projects/{state.project_code}/task-definition/{task['code']}"
         server.rest.put(path, "edit a task", {"taskDefinitionJsonObj": json.dumps(edited)})

@@ -251,12 +251,12 @@ def test_prune_deletes_what_is_ours_and_gone_and_nothing_else(
 def rename(server: Server, state: Any, name: str) -> None:
     """What the web page does: all of the workflow, with another name."""
     rest, raw = server.rest, state.raw
-    process = raw["processDefinition"]
+    process = raw["workflow"]
     rest.release(state.project_code, state.code, "OFFLINE")
     form = {
         "name": name, "description": "", "globalParams": process["globalParams"], "timeout": 0, "locations": "[]",
-        "taskRelationJson": json.dumps([{**r, "conditionParams": {}} for r in raw["processTaskRelationList"]]),
-        "taskDefinitionJson": json.dumps(raw["taskDefinitionList"]),
+        "taskRelationJson": json.dumps([{**r, "conditionParams": {}} for r in raw["edges"]]),
+        "taskDefinitionJson": json.dumps(raw["tasks"]),
         "tenantCode": rest.user()["tenantCode"], "executionType": "PARALLEL", "releaseState": "OFFLINE",
     }  # fmt: skip
     rest.put(f"/projects/{state.project_code}/process-definition/{state.code}", "rename", form)
@@ -304,7 +304,7 @@ with Workflow("w", project="{project}", schedule="0 0 3 * * ? *") as wf:
     assert "version 2 -> 1; it is online, its schedule is live" in back.out
     state = server.state(project, "w")
     assert (state.version, state.online, len(state.live_schedules)) == (1, True, 1)
-    script = next(t for t in state.raw["taskDefinitionList"] if t["name"] == "a")["taskParams"]
+    script = next(t for t in state.raw["tasks"] if t["name"] == "a")["taskParams"]
     assert "first" in json.dumps(script)
     assert dsflow("run", "w.py").code == 0
     assert dsflow("logs", "w.py", "a").out == "first\n"

@@ -45,10 +45,10 @@ def saved_on_the_web_page(server: Server, project: str, edit: Callable[[JsonDict
     """As the page does it: all is sent anew, with the tasks' places in the drawing and without dsflow's record."""
     time.sleep(A_SECOND)
     state = server.state(project, "flow")
-    process, tasks = state.raw["processDefinition"], state.raw["taskDefinitionList"]
+    process, tasks = state.raw["workflow"], state.raw["tasks"]
     edit(process, tasks)
     codes = {t["code"] for t in tasks}
-    edges = [{**r, "conditionParams": {}} for r in state.raw["processTaskRelationList"] if r["postTaskCode"] in codes]
+    edges = [{**r, "conditionParams": {}} for r in state.raw["edges"] if r["postTaskCode"] in codes]
     known = {r["postTaskCode"] for r in edges}
     edges += [{**edges[0], "preTaskCode": 0, "preTaskVersion": 0, "postTaskCode": c} for c in codes if c not in known]
     server.rest.release(state.project_code, int(state.code or 0), "OFFLINE")
@@ -133,7 +133,7 @@ def test_one_task_that_was_edited_by_itself(server: Server, project: str) -> Non
     time.sleep(A_SECOND)
     state = server.state(project, "flow")
     server.rest.release(state.project_code, int(state.code or 0), "OFFLINE")
-    task = next(t for t in state.raw["taskDefinitionList"] if t["name"] == "a")
+    task = next(t for t in state.raw["tasks"] if t["name"] == "a")
     changed = {**task, "taskParams": {**task["taskParams"], "rawScript": "echo by hand"}}
     path = f"/projects/{state.project_code}/task-definition/{task['code']}"
     server.rest.put(path, "edit one task", {"taskDefinitionJsonObj": json.dumps(changed)})
@@ -155,7 +155,7 @@ def edit_schedule(server: Server, project: str, *, live: bool = True, **changes:
     state = server.state(project, "flow")
     row, where = state.schedules[0], state.project_code
     times = {k: changes.pop(k, row[k]) for k in ("startTime", "endTime", "crontab", "timezoneId")}
-    fields = ("warningType", "warningGroupId", "failureStrategy", "workerGroup", "processInstancePriority")
+    fields = ("warningType", "warningGroupId", "failureStrategy", "workerGroup", "runPriority")
     form = {k: changes.pop(k, row[k]) for k in fields} | {"environmentCode": -1, "schedule": json.dumps(times)}
     assert not changes
     if row["releaseState"] == "ONLINE":

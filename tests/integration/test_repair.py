@@ -33,9 +33,9 @@ def snapshot(state: ServerState) -> Any:
     """What must not change: content, release state, schedules."""
     raw = state.raw
     return (
-        raw["processDefinition"]["version"],
-        raw["processDefinition"]["releaseState"],
-        raw["taskDefinitionList"],
+        raw["workflow"]["version"],
+        raw["workflow"]["releaseState"],
+        raw["tasks"],
         [(s["id"], s["releaseState"], s["crontab"]) for s in state.schedules],
     )
 
@@ -51,7 +51,7 @@ def broken(server: Server, project: str) -> str:
         "schedule": schedule_json(SCHEDULE),
         "warningType": "NONE",
         "failureStrategy": "CONTINUE",
-        "processDefinitionCode": state.code,
+        "workflowCode": state.code,
     }
     server.rest.create_schedule(state.project_code, form)
     schedule = server.state(project, name).schedules[0]

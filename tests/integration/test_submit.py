@@ -45,7 +45,7 @@ def chain(project: str, *names: str, **fields: Any) -> Definition:
 
 def task_versions(server: Server, definition: Definition) -> dict[str, int]:
     state = server.state(definition.project, definition.name)
-    return {t["name"]: int(t["version"]) for t in state.raw["taskDefinitionList"]}
+    return {t["name"]: int(t["version"]) for t in state.raw["tasks"]}
 
 
 def side_objects(server: Server, project: str, new: bool, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -220,7 +220,7 @@ def test_renamed_added_and_removed_tasks(server: Server, project: str) -> None:
         (Relation("a", "b"), Relation("b", "c")),
     )  # fmt: skip
     server.submit(declared)
-    codes = {t["name"]: t["code"] for t in server.state(project, "chain").raw["taskDefinitionList"]}
+    codes = {t["name"]: t["code"] for t in server.state(project, "chain").raw["tasks"]}
     changed = Definition(
         project, "chain", (shell("a", "echo a"), shell("bee", "echo b"), shell("d", "echo d")),
         (Relation("a", "bee"), Relation("bee", "d")),
@@ -232,7 +232,7 @@ def test_renamed_added_and_removed_tasks(server: Server, project: str) -> None:
     assert {(t.action, t.name, t.old_name) for t in plan.tasks} == {
         ("renamed", "bee", "b"), ("added", "d", ""), ("removed", "c", "c"),
     }  # fmt: skip
-    after = {t["name"]: t["code"] for t in server.state(project, "chain").raw["taskDefinitionList"]}
+    after = {t["name"]: t["code"] for t in server.state(project, "chain").raw["tasks"]}
     assert (after["a"], after["bee"]) == (codes["a"], codes["b"])
     assert set(after) == {"a", "bee", "d"}
 
@@ -501,10 +501,8 @@ def edited_on_the_web_page(server: Server, project: str) -> None:
     """What the page's Save does: all tasks and edges are sent anew."""
     state = server.state(project, "chain")
     assert state.code is not None
-    tasks = [
-        {**t, "taskParams": {**t["taskParams"], "rawScript": "echo by hand"}} for t in state.raw["taskDefinitionList"]
-    ]
-    edges = [{**r, "conditionParams": {}} for r in state.raw["processTaskRelationList"]]
+    tasks = [{**t, "taskParams": {**t["taskParams"], "rawScript": "echo by hand"}} for t in state.raw["tasks"]]
+    edges = [{**r, "conditionParams": {}} for r in state.raw["edges"]]
     server.rest.release(state.project_code, state.code, "OFFLINE")
     server.rest.put(
         f"/projects/{state.project_code}/process-definition/{state.code}", "edit",
@@ -537,7 +535,7 @@ def test_a_changed_task_alone_is_noticed_too(server: Server, project: str) -> No
     state = server.state(project, "chain")
     assert state.code is not None
     server.rest.release(state.project_code, state.code, "OFFLINE")
-    task = state.raw["taskDefinitionList"][0]
+    task = state.raw["tasks"][0]
     changed = {**task, "taskParams": {**task["taskParams"], "rawScript": "echo by hand"}}
     server.rest.put(
         f"/projects/{state.project_code}/task-definition/{task['code']}", "edit one task",
@@ -549,7 +547,7 @@ def test_a_changed_task_alone_is_noticed_too(server: Server, project: str) -> No
 def disable_task(server: Server, project: str) -> None:
     """One task set to "do not run" on the web page's list of tasks: DolphinScheduler changes it in place."""
     state = server.state(project, "chain")
-    code = state.raw["taskDefinitionList"][0]["code"]
+    code = state.raw["tasks"][0]["code"]
     server.rest.post(
         f"/projects/{state.project_code}/task-definition/{code}/release", "disable a task", {"releaseState": "OFFLINE"}
     )
@@ -566,10 +564,8 @@ def test_an_edit_that_leaves_no_trace_in_any_list_is_noticed(server: Server, pro
 
     after = server.state(project, "chain")
     assert find(server.rest, before.project_code, "chain").row == listed
-    assert after.raw["processDefinition"] == before.raw["processDefinition"]
-    assert [{**t, "flag": ""} for t in after.raw["taskDefinitionList"]] == [
-        {**t, "flag": ""} for t in before.raw["taskDefinitionList"]
-    ]
+    assert after.raw["workflow"] == before.raw["workflow"]
+    assert [{**t, "flag": ""} for t in after.raw["tasks"]] == [{**t, "flag": ""} for t in before.raw["tasks"]]
     plan = server.plan(declared)
     assert "was changed since dsflow submitted it" in plan.drift
     assert [(t.name, [c.field for c in t.changes]) for t in plan.tasks] == [("a", ["flag"])]

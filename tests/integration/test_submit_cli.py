@@ -63,13 +63,13 @@ def edited_elsewhere(server: Server, project: str) -> None:
     state = server.state(project, "flow")
     assert state.code is not None
     assert state.definition is not None
-    edges = [{**r, "conditionParams": {}} for r in state.raw["processTaskRelationList"]]
+    edges = [{**r, "conditionParams": {}} for r in state.raw["edges"]]
     server.rest.release(state.project_code, state.code, "OFFLINE")
     server.rest.put(
         f"/projects/{state.project_code}/process-definition/{state.code}", "edit",
         {"name": "flow", "description": "by hand", "globalParams": "[]", "locations": "[]", "timeout": 0,
          "tenantCode": server.rest.user()["tenantCode"], "releaseState": "OFFLINE", "executionType": "PARALLEL",
-         "taskRelationJson": json.dumps(edges), "taskDefinitionJson": json.dumps(state.raw["taskDefinitionList"])},
+         "taskRelationJson": json.dumps(edges), "taskDefinitionJson": json.dumps(state.raw["tasks"])},
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def test_a_project_that_one_may_only_read(
     done = run("submit", DSFLOW_USER=name, DSFLOW_PASSWORD="secret123")
     assert (done.returncode, "may not see it" in done.stderr) == (1, True), done.stderr
     made = next(u for u in server.rest.users() if u["userName"] == name)
-    grant = {"userId": made["id"], "projectIds": before.raw["processDefinition"].get("projectId") or ""}
+    grant = {"userId": made["id"], "projectIds": before.raw["workflow"].get("projectId") or ""}
     if running.is_new:
         grant = {"userId": made["id"], "projectIds": _project_id(server, project)}
         server.rest.post("/users/grant-project-with-read-perm", "grant", grant)

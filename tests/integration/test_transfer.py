@@ -16,6 +16,7 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire import v3_1
 from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.dolphinscheduler.wire.names import UnknownNameError
 from dsflow.source.yaml_form import load_yaml
@@ -111,7 +112,7 @@ def server_file(server: Server, project: str, name: str) -> list[dict[str, Any]]
 
 def of_another_server(exported: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same export with task codes that this server never gave: 3.1.1 remembers those of what was deleted."""
-    codes = {int(task["code"]): 10**15 + number for number, task in enumerate(exported[0]["taskDefinitionList"])}
+    codes = {int(task["code"]): 10**15 + number for number, task in enumerate(exported[0]["tasks"])}
 
     def changed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -261,7 +262,7 @@ def test_workflows_that_call_each_other_come_together(server: Server, project: s
         assert normalise(held) == normalise(with_environment(definition, ENVIRONMENT))
     assert ran(server, other, "a caller") == {"run it", "wait for it"}
 
-    alone = [e for e in exported if e["processDefinition"]["name"] == "a caller"]
+    alone = [e for e in exported if e["workflow"]["name"] == "a caller"]
     with pytest.raises(UnknownNameError, match="'run it' uses workflow 'z callee' of project"):
         transfer.import_to_server(server, alone, other, "alone")
 
@@ -297,7 +298,7 @@ def test_a_name_that_is_taken_changes_nothing(server: Server, project: str) -> N
 
 def test_codes_of_another_server_are_refused_before_anything_is_written(server: Server, project: str) -> None:
     exported = transfer.export(steering(project))
-    exported[0]["taskDefinitionList"][2]["environmentCode"] = 4711
+    exported[0]["tasks"][2]["environmentCode"] = 4711
     with pytest.raises(UnknownNameError, match="'excellent' uses the environment with the code 4711"):
         transfer.import_to_server(server, exported, project)
     code = server.rest.project_code(project)
@@ -623,17 +624,17 @@ def test_names_in_a_file_are_looked_up_anew(server: Server, running: Running, pr
 def foreign(entry: dict[str, Any]) -> dict[str, Any]:
     """The same file as another server of 3.1 would have written it: other codes, and no isCache."""
     text = json.dumps(entry)
-    project = str(entry["processDefinition"]["projectCode"])
+    project = str(entry["workflow"]["projectCode"])
     found: dict[str, Any] = json.loads(text.replace(project, "23878883699264"))
     found.pop("dsflow")
-    for task in found["taskDefinitionList"]:
+    for task in found["tasks"]:
         task.pop("isCache", None)
     return found
 
 
 def test_a_file_of_another_server_of_3_1_arrives(server: Server, project: str) -> None:
     task = shell("only", "echo here")
-    (entry,) = transfer.export(Definition("old", "one shell", (task,), (), schedule=SCHEDULE), series=(3, 1))
+    (entry,) = transfer.export(Definition("old", "one shell", (task,), (), schedule=SCHEDULE), series=v3_1.SERIES)
     (done,) = transfer.import_to_server(server, [foreign(entry)], project)
     assert done.name == "one shell"
     held = server.read(project, "one shell")
@@ -649,9 +650,9 @@ def test_ids_of_another_server_are_refused_and_nothing_arrives(
     """On this server the same number is another datasource."""
     monkeypatch.setitem(kinds._LOADERS, kinds.DATASOURCE, lambda rest, scope: {"prices": 3, "orders": 8})
     params = {**EMPTY, "customConfig": 0, "dataSource": 3, "dataTarget": 3, "sql": "select 1", "targetTable": "t"}
-    (entry,) = transfer.export(Definition("old", "copy", (shell("a"),), ()), series=(3, 1))
+    (entry,) = transfer.export(Definition("old", "copy", (shell("a"),), ()), series=v3_1.SERIES)
     file = foreign(entry)
-    file["taskDefinitionList"][0] |= {"taskType": "DATAX", "taskParams": params}
+    file["tasks"][0] |= {"taskType": "DATAX", "taskParams": params}
     with pytest.raises(UnknownNameError, match="datasource with the code 3 of the server") as caught:
         transfer.import_to_server(server, [file], project)
     assert "--name-of datasource:3=NAME" in str(caught.value)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from dsflow.declare.params import Condition
 from dsflow.declare.tasks.base import Task
-from dsflow.definition import JsonDict
+from dsflow.definition import SUB_WORKFLOW, JsonDict
 
 # ---------------------------------------------------------------------------------------------------------- SWITCH
 
@@ -328,4 +328,4 @@ class SubWorkflow(Task):
             raise self.error(
                 f"the workflow {self.workflow_name!r} belongs to the project {project[0]!r}, not {project[1]!r}"
             )
-        return {"processDefinitionCode": self.workflow_name}
+        return {SUB_WORKFLOW: self.workflow_name}

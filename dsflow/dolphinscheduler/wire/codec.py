@@ -18,24 +18,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.names import Code, Names, UnknownNameError
+from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import DeclarationError
 from dsflow.outputs import CODED, coded_params
 from dsflow.worker import lingering
 
-Series = tuple[int, int]
-
 NO_ENVIRONMENT = -1
 NO_TASK_GROUP = 0
 WHOLE_WORKFLOW = 0  # depTaskCode: the state of the workflow's run
-ALL_TASKS = -1  # depTaskCode, 3.2 only: the states of all its tasks
+ALL_TASKS = -1  # depTaskCode, where the series has it: the states of all its tasks
 ALL_TASKS_NAME = "*"
 MAX_DESCRIPTION = 255
 
 _STREAM_TYPES = frozenset({"FLINK_STREAM"})
-_SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
+SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
 _DATASOURCE_TYPES = frozenset({"SQL", "PROCEDURE"})
 # where else ids stand, by the type of the task (3.1.5's and 3.2.2's classes); on the way there may be a JSON text
 _IDS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
@@ -120,11 +119,11 @@ def _task_to_server(
         "memoryMax": task.memory_max,
         "taskExecuteType": "STREAM" if task.task_type in _STREAM_TYPES else "BATCH",
     }
-    if series >= (3, 2):
+    if series.has_cache:
         data["isCache"] = "YES" if task.is_cache else "NO"
     elif task.is_cache:
         raise DeclarationError(
-            f"{inside} asks for a cached result, which DolphinScheduler {series[0]}.{series[1]} does not have",
+            f"{inside} asks for a cached result, which DolphinScheduler {series} does not have",
             where=task.where,
             hint="leave is_cache out, or submit to DolphinScheduler 3.2",
         )
@@ -159,7 +158,7 @@ def relations_to_server(
 def params_to_server(definition: Definition, series: Series) -> list[JsonDict]:
     """``globalParams``; for 3.1 with those that stand in outputs for what it does not read."""
     params = list(definition.global_params)
-    if series < (3, 2):
+    if series.cuts_outputs:
         params += [Property(name, value=value) for name, value in coded_params(definition).items()]
     return [p.to_dict() for p in params]
 
@@ -184,7 +183,7 @@ def _params_to_server(
         workflow = lookup(kinds.WORKFLOW, item["definitionCode"], project)
         name = item.get("depTaskCode", "")
         if name == ALL_TASKS_NAME:
-            code: Any = ALL_TASKS if series >= (3, 2) else WHOLE_WORKFLOW
+            code: Any = series.all_tasks_code
         else:
             code = lookup(kinds.TASK, name, project, workflow) if name else WHOLE_WORKFLOW
         return {**item, "projectCode": project, "definitionCode": workflow, "depTaskCode": code}
@@ -196,7 +195,7 @@ def _params_to_server(
     def resource(item: JsonDict) -> JsonDict:
         rest = {k: v for k, v in item.items() if k not in ("id", "res", "resourceName")}
         found = lookup(kinds.RESOURCE, item["resourceName"])
-        return {**rest, "id": found} if series < (3, 2) else {**rest, "resourceName": found}
+        return {**rest, "id": found} if series.files_by_id else {**rest, "resourceName": found}
 
     params = translate(
         task.task_type,
@@ -208,7 +207,7 @@ def _params_to_server(
         resource=resource,
         named=lookup,
     )
-    if series < (3, 2):
+    if series.cuts_outputs:
         params = lingering.with_line(task.task_type, params)
     # 3.2's worker fails with a NullPointerException on a task without localParams after one with an output.
     return {"localParams": [], "resourceList": [], **params}
@@ -218,12 +217,12 @@ def _params_to_server(
 
 
 def from_server(raw: JsonDict, project: str, names: Names, schedule: JsonDict | None = None) -> Definition:
-    """What ``GET .../process-definition/{code}`` answers, and the workflow's schedule, as a Definition.
+    """What reading a workflow answers, and the workflow's schedule, as a Definition.
 
     A code that leads nowhere (such as an imported switch has them) becomes ``#CODE``, which equals no declared name.
     """
-    process = raw["processDefinition"]
-    task_rows = raw["taskDefinitionList"]
+    process = raw["workflow"]
+    task_rows = raw["tasks"]
     own = {int(t["code"]): t["name"] for t in task_rows}
     tasks = tuple(_task_from_server(t, own, names) for t in task_rows)
     relations = tuple(
@@ -231,7 +230,7 @@ def from_server(raw: JsonDict, project: str, names: Names, schedule: JsonDict | 
             own.get(int(r["preTaskCode"]), f"#{r['preTaskCode']}"),
             own.get(int(r["postTaskCode"]), f"#{r['postTaskCode']}"),
         )
-        for r in raw["processTaskRelationList"]
+        for r in raw["edges"]
         if int(r["preTaskCode"]) != 0
     )
     alert = int(schedule.get("warningGroupId") or 0) if schedule else 0
@@ -402,8 +401,8 @@ def translate(
     elif task_type == "DEPENDENT":
         for item in _dependence_items(params):
             item.update(depended(dict(item)))
-    elif task_type in _SUB_WORKFLOW_TYPES and params.get("processDefinitionCode") not in (None, ""):
-        params["processDefinitionCode"] = sub_workflow(params["processDefinitionCode"])
+    elif task_type in SUB_WORKFLOW_TYPES and params.get(SUB_WORKFLOW) not in (None, ""):
+        params[SUB_WORKFLOW] = sub_workflow(params[SUB_WORKFLOW])
     elif task_type in _DATASOURCE_TYPES and params.get("datasource") not in (None, ""):
         params["datasource"] = datasource(params["datasource"])
     if params.get("resourceList"):
@@ -523,7 +522,7 @@ def schedule_to_form(definition: Definition, names: Names, *, environment: int, 
         "failureStrategy": schedule.failure_strategy,
         "workerGroup": definition.worker_group,
         "environmentCode": environment,
-        "processInstancePriority": schedule.process_instance_priority,
+        "runPriority": schedule.process_instance_priority,
     }
     if tenant is not None:
         form["tenantCode"] = tenant
@@ -539,7 +538,7 @@ def schedule_from_server(row: JsonDict) -> ScheduleDefinition:
         timezone_id=row.get("timezoneId") or "",
         online=row.get("releaseState") == "ONLINE",
         failure_strategy=row.get("failureStrategy") or "CONTINUE",
-        process_instance_priority=row.get("processInstancePriority") or "MEDIUM",
+        process_instance_priority=row.get("runPriority") or "MEDIUM",
     )
 
 

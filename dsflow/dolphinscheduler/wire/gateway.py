@@ -28,12 +28,13 @@ from typing import Any
 
 from dsflow.config import DEFAULT_GATEWAY_TOKEN, Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.dolphinscheduler.wire.known import SERIES
 from dsflow.errors import ConfigError, DsflowError, ServerError, UnreachableError
 
 CONNECT_TIMEOUT = 10.0
 CALL_TIMEOUT = 300.0  # an update of some thousand tasks takes the server minutes
 
-_CLIENT_FOR = {"3.1": "4.0", "3.2": "4.1"}  # the series of DolphinScheduler that dsflow knows
+_CLIENT_FOR = {str(series): series.client for series in reversed(SERIES)}
 _import_lock = threading.Lock()
 
 

@@ -1,4 +1,4 @@
-"""Export files of other versions of DolphinScheduler, as those of 3.1 and 3.2 are.
+"""Export files of every version of DolphinScheduler, in dsflow's words.
 
 2.x and 3.0 write the same parts with fewer fields. 1.x writes one JSON text for each workflow, in which tasks name each
 other by their names and everything else by ids. 3.3 and later call processes workflows.
@@ -9,23 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dsflow.definition import JsonDict
-from dsflow.dolphinscheduler.repair import made_up_code
+from dsflow.definition import SUB_WORKFLOW, JsonDict
 from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.codec import SUB_WORKFLOW_TYPES
+from dsflow.dolphinscheduler.wire.known import FILES
+from dsflow.dolphinscheduler.wire.names import made_up_code
+from dsflow.dolphinscheduler.wire.words import EDGES, TASKS, WORKFLOW, Words
 from dsflow.errors import DsflowError
 
 KEY = "dsflow"
 _VERSION = "dsflowReadFrom"
-_NEW_NAMES = {
-    "workflowDefinition": "processDefinition",
-    "workflowTaskRelationList": "processTaskRelationList",
-    "workflowDefinitionCode": "processDefinitionCode",
-    "workflowDefinitionVersion": "processDefinitionVersion",
-    "workflowDefinitionName": "processDefinitionName",
-    "workflowInstancePriority": "processInstancePriority",
-}
-_NEW_TYPES = {"SUB_WORKFLOW": "SUB_PROCESS"}
-_CALLS = frozenset({"SUB_WORKFLOW", "DYNAMIC"})
 _WHOLE = "ALL"
 _RUN_FLAGS = {"NORMAL": "YES", "FORBIDDEN": "NO"}
 
@@ -41,27 +34,31 @@ def whose(data: Any) -> str:
         return ""
     if "processDefinitionJson" in first:
         return "1.x"
-    if "workflowDefinition" in first:
+    if FILES[-1].name(WORKFLOW) in first:
         return "3.3 or later"
-    tasks = first.get("taskDefinitionList")
+    tasks = first.get(TASKS) or first.get(FILES[0].name(TASKS))
     if isinstance(tasks, list) and tasks and isinstance(tasks[0], dict) and KEY not in first:
         return "" if "taskExecuteType" in tasks[0] else "2.x or 3.0"
     return ""
 
 
 def as_exported(data: Any, where: str) -> Any:
-    """The content of a file in the form of 3.1 and 3.2; what is of that form, or of none, as it is.
+    """The content of a file of any version in dsflow's words; what is no list of workflows as it is.
 
     Raises:
         TransferError: a file of 1.x that can not be read.
     """
-    version = whose(data)
-    if version == "1.x":
+    if whose(data) == "1.x":
         entries = data if isinstance(data, list) else [data]
         return [_from_first(entry, where) for entry in entries]
-    if version == "3.3 or later":
-        return [_from_newer(entry) for entry in data]
-    return data
+    if not isinstance(data, list):
+        return data
+    words = next((words for words in FILES if _is_in(words, data)), FILES[0])
+    return [_read(entry, words) for entry in data]
+
+
+def _is_in(words: Words, data: list[Any]) -> bool:
+    return bool(data) and isinstance(data[0], dict) and words.name(WORKFLOW) in data[0]
 
 
 def version_note(exported: list[JsonDict]) -> str:
@@ -80,33 +77,30 @@ def version_note(exported: list[JsonDict]) -> str:
 # ------------------------------------------------------------------ 3.3 and later
 
 
-def _from_newer(entry: Any) -> Any:
+def _read(entry: Any, words: Words) -> Any:
     if not isinstance(entry, dict):
         return entry
-    renamed = {**_renamed(entry), _VERSION: "3.3 or later"}
-    for part in ("processDefinition", "schedule"):
-        if isinstance(renamed.get(part), dict):
-            renamed[part] = _renamed(renamed[part])
-    relations, tasks = renamed.get("processTaskRelationList"), renamed.get("taskDefinitionList")
-    if isinstance(relations, list):
-        renamed["processTaskRelationList"] = [_renamed(r) for r in relations]
-    if isinstance(tasks, list):
-        renamed["taskDefinitionList"] = [_newer_task(t) for t in tasks]
-    return renamed
+    read = words.read(entry)
+    if not words.types:
+        return read
+    read[_VERSION] = "3.3 or later"
+    if isinstance(read.get(TASKS), list):
+        read[TASKS] = [_with_our_type(task, words) for task in read[TASKS]]
+    return read
 
 
-def _newer_task(task: Any) -> Any:
+def _with_our_type(task: Any, words: Words) -> Any:
+    """A task whose type is called as in dsflow, and the workflow that it runs too."""
     if not isinstance(task, dict) or "taskType" not in task:
         return task
+    own = {theirs: ours for ours, theirs in words.types}.get(task["taskType"], task["taskType"])
     params = task.get("taskParams")
-    if task["taskType"] in _CALLS:
+    if own in SUB_WORKFLOW_TYPES:
         params = json.loads(params) if isinstance(params, str) else params
-        params = _renamed(params)
-    return {**task, "taskType": _NEW_TYPES.get(task["taskType"], task["taskType"]), "taskParams": params}
-
-
-def _renamed(row: Any) -> Any:
-    return {_NEW_NAMES.get(key, key): value for key, value in row.items()} if isinstance(row, dict) else row
+        theirs = words.name("workflowCode")
+        if isinstance(params, dict) and theirs in params:
+            params = {SUB_WORKFLOW if key == theirs else key: value for key, value in params.items()}
+    return {**task, "taskType": own, "taskParams": params}
 
 
 # ------------------------------------------------------------------ 1.x
@@ -131,21 +125,21 @@ def _from_first(entry: Any, where: str) -> JsonDict:
     roots = [row["name"] for row in rows if not row.get("preTasks")]
     pairs = [(0, codes[r]) for r in roots] + [(codes.get(pre, made_up_code(pre)), codes[post]) for pre, post in edges]
     return {
-        "processDefinition": {
+        WORKFLOW: {
             "code": code, "name": name, "version": 1, "projectCode": project_code, "releaseState": "OFFLINE",
             "description": entry.get("processDefinitionDescription") or "", "timeout": content.get("timeout") or 0,
             "globalParams": json.dumps(params, ensure_ascii=False), "globalParamList": params, "locations": None,
             "executionType": "PARALLEL", "flag": "YES",
         },
-        "processTaskRelationList": [
+        EDGES: [
             {
                 "name": "", "preTaskCode": pre, "preTaskVersion": 0, "postTaskCode": post, "postTaskVersion": 0,
-                "projectCode": project_code, "processDefinitionCode": code, "processDefinitionVersion": 1,
+                "projectCode": project_code, "workflowCode": code, "workflowVersion": 1,
                 "conditionType": "NONE", "conditionParams": {},
             }
             for pre, post in pairs
         ],
-        "taskDefinitionList": tasks,
+        TASKS: tasks,
         "schedule": _first_schedule(entry, code),
         KEY: {"project": project, "scheduleOnline": False, "names": told},
         _VERSION: "1.x",
@@ -168,7 +162,7 @@ def _first_task(row: JsonDict, codes: dict[str, int], project: int, told: list[J
     elif kind == "DEPENDENT":
         params["dependence"] = _each_item(dependence, lambda item: _first_dependent(item, told))
     elif kind == "SUB_PROCESS":
-        params["processDefinitionCode"] = params.pop("processDefinitionId")
+        params[SUB_WORKFLOW] = params.pop("processDefinitionId")
     return {
         "code": codes[str(row["name"])],
         "name": str(row["name"]),
@@ -224,13 +218,13 @@ def _first_schedule(entry: JsonDict, code: int) -> JsonDict | None:
         "endTime": entry.get("scheduleEndTime"),
         "timezoneId": "UTC",
         "failureStrategy": entry.get("scheduleFailureStrategy") or "CONTINUE",
-        "processInstancePriority": entry.get("scheduleProcessInstancePriority") or "MEDIUM",
+        "runPriority": entry.get("scheduleProcessInstancePriority") or "MEDIUM",
         "warningType": entry.get("scheduleWarningType") or "NONE",
         "warningGroupId": 0,
         "workerGroup": entry.get("scheduleWorkerGroupName") or "default",
         "environmentCode": -1,
         "releaseState": "OFFLINE",
-        "processDefinitionCode": code,
+        "workflowCode": code,
         "createTime": "2000-01-01 00:00:00",
         "updateTime": "2000-01-01 00:00:00",
     }

@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
+from dsflow.dolphinscheduler.wire.known import SERIES
+from dsflow.dolphinscheduler.wire.series import Series
+from dsflow.dolphinscheduler.wire.words import Words
 from dsflow.errors import ServerError, UnreachableError
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ class RestClient:
         self._session: str | None = None
         self._logging_in = threading.Lock()
         self._user: JsonDict | None = None
-        self._minor: tuple[int, int] | None = None
+        self._series: Series | None = None
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dsflow-read")  # starts threads when needed
         address = urlsplit(self.url)
         local = address.hostname in ("127.0.0.1", "::1", "localhost")
@@ -262,17 +265,47 @@ class RestClient:
 
     # ---------------------------------------------------------------- the server and the user
 
-    def series(self) -> tuple[int, int]:
-        """(3, 1) or (3, 2): which REST API the server speaks (3.2 and later renamed the monitor's paths)."""
-        if self._minor is None:
+    def series(self) -> Series:
+        """The release series of the server, by the newest of the known ones whose monitor answers."""
+        if self._series is None:
             self.user()  # so that a wrong password is reported as one
-            try:
-                self.get("/monitor/MASTER", "find out the server's version")
-                self._minor = (3, 2)
-            except RefusedError:
-                self.get("/monitor/masters", "find out the server's version")
-                self._minor = (3, 1)
-        return self._minor
+            for series in SERIES:
+                try:
+                    self.get(series.masters, "find out the server's version")
+                except RefusedError:
+                    if series is SERIES[-1]:
+                        raise
+                    continue
+                self._series = series
+                break
+        assert self._series is not None
+        return self._series
+
+    def _called(self, what: Callable[[Series], T]) -> T:
+        """What the server's series calls something; the server is asked for its series only where they differ."""
+        names = {what(series) for series in SERIES}
+        return names.pop() if len(names) == 1 else what(self.series())
+
+    @property
+    def words(self) -> Words:
+        """The words of the server's answers."""
+        return self._called(lambda series: series.words)
+
+    def _workflows(self, project: int, *below: object) -> str:
+        name = self._called(lambda series: series.workflows)
+        return "/".join(map(str, (f"/projects/{project}/{name}", *below)))
+
+    def _runs(self, project: int, *below: object) -> str:
+        name = self._called(lambda series: series.runs)
+        return "/".join(map(str, (f"/projects/{project}/{name}", *below)))
+
+    def masters(self) -> list[JsonDict]:
+        """The masters that are alive."""
+        return list(self.get(self.series().masters, "list the masters") or [])
+
+    def workers(self) -> list[JsonDict]:
+        """The workers that are alive, with what they say of themselves."""
+        return list(self.get(self.series().workers, "list the workers") or [])
 
     def user(self, *, refresh: bool = False) -> JsonDict:
         """The user that the credentials belong to: ``id``, ``userName``, ``tenantId``, ``tenantCode``, ..."""
@@ -404,18 +437,38 @@ class RestClient:
 
     def workflows(self, project: int) -> list[JsonDict]:
         """The workflows of a project: ``code``, ``name``, ``releaseState``, ``version``."""
-        return list(self.pages(f"/projects/{project}/process-definition", "list the workflows"))
+        return list(self.pages(self._workflows(project), "list the workflows"))
+
+    def workflows_named(self, project: int, text: str, doing: str) -> Iterator[JsonDict]:
+        """The workflows of a project in whose names a text stands.
+
+        Args:
+            doing: what for, for errors, such as ``look for the lock``.
+        """
+        return self.pages(self._workflows(project), doing, searchVal=text)
 
     def workflow_code(self, project: int, name: str) -> int | None:
         """The code of the workflow of that name, or None."""
-        for row in self.pages(f"/projects/{project}/process-definition", f"look for workflow {name!r}", searchVal=name):
+        for row in self.workflows_named(project, name, f"look for workflow {name!r}"):
             if row["name"] == name:
                 return int(row["code"])
         return None
 
     def workflow(self, project: int, code: int) -> JsonDict:
-        """``processDefinition``, ``processTaskRelationList`` and ``taskDefinitionList`` of a workflow."""
-        return cast(JsonDict, self.get(f"/projects/{project}/process-definition/{code}", f"read workflow {code}"))
+        """``workflow``, ``edges`` and ``tasks`` of a workflow."""
+        return self.words.read(self.get(self._workflows(project, code), f"read workflow {code}"))
+
+    def update_workflow(self, project: int, code: int, doing: str, form: Mapping[str, Any]) -> None:
+        """Replace the content of an offline workflow; see :func:`dsflow.dolphinscheduler.wire.forms.workflow_form`."""
+        self.put(self._workflows(project, code), doing, form)
+
+    def task(self, project: int, code: int) -> JsonDict | None:
+        """A task of some workflow of the project, as it stands by itself; None when there is none of that code."""
+        try:
+            row = self.get(f"/projects/{project}/task-definition/{code}", f"look for task {code}")
+        except RefusedError:
+            return None
+        return cast("JsonDict | None", row)
 
     def task_codes(self, project: int, count: int) -> list[int]:
         """``count`` codes that no task has yet."""
@@ -430,16 +483,16 @@ class RestClient:
 
     def release(self, project: int, code: int, state: str) -> None:
         """Set a workflow ``ONLINE`` or ``OFFLINE``; the latter takes its schedule offline too."""
-        path = f"/projects/{project}/process-definition/{code}/release"
+        path = self._workflows(project, code, "release")
         self.post(path, f"set workflow {code} {state}", {"releaseState": state})
 
     def create_empty_workflow(self, project: int, name: str, description: str) -> int:
         """Create an offline workflow without tasks; gives its code. Refused when the name is taken."""
         doing = f"create workflow {name!r}"
         form: JsonDict = {"name": name, "description": description, "globalParams": "[]", "timeout": 0}
-        if self.series() < (3, 2):
+        if not self.series().has_v2:
             form.update(tenantCode=self.user().get("tenantCode") or "", executionType="PARALLEL")
-            data = self.post(f"/projects/{project}/process-definition/empty", doing, form)
+            data = self.post(self._workflows(project, "empty"), doing, form)
         else:
             form.update(projectCode=project, releaseState="OFFLINE", warningGroupId=0, executionType="PARALLEL")
             data = self._call("POST", "/v2/workflows", doing, json_body=form)
@@ -449,10 +502,10 @@ class RestClient:
         """Give what :meth:`create_empty_workflow` made another name. Refused when the name is taken."""
         doing = f"rename workflow {code} to {name!r}"
         form: JsonDict = {"name": name, "description": description, "executionType": "PARALLEL"}
-        if self.series() < (3, 2):
+        if not self.series().has_v2:
             form.update(globalParams="[]", timeout=0, tenantCode=self.user().get("tenantCode") or "")
             form.update(scheduleJson="", otherParamsJson="", releaseState="OFFLINE")
-            self.put(f"/projects/{project}/process-definition/{code}/basic-info", doing, form)
+            self.put(self._workflows(project, code, "basic-info"), doing, form)
         else:
             self._call("PUT", f"/v2/workflows/{code}", doing, json_body={**form, "releaseState": "OFFLINE"})
 
@@ -471,11 +524,11 @@ class RestClient:
             name: for the error.
         """
         doing = f"delete workflow {repr(name) if name else code}"
-        self.delete(f"/projects/{project}/process-definition/{code}", doing)
+        self.delete(self._workflows(project, code), doing)
 
     def versions(self, project: int, code: int) -> list[JsonDict]:
         """The versions that the server keeps of a workflow, newest first: ``version``, ``createTime``, ``userName``."""
-        rows = list(self.pages(f"/projects/{project}/process-definition/{code}/versions", f"list versions of {code}"))
+        rows = list(self.pages(self._workflows(project, code, "versions"), f"list versions of {code}"))
         return sorted(rows, key=lambda r: -int(r["version"]))
 
     def task_versions(self, project: int, task: int) -> list[JsonDict]:
@@ -484,7 +537,7 @@ class RestClient:
 
     def switch_version(self, project: int, code: int, version: int) -> None:
         """Make an earlier version of an offline workflow the current one (a GET that changes: safe to repeat)."""
-        path = f"/projects/{project}/process-definition/{code}/versions/{version}"
+        path = self._workflows(project, code, "versions", version)
         self.get(path, f"switch workflow {code} to version {version}")
 
     # ---------------------------------------------------------------- schedules
@@ -492,11 +545,13 @@ class RestClient:
     def schedules(self, project: int, workflow: int) -> list[JsonDict]:
         """The schedules of a workflow (3.1 lets one make several)."""
         path = f"/projects/{project}/schedules"
-        return list(self.pages(path, "list the schedules", processDefinitionCode=workflow))
+        rows = self.pages(path, "list the schedules", **self.words.form({"workflowCode": workflow}))
+        return [self.words.row(row) for row in rows]
 
     def project_schedules(self, project: int) -> list[JsonDict]:
         """The schedules of all workflows of a project, in one request."""
-        return list(self.post(f"/projects/{project}/schedules/list", "list the project's schedules") or [])
+        rows = self.post(f"/projects/{project}/schedules/list", "list the project's schedules") or []
+        return [self.words.row(row) for row in rows]
 
     def delete_schedule(self, project: int, schedule: int) -> None:
         """Delete an offline schedule."""
@@ -509,11 +564,12 @@ class RestClient:
 
     def create_schedule(self, project: int, form: Mapping[str, Any]) -> None:
         """Create a schedule on an ONLINE workflow; it starts offline."""
-        self.post(f"/projects/{project}/schedules", "create the schedule", form)
+        self.post(f"/projects/{project}/schedules", "create the schedule", self.words.form(dict(form)))
 
     def update_schedule(self, project: int, schedule: int, form: Mapping[str, Any]) -> None:
         """Change an offline schedule."""
-        self.put(f"/projects/{project}/schedules/{schedule}", f"update schedule {schedule}", form)
+        path = f"/projects/{project}/schedules/{schedule}"
+        self.put(path, f"update schedule {schedule}", self.words.form(dict(form)))
 
     def release_schedule(self, project: int, schedule: int, online: bool) -> None:
         """Set a schedule online (the workflow must be) or offline."""
@@ -524,40 +580,50 @@ class RestClient:
 
     def start(self, project: int, form: Mapping[str, Any]) -> int | None:
         """Start a workflow; gives 3.2's trigger code, None on 3.1."""
-        data = self.post(f"/projects/{project}/executors/start-process-instance", "start the workflow", form)
+        path = f"/projects/{project}/executors/{self._called(lambda series: series.start)}"
+        data = self.post(path, "start the workflow", self.words.form(dict(form)))
         if isinstance(data, list):
             data = data[0] if data else None
         return int(data) if data is not None else None
 
     def execute(self, project: int, instance: int, action: str) -> None:
         """STOP, PAUSE, REPEAT_RUNNING, START_FAILURE_TASK_PROCESS or RECOVER_SUSPENDED_PROCESS on an instance."""
-        form = {"processInstanceId": instance, "executeType": action}
+        form = self.words.form({"runId": instance, "executeType": action})
         self.post(f"/projects/{project}/executors/execute", f"{action.lower()} run {instance}", form)
 
     def instances_of_trigger(self, project: int, trigger: int) -> list[JsonDict]:
         """3.2 only: the instances that one start made."""
-        path = f"/projects/{project}/process-instances/trigger"
+        path = self._runs(project, "trigger")
         return list(self.get(path, "look for the run that was started", triggerCode=trigger) or [])
 
     def newest_instances(self, project: int, workflow: int, count: int = 20) -> list[JsonDict]:
         """The newest instances of a workflow, newest first."""
-        path = f"/projects/{project}/process-instances"
-        data = self.get(path, "list the runs", processDefineCode=workflow, pageNo=1, pageSize=count)
-        return cast("list[JsonDict]", data["totalList"])
+        of = {self._called(lambda series: series.runs_of): workflow}
+        data = self.get(self._runs(project), "list the runs", **of, pageNo=1, pageSize=count)
+        return [self.words.row(row) for row in data["totalList"]]
 
     def instance(self, project: int, instance: int) -> JsonDict:
-        """One process instance."""
-        return cast(JsonDict, self.get(f"/projects/{project}/process-instances/{instance}", f"read run {instance}"))
+        """One run; its ``workflow`` is a row of what it ran, where the server tells it."""
+        row = self.words.row(self.get(self._runs(project, instance), f"read run {instance}"))
+        drawn = row.get("dagData")
+        if not row.get("workflow") and isinstance(drawn, dict):
+            row["workflow"] = self.words.row(drawn).get("workflow")
+        return row
+
+    def delete_run(self, project: int, instance: int) -> None:
+        """Delete a run that has ended."""
+        self.delete(self._runs(project, instance), f"delete run {instance}")
 
     def task_instances(self, project: int, instance: int) -> list[JsonDict]:
         """The task instances of a process instance, of each task the newest attempt."""
-        data = self.get(f"/projects/{project}/process-instances/{instance}/tasks", f"read the tasks of run {instance}")
+        data = self.get(self._runs(project, instance, "tasks"), f"read the tasks of run {instance}")
         return cast("list[JsonDict]", data["taskList"])
 
     def task_attempts(self, project: int, instance: int) -> list[JsonDict]:
         """The task instances of a process instance, also those that a retry or a recovery has replaced."""
         path = f"/projects/{project}/task-instances"
-        return list(self.pages(path, f"read the tasks of run {instance}", processInstanceId=instance))
+        of = self.words.form({"runId": instance})
+        return list(self.pages(path, f"read the tasks of run {instance}", **of))
 
     def log(self, task_instance: int) -> str:
         """The whole log of a task instance."""
@@ -591,20 +657,19 @@ class RestClient:
     # ---------------------------------------------------------------- export and import
 
     def export(self, project: int, codes: list[int]) -> Any:
-        """The web page's export of some workflows, as it is."""
+        """The web page's export of some workflows."""
         form = {"codes": ",".join(map(str, codes))}
-        response = self._authenticated(
-            "POST", f"/projects/{project}/process-definition/batch-export", "export workflows", form=form
-        )
+        response = self._authenticated("POST", self._workflows(project, "batch-export"), "export workflows", form=form)
         body = response.json()
         if isinstance(body, dict) and "code" in body:
             return self._unwrap(response, "export workflows")
-        return body
+        return [self.words.read(entry) for entry in body]
 
     def import_workflows(self, project: int, exported: Any) -> Any:
-        """Import what :meth:`export` gave; the server renames the workflow and gives its tasks new codes."""
-        file = ("workflows.json", json.dumps(exported).encode(), "application/json")
-        return self.post(f"/projects/{project}/process-definition/import", "import workflows", file=file)
+        """Import workflows in dsflow's words; the server renames each and gives its tasks new codes."""
+        content = json.dumps([self.words.write(entry) for entry in exported]).encode()
+        file = ("workflows.json", content, "application/json")
+        return self.post(self._workflows(project, "import"), "import workflows", file=file)
 
 
 def _first_line(text: Any) -> str:

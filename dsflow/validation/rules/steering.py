@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsflow.declare.params import PLACEHOLDER
-from dsflow.definition import Definition, TaskDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, TaskDefinition
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
 
@@ -27,7 +27,7 @@ def branches(model: Model) -> Iterator[Problem]:
             yield from _steers(definition, task, edges, inside)
         if task.task_type in ("CONDITIONS", "DEPENDENT"):
             yield from _dependence(task, edges, inside)
-        runs = task.task_params.get("processDefinitionCode")
+        runs = task.task_params.get(SUB_WORKFLOW)
         if task.task_type == "SUB_PROCESS" and runs == definition.name:
             yield Problem(f"{inside} runs the workflow {runs!r} itself, without end", task.where)
 

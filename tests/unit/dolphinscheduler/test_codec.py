@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire import codec, v3_1, v3_2
 from dsflow.dolphinscheduler.wire.names import Names, UnknownNameError
 from dsflow.errors import DeclarationError, SourceLocation
 
-OLD, NEW = (3, 1), (3, 2)
+OLD, NEW = v3_1.SERIES, v3_2.SERIES
 PROJECT = 100
 TABLES: dict[tuple[str, tuple[Any, ...]], dict[str, Any]] = {
     ("environment", ()): {"py": 11, "gpu": 12},
@@ -40,7 +40,7 @@ def through_the_server(definition: Definition, series: tuple[int, int]) -> Defin
     known = names(series)
     rows = json.loads(json.dumps(codec.tasks_to_server(definition, codes, known, series)))
     raw = {
-        "processDefinition": {
+        "workflow": {
             "name": definition.name,
             "description": definition.description,
             "globalParams": json.dumps(codec.params_to_server(definition, series)),
@@ -48,8 +48,8 @@ def through_the_server(definition: Definition, series: tuple[int, int]) -> Defin
             "executionType": definition.execution_type,
             "releaseState": definition.release_state,
         },
-        "taskDefinitionList": [{**r, "projectCode": PROJECT} for r in rows],
-        "processTaskRelationList": codec.relations_to_server(definition, codes),
+        "tasks": [{**r, "projectCode": PROJECT} for r in rows],
+        "edges": codec.relations_to_server(definition, codes),
     }
     schedule = None
     if definition.schedule:
@@ -146,7 +146,7 @@ def test_an_unknown_name_says_where_and_what_is_known() -> None:
 def test_codes_that_lead_nowhere_are_shown_as_codes() -> None:
     row = {"code": 5, "name": "s", "taskType": "SWITCH", "projectCode": PROJECT, "environmentCode": 99,
            "taskParams": json.dumps({"switchResult": {"nextNode": [4], "dependTaskList": []}})}  # fmt: skip
-    raw = {"processDefinition": {"name": "w"}, "taskDefinitionList": [row], "processTaskRelationList": []}
+    raw = {"workflow": {"name": "w"}, "tasks": [row], "edges": []}
     read = codec.from_server(raw, "p", names(NEW)).tasks[0]
     assert read.task_params["switchResult"]["nextNode"] == "#4"
     assert read.environment == "#99"

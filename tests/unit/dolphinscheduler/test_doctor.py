@@ -10,6 +10,7 @@ import pytest
 from dsflow.config import Profile
 from dsflow.dolphinscheduler import doctor
 from dsflow.dolphinscheduler.doctor import Check, examine, worst
+from dsflow.dolphinscheduler.wire import v3_2
 from dsflow.report import RunReport, TaskReport
 from dsflow.worker.doctor import facts, last_error, worker_workflow
 
@@ -38,7 +39,7 @@ def worker(**changes: Any) -> dict[str, Any]:
 
 
 def judged(found: dict[str, Any] | None, state: str = "SUCCESS", log: str = "") -> dict[str, Check]:
-    return {c.name: c for c in doctor.judge_python(task(found, state, log), (3, 2), "zk:2181", "/openmldb")}
+    return {c.name: c for c in doctor.judge_python(task(found, state, log), v3_2.SERIES, "zk:2181", "/openmldb")}
 
 
 def test_a_worker_with_everything():

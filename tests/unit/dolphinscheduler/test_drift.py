@@ -32,8 +32,8 @@ AFTER = datetime(2030, 12, 31, 16, 1, tzinfo=timezone.utc)
 def held(definition: Definition, *, lock: dict[str, Any] | None = None, with_record: bool = True) -> ServerState:
     """A server that holds this, with the record of SUBMITTED."""
     raw = {
-        "processDefinition": {"releaseState": definition.release_state},
-        "processTaskRelationList": [{"conditionParams": record(SUBMITTED, schedule=with_record)}],
+        "workflow": {"releaseState": definition.release_state},
+        "edges": [{"conditionParams": record(SUBMITTED, schedule=with_record)}],
     }
     return ServerState(1, 2, raw, [], definition, lock)
 

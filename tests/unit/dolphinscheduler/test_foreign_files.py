@@ -11,7 +11,7 @@ import pytest
 from dsflow import Dependent, DependsOn, Workflow
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler import transfer
-from dsflow.dolphinscheduler.wire import codec, oldfiles
+from dsflow.dolphinscheduler.wire import codec, oldfiles, v3_1, v3_2
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.names import Names, UnknownNameError
 from tests.unit.source.definitions import orderly
@@ -51,9 +51,9 @@ def row(task_type: str, params: dict[str, Any], name: str = "a", code: int = 1) 
 
 def entry(*tasks: dict[str, Any], name: str = "w", code: int = 900001) -> dict[str, Any]:
     return {
-        "processDefinition": {"name": name, "code": code, "projectCode": 9000, "globalParams": "[]"},
-        "processTaskRelationList": [{"preTaskCode": 0, "postTaskCode": t["code"]} for t in tasks],
-        "taskDefinitionList": list(tasks),
+        "workflow": {"name": name, "code": code, "projectCode": 9000, "globalParams": "[]"},
+        "edges": [{"preTaskCode": 0, "postTaskCode": t["code"]} for t in tasks],
+        "tasks": list(tasks),
     }
 
 
@@ -63,19 +63,19 @@ def test_ids_among_a_tasks_fields_are_names_both_ways(task_type, held, named):
     definition = codec.from_server(raw, "demo", SERVER)
     params = definition.tasks[0].task_params
     assert {key: params[key] for key in named} == named
-    (sent,) = codec.tasks_to_server(definition, {"a": 1}, SERVER, (3, 2))
+    (sent,) = codec.tasks_to_server(definition, {"a": 1}, SERVER, v3_2.SERIES)
     assert {key: sent["taskParams"][key] for key in held} == held
     for text in ("orders", "lake", "admins", "mask"):
         if text in json.dumps(named):
             other = Names(lambda kind, scope: {"something": 1})
             with pytest.raises(UnknownNameError, match="task 'a' uses"):
-                codec.tasks_to_server(definition, {"a": 1}, other, (3, 2))
+                codec.tasks_to_server(definition, {"a": 1}, other, v3_2.SERIES)
 
 
 def test_a_number_in_place_of_a_name_is_refused():
     task = TaskDefinition("a", "DATAX", {"dataSource": 3, "dataTarget": 4})
     with pytest.raises(UnknownNameError, match="datasource '3'"):
-        codec.tasks_to_server(Definition("p", "w", (task,), ()), {"a": 1}, SERVER, (3, 2))
+        codec.tasks_to_server(Definition("p", "w", (task,), ()), {"a": 1}, SERVER, v3_2.SERIES)
 
 
 def test_texts_that_are_not_json_and_zeros_stay():
@@ -97,7 +97,7 @@ def test_a_k8s_namespace_has_to_be_there():
     def sent(cluster: str) -> Any:
         params = {"namespace": json.dumps({"name": "jobs", "cluster": cluster})}
         return codec.tasks_to_server(
-            Definition("p", "w", (TaskDefinition("a", "K8S", params),), ()), {"a": 1}, SERVER, (3, 2)
+            Definition("p", "w", (TaskDefinition("a", "K8S", params),), ()), {"a": 1}, SERVER, v3_2.SERIES
         )
 
     assert json.loads(sent("east")[0]["taskParams"]["namespace"]) == {"name": "jobs", "cluster": "east"}
@@ -145,7 +145,7 @@ def test_a_file_is_known_by_its_path(item, name):
 def test_workflows_come_after_those_that_they_call_and_not_after_numbers_in_scripts():
     called = entry(row("SHELL", {"rawScript": "echo 900003"}), name="called", code=900002)
     caller = entry(row("SUB_PROCESS", {"processDefinitionCode": 900002}), name="caller", code=900003)
-    assert [e["processDefinition"]["name"] for e in transfer._callees_first([caller, called])] == ["called", "caller"]
+    assert [e["workflow"]["name"] for e in transfer._callees_first([caller, called])] == ["called", "caller"]
 
 
 FIRST = {
@@ -231,9 +231,11 @@ def newer(exported: dict[str, Any]) -> dict[str, Any]:
     """A file as 3.3 names its parts."""
     text = json.dumps(exported)
     for old, new in (
-        ("processDefinition", "workflowDefinition"),
-        ("processTaskRelationList", "workflowTaskRelationList"),
-        ("processInstancePriority", "workflowInstancePriority"),
+        ('"workflow"', '"workflowDefinition"'),
+        ('"edges"', '"workflowTaskRelationList"'),
+        ('"tasks"', '"taskDefinitionList"'),
+        ("processDefinitionCode", "workflowDefinitionCode"),
+        ('"runPriority"', '"workflowInstancePriority"'),
         ("SUB_PROCESS", "SUB_WORKFLOW"),
     ):
         text = text.replace(old, new)
@@ -252,7 +254,7 @@ def test_a_file_of_2_x_is_named_and_read():
     exported = [entry(row("SHELL", {"rawScript": "x"}))]
     assert "2.x or 3.0" in oldfiles.version_note(exported)
     assert transfer.definitions(exported, "demo")[0].tasks[0].task_params["rawScript"] == "x"
-    exported[0]["taskDefinitionList"][0]["taskExecuteType"] = "BATCH"
+    exported[0]["tasks"][0]["taskExecuteType"] = "BATCH"
     assert oldfiles.version_note(exported) == ""
     assert oldfiles.version_note(transfer.export(orderly())) == ""
 
@@ -262,6 +264,6 @@ def test_a_dependence_on_another_project_names_it_in_a_group():
         Dependent("wait", DependsOn("far", project="legacy"))
     tables = {("project", ()): {"demo": 100, "legacy": 101}, ("workflow", (101,)): {"far": 52}}
     names = Names(lambda kind, scope: tables.get((kind, scope), {}))
-    (sent,) = codec.tasks_to_server(workflow.definition(), {"wait": 1}, names, (3, 1))
+    (sent,) = codec.tasks_to_server(workflow.definition(), {"wait": 1}, names, v3_1.SERIES)
     ((item,),) = [group["dependItemList"] for group in sent["taskParams"]["dependence"]["dependTaskList"]]
     assert (item["projectCode"], item["definitionCode"], item["depTaskCode"]) == (101, 52, 0)

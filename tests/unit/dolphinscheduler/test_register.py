@@ -15,7 +15,7 @@ entries = st.lists(st.builds(Entry, st.integers(1, 2**62), st.text(max_size=30),
 @given(entries)
 def test_what_is_written_is_read(written: list[Entry]) -> None:
     definition = register_definition("p", "github.com/acme/x", written)
-    raw = {"taskDefinitionList": [{"taskParams": definition.tasks[0].task_params}]}
+    raw = {"tasks": [{"taskParams": definition.tasks[0].task_params}]}
     assert entries_of(raw) == sorted(set(written))
     assert definition.release_state == "OFFLINE"
     assert definition.tasks[0].flag == "NO"
@@ -25,7 +25,7 @@ def test_what_is_written_is_read(written: list[Entry]) -> None:
 
 def test_an_edited_register_is_read_as_far_as_it_goes() -> None:
     script = '# words\n# {"code": 1, "name": "a", "file": "a.py"}\n# {"code": "x"}\n# 5\n# {"code": 2'
-    assert entries_of({"taskDefinitionList": [{"taskParams": {"rawScript": script}}]}) == [Entry(1, "a", "a.py")]
+    assert entries_of({"tasks": [{"taskParams": {"rawScript": script}}]}) == [Entry(1, "a", "a.py")]
 
 
 def test_names_are_short_enough_and_differ() -> None:

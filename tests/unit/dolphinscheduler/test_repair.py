@@ -37,8 +37,8 @@ def switch(code: int, name: str, *nodes: Any) -> dict[str, Any]:
 def workflow(*nodes: Any) -> dict[str, Any]:
     """s leads to a, b and c; its branches hold these codes."""
     return {
-        "taskDefinitionList": [switch(1, "s", *nodes), task(2, "a"), task(3, "b"), task(4, "c"), task(5, "far")],
-        "processTaskRelationList": [edge(0, 1), edge(1, 2), edge(1, 3), edge(1, 4), edge(2, 5)],
+        "tasks": [switch(1, "s", *nodes), task(2, "a"), task(3, "b"), task(4, "c"), task(5, "far")],
+        "edges": [edge(0, 1), edge(1, 2), edge(1, 3), edge(1, 4), edge(2, 5)],
     }
 
 
@@ -68,7 +68,7 @@ def test_one_left_open_and_one_neighbour_left_belong_together():
 
 def test_two_branches_with_the_same_old_code_are_one():
     raw = workflow(99, 99, 4)
-    raw["processTaskRelationList"] = [edge(1, 3), edge(1, 4)]
+    raw["edges"] = [edge(1, 3), edge(1, 4)]
     assert decided(decide(raw, Evidence())) == {"branch 1 (${x} > 0)": "b", "branch 2 (${x} > 1)": "b"}
 
 
@@ -88,13 +88,13 @@ def test_an_answer_makes_the_rest_certain():
 
 def test_nothing_is_deduced_where_an_edge_is_missing():
     raw = workflow(99, 3, 4)
-    raw["processTaskRelationList"] = [edge(1, 3), edge(1, 4)]
+    raw["edges"] = [edge(1, 3), edge(1, 4)]
     (choice,) = decide(raw, Evidence()).choices
     assert choice.options == ()
 
 
 def test_the_export_file_knows_the_old_codes():
-    exported = [{"taskDefinitionList": [{"code": 99, "name": "c"}, {"code": 98, "name": "a"}]}]
+    exported = [{"tasks": [{"code": 99, "name": "c"}, {"code": 98, "name": "a"}]}]
     plan = decide(workflow(99, 98, 97), Evidence(exported=exported_names(exported)))
     assert decided(plan) == {"branch 1 (${x} > 0)": "c", "branch 2 (${x} > 1)": "a", "otherwise": "b"}
     assert "export file" in plan.mendings[0].because
@@ -141,8 +141,8 @@ def conditions_workflow(looked_at: int, success: int, failure: int) -> dict[str,
         conditionResult={"successNode": [success], "failedNode": [failure]},
     )  # fmt: skip
     return {
-        "taskDefinitionList": [task(1, "a"), task(2, "b"), conditions, task(4, "yes"), task(5, "no")],
-        "processTaskRelationList": [edge(1, 3), edge(2, 3), edge(3, 4), edge(3, 5)],
+        "tasks": [task(1, "a"), task(2, "b"), conditions, task(4, "yes"), task(5, "no")],
+        "edges": [edge(1, 3), edge(2, 3), edge(3, 4), edge(3, 5)],
     }
 
 

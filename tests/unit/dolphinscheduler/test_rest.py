@@ -16,6 +16,7 @@ import pytest
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.lock import Lock, Spares, is_dead, lock_name, submit_lock
+from dsflow.dolphinscheduler.wire import v3_1, v3_2
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import UnreachableError
@@ -192,16 +193,16 @@ def test_which_rest_api_the_server_speaks() -> None:
     old = Played({"/monitor/MASTER": httpx.Response(404, html="<html/>"), "/monitor/masters": ok([]),
                   "/users/get-user-info": user, "/tenants/list": tenants})  # fmt: skip
     new = Played({"/monitor/MASTER": ok([]), "/users/get-user-info": user, "/tenants/list": tenants})
-    assert (old.client.series(), new.client.series()) == ((3, 1), (3, 2))
+    assert (old.client.series(), new.client.series()) == (v3_1.SERIES, v3_2.SERIES)
     assert old.client.user()["tenantCode"] == "ml"
 
 
 @pytest.mark.parametrize(
     ("series", "nodes", "expected"),
     [
-        ((3, 1), [{"id": 5, "fullName": "a.py", "children": [{"id": 6, "fullName": "/d/b.py"}]}],
+        (v3_1.SERIES, [{"id": 5, "fullName": "a.py", "children": [{"id": 6, "fullName": "/d/b.py"}]}],
          {"/a.py": 5, "/d/b.py": 6}),
-        ((3, 2), [{"fullName": "file:/base/ml/resources/d",
+        (v3_2.SERIES, [{"fullName": "file:/base/ml/resources/d",
                    "children": [{"fullName": "file:/base/ml/resources/d/b.py"}]},
                   {"fullName": "file:/base/other/resources/c.py"}],
          {"/d": "file:/base/ml/resources/d", "/d/b.py": "file:/base/ml/resources/d/b.py",
@@ -210,7 +211,7 @@ def test_which_rest_api_the_server_speaks() -> None:
 )  # fmt: skip
 def test_files_are_named_below_the_tenants_folder(series: Any, nodes: Any, expected: Any) -> None:
     server = Played({"/resources/list": ok(nodes), "/resources/base-dir": ok("file:/base")})
-    server.client._minor = series
+    server.client._series = series
     server.client._user = {"tenantCode": "ml"}
     assert server_names(server.client).known("resource") == expected
 
@@ -238,8 +239,8 @@ class Locks:
         self.delete_workflow(project, code)
         self.held[name] = {"name": name, "code": code, "description": description}
 
-    def pages(self, path: str, doing: str, *, searchVal: str) -> list[dict[str, Any]]:
-        return [row for name, row in self.held.items() if searchVal in name]
+    def workflows_named(self, project: int, text: str, doing: str) -> list[dict[str, Any]]:
+        return [row for name, row in self.held.items() if text in name]
 
     def delete_workflow(self, project: int, code: int) -> None:
         self.held = {n: r for n, r in self.held.items() if r["code"] != code}
@@ -414,10 +415,11 @@ def test_a_lock_that_cannot_be_made_is_an_error() -> None:
         raise AssertionError("not reached")
 
 
-def test_export_gives_the_file_as_it_is() -> None:
-    content = [{"processDefinition": {"name": "w"}}]
+def test_export_gives_the_file_in_our_words() -> None:
+    content = [{"processDefinition": {"name": "w"}, "taskDefinitionList": [{"taskParams": {"processDefinition": 1}}]}]
     server = Played({"/projects/1/process-definition/batch-export": httpx.Response(200, json=content)})
-    assert server.client.export(1, [2, 3]) == content
+    read = [{"workflow": {"name": "w"}, "tasks": [{"taskParams": {"processDefinition": 1}}]}]
+    assert server.client.export(1, [2, 3]) == read
     assert parse_qs(server.asked[-1].content.decode()) == {"codes": ["2,3"]}
     refusing = Played({"/projects/1/process-definition/batch-export": refused(10109, "export failed")})
     with pytest.raises(RefusedError, match="export failed"):
@@ -426,7 +428,7 @@ def test_export_gives_the_file_as_it_is() -> None:
 
 def test_import_sends_a_file() -> None:
     server = Played({"/projects/1/process-definition/import": ok()})
-    server.client.import_workflows(1, [{"a": "中文"}])
+    server.client.import_workflows(1, [{"a": "中文", "edges": [{"workflowCode": 1}]}])
     body = server.asked[-1].content
     assert b'name="file"' in body
-    assert json.dumps([{"a": "中文"}]).encode() in body
+    assert json.dumps([{"a": "中文", "processTaskRelationList": [{"processDefinitionCode": 1}]}]).encode() in body

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler import transfer
 from dsflow.dolphinscheduler.repair import find_dangling
+from dsflow.dolphinscheduler.wire import oldfiles
 from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.dolphinscheduler.wire.names import Names
 from tests.unit.source.definitions import EMPTY, SCHEDULE, definitions, every_type, orderly
@@ -30,7 +31,9 @@ SERVER = Names(lambda kind, scope: TABLES[kind])
 
 def test_a_file_says_everything():
     exported = transfer.export(every_type(), SERVER)
-    (back,) = transfer.definitions(transfer.check_exported(json.loads(transfer.to_text(exported)), "x"))
+    (back,) = transfer.definitions(
+        transfer.check_exported(oldfiles.as_exported(json.loads(transfer.to_text(exported)), "x"), "x")
+    )
     assert normalise(back) == normalise(every_type())
 
 
@@ -46,7 +49,7 @@ def test_any_file_says_everything(definition: Definition):
     )
     exported = transfer.export(definition, SERVER)
     assert find_dangling(exported[0]) == []
-    (back,) = transfer.definitions(json.loads(transfer.to_text(exported)))
+    (back,) = transfer.definitions(oldfiles.as_exported(json.loads(transfer.to_text(exported)), "x"))
     assert normalise(back) == normalise(definition)
 
 
@@ -56,7 +59,7 @@ def test_the_same_definition_gives_the_same_file():
 
 def test_codes_are_such_that_javascript_and_java_read_them():
     (entry,) = transfer.export(orderly())
-    codes = [t["code"] for t in entry["taskDefinitionList"]] + [entry["processDefinition"]["code"]]
+    codes = [t["code"] for t in entry["tasks"]] + [entry["workflow"]["code"]]
     assert len(set(codes)) == len(codes)
     assert all(10**14 <= code < 2**53 for code in codes)
 
@@ -85,7 +88,7 @@ def test_what_only_a_server_knows_needs_one(change, says):
 
 def test_a_code_without_a_name_is_refused():
     exported = transfer.export(orderly())
-    exported[0]["taskDefinitionList"][0]["environmentCode"] = 4711
+    exported[0]["tasks"][0]["environmentCode"] = 4711
     with pytest.raises(transfer.TransferError, match="environment with the code 4711"):
         transfer.definitions(exported)
 
@@ -126,7 +129,7 @@ def test_what_is_no_export_is_refused(tmp_path, text, says):
 
 def test_two_tasks_of_one_name_are_refused():
     exported = transfer.export(orderly())
-    exported[0]["taskDefinitionList"][1]["name"] = "train"
+    exported[0]["tasks"][1]["name"] = "train"
     with pytest.raises(transfer.TransferError, match="two tasks of one name"):
         transfer.check_exported(exported, "x")
 
