@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictionServer", "create_app", "serve"]
 
-_PACKAGES = ("httpx", "numpy", "starlette", "uvicorn", "xgboost")
+_PACKAGES = ("httptools", "msgspec", "numpy", "starlette", "uvicorn", "uvloop", "xgboost")
 
 
 def __getattr__(name: str) -> object:

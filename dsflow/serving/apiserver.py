@@ -5,24 +5,25 @@ The protocol: https://openmldb.ai/docs/en/main/quickstart/sdk/rest_api.html. Err
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from dsflow.errors import ConfigError
+from dsflow.serving.breaker import Breaker
 from dsflow.serving.errors import ApiServerError, ApiServerUnreachableError, BadRequestError, NotServableError
+from dsflow.serving.http1 import BadAnswerError, Client, StaleConnectionError
 from dsflow.serving.schema import Column
 
-# A reset of a connection that was kept alive: the request was not answered, and asking again is safe, because a
-# deployment only reads (request mode does not store the request row).
-_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 CONNECT_TIMEOUT = 3.0
 _REPEAT_UPDATE = "if the deployment was changed, POST /update again"
+_GATEWAY_ERRORS = frozenset({502, 503, 504})
+"""HTTP statuses of something in between that does not reach the APIServer, or of one that takes no more."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class Deployment:
         return f"{self.database}.{self.name}"
 
 
-def apiserver_url(text: str) -> str:
-    """The base URL of an APIServer; ``host:port`` alone means http.
+def apiserver_urls(text: str) -> tuple[str, ...]:
+    """The base URLs of APIServers of one cluster, separated by commas; ``host:port`` alone means http.
 
     Raises:
-        ConfigError: it is not such a URL.
+        ConfigError: one is not such a URL, or there is none.
     """
+    return tuple(_apiserver_url(part) for part in text.split(","))
+
+
+def _apiserver_url(text: str) -> str:
     url = text.strip()
     if "://" not in url:
         url = f"http://{url}"
@@ -52,48 +57,64 @@ def apiserver_url(text: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         good = False
-    if not good or parts.query or parts.fragment:
+    if not good or parts.query or parts.fragment or not url.isascii() or re.search(r"[\s\x00-\x1f]", url):
         raise ConfigError(
-            f"{text!r} is not the URL of an OpenMLDB APIServer", hint="give it as in http://127.0.0.1:9080"
+            f"{text!r} is not the URL of an OpenMLDB APIServer",
+            hint="give it as in http://127.0.0.1:9080; several are separated by commas",
         )
     return url.rstrip("/")
 
 
+class _Server:
+    """One APIServer: its connections, and whether it answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = Client(url, connect_timeout=CONNECT_TIMEOUT)
+        self.breaker = Breaker()
+
+
 class ApiServer:
-    """An asynchronous client that keeps its connections alive.
+    """An asynchronous client of one APIServer, or of several of one cluster, that keeps connections alive.
+
+    Whatever it asks only reads (request mode does not store the request row), so asking again is safe: once on a new
+    connection when one that was kept alive turns out to be closed, and then the next APIServer. The one that answered
+    last is asked first. One that fails five times in a row is left alone and tried again every half second
+    (`dsflow.serving.breaker`); meanwhile requests fail at once.
 
     Args:
-        url: base URL, as in ``http://127.0.0.1:9080``.
+        urls: base URLs, as in ``http://127.0.0.1:9080``; several are separated by commas.
         timeout: seconds to wait for the features of a prediction; a connection must stand within 3.
         patience: seconds to wait for an answer to anything else: nobody waits for a prediction then.
-        transport: another way to the server than TCP, for tests.
 
     Raises:
-        ConfigError: the URL is not one.
+        ConfigError: a URL is not one.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: float = 10.0,
-        patience: float = 60.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.url = apiserver_url(url)
-        self._predicting = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
-        # An APIServer is a service of one's own network: a proxy named by the environment is not the way to it.
-        self._client = httpx.AsyncClient(
-            base_url=self.url,
-            timeout=httpx.Timeout(patience, connect=CONNECT_TIMEOUT),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60.0),
-            trust_env=False,
-            transport=transport,
-        )
+    def __init__(self, urls: str, *, timeout: float = 10.0, patience: float = 60.0) -> None:
+        self._servers = [_Server(url) for url in apiserver_urls(urls)]
+        self._first = 0
+        self._timeout, self._patience = timeout, patience
+
+    @property
+    def url(self) -> str:
+        """The base URL of the APIServer that is asked first."""
+        return self._servers[self._first].url
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The base URLs of all."""
+        return tuple(server.url for server in self._servers)
+
+    @property
+    def reachable(self) -> bool:
+        """At least one of the APIServers has answered, or not yet failed five times in a row."""
+        return not all(server.breaker.is_open for server in self._servers)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        for server in self._servers:
+            await server.client.aclose()
 
     async def deployment(self, database: str, name: str) -> Deployment:
         """A deployment's schema as it is now, by ``POST /refresh`` and ``GET /dbs/{database}/deployments/{name}``.
@@ -144,8 +165,31 @@ class ApiServer:
             ApiServerError, ApiServerUnreachableError
         """
         body = json.dumps({"input": rows}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        timeout = self._predicting if predicting else None
-        answer = await self._ask("POST", _path(deployment.database, deployment.name), body, timeout)
+        content = await self.execute(deployment, body, self._timeout if predicting else self._patience)
+        return self.read_features(deployment, content, len(rows))
+
+    async def execute(self, deployment: Deployment, body: bytes, timeout: float | None = None) -> bytes:
+        """What the APIServer answers to a body of request rows, unread.
+
+        Args:
+            body: JSON, ``{"input": [row, ...]}``.
+            timeout: seconds; None for those of a prediction.
+
+        Raises:
+            ApiServerError, ApiServerUnreachableError
+        """
+        path = _path(deployment.database, deployment.name)
+        _, content = await self._send("POST", path, body, self._timeout if timeout is None else timeout)
+        return content
+
+    def read_features(self, deployment: Deployment, content: bytes, count: int) -> list[dict[str, Any]]:
+        """The rows of features in an answer of `execute`; a float may be NaN or infinite, as the APIServer writes it.
+
+        Raises:
+            BadRequestError: the APIServer refuses a row, as a null in a NOT NULL column.
+            ApiServerError: it refuses the deployment, or the answer is not one object for each of ``count`` rows.
+        """
+        answer = self._read("POST", _path(deployment.database, deployment.name), content)
         message = str(answer.get("msg"))
         if answer.get("code") != 0:
             if message.startswith("Translate to request row failed") and "can't find" not in message:
@@ -158,11 +202,11 @@ class ApiServer:
         found = data.get("data") if isinstance(data, dict) else None
         if (
             not isinstance(found, list)
-            or len(found) != len(rows)
+            or len(found) != count
             or not all(isinstance(features, dict) for features in found)
         ):
             raise ApiServerError(
-                f"the APIServer at {self.url} did not answer with one object for each of the {len(rows)} rows"
+                f"the APIServer at {self.url} did not answer with one object for each of the {count} rows"
             )
         return found
 
@@ -189,37 +233,71 @@ class ApiServer:
             )
         return [dict(zip(names, row, strict=True)) for row in found]
 
-    async def _ask(
-        self, method: str, path: str, body: bytes | None = None, timeout: httpx.Timeout | None = None
-    ) -> dict[str, Any]:
-        headers = {"content-type": "application/json"} if body is not None else None
-        waiting = httpx.USE_CLIENT_DEFAULT if timeout is None else timeout
-        try:
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        _, content = await self._send(method, path, body, self._patience)
+        return self._read(method, path, content)
+
+    async def _send(self, method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
+        """The first answer of an APIServer with HTTP status 200."""
+        deadline = time.monotonic() + timeout
+        last: Exception | None = None
+        order = self._servers[self._first :] + self._servers[: self._first]
+        for number, server in enumerate(order):
+            if not server.breaker.allow():
+                continue
+            # whoever is asked first must leave time for the others
+            left = (deadline - time.monotonic()) / (len(order) - number)
+            if left <= 0:
+                break
             try:
-                response = await self._client.request(method, path, content=body, headers=headers, timeout=waiting)
-            except _STALE:
-                response = await self._client.request(method, path, content=body, headers=headers, timeout=waiting)
-        except httpx.TimeoutException as error:
-            raise ApiServerUnreachableError(
-                f"the OpenMLDB APIServer at {self.url} did not answer in time ({type(error).__name__})",
-                hint="is it overloaded? Ask again later",
-            ) from error
-        except httpx.TransportError as error:
-            raise ApiServerUnreachableError(
-                f"the OpenMLDB APIServer at {self.url} does not answer: {error}",
-                hint="is it running, and is this its address?",
-            ) from error
-        if response.status_code != 200:
-            raise ApiServerError(
-                f"{method} {self.url}{path} answered HTTP {response.status_code}: {response.text[:200]}"
+                try:
+                    status, content = await server.client.ask(method, path, body, left)
+                except StaleConnectionError:
+                    status, content = await server.client.ask(method, path, body, left)
+            except BadAnswerError as error:
+                server.breaker.failed()
+                last = ApiServerError(
+                    f"{method} {server.url}{path} did not answer as an APIServer does: {error}",
+                    hint="is this the address of an OpenMLDB APIServer?",
+                )
+            except (TimeoutError, asyncio.TimeoutError) as error:
+                server.breaker.failed()
+                last = ApiServerUnreachableError(
+                    f"the OpenMLDB APIServer at {server.url} did not answer in time", hint="is it overloaded?"
+                )
+                last.__cause__ = error
+            except OSError as error:
+                server.breaker.failed()
+                last = ApiServerUnreachableError(
+                    f"the OpenMLDB APIServer at {server.url} does not answer: {error}",
+                    hint="is it running, and is this its address?",
+                )
+                last.__cause__ = error
+            else:
+                server.breaker.succeeded()
+                if status == 200:
+                    self._first = self._servers.index(server)
+                    return status, content
+                text = content.decode(errors="replace")[:200]
+                last = ApiServerError(f"{method} {server.url}{path} answered HTTP {status}: {text}")
+                if status not in _GATEWAY_ERRORS:
+                    break
+        if last is None:
+            last = ApiServerUnreachableError(
+                f"the OpenMLDB APIServer at {' or '.join(self.urls)} fails again and again and is not asked for now",
+                hint="ask again in a second",
             )
+        raise last
+
+    def _read(self, method: str, path: str, content: bytes) -> dict[str, Any]:
         try:
-            answer = json.loads(response.content)
+            answer = json.loads(content)
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or not isinstance(answer.get("code"), int):
+            text = content[:200].decode(errors="replace")
             raise ApiServerError(
-                f"{method} {self.url}{path} did not answer as an APIServer does: {response.text[:200]!r}",
+                f"{method} {self.url}{path} did not answer as an APIServer does: {text!r}",
                 hint="is this the address of an OpenMLDB APIServer?",
             )
         return answer

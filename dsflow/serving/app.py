@@ -6,39 +6,43 @@ POST /rollback  serve the pair of before again
 POST /predict   a row, or an array of rows: features and prediction for each
 GET  /schema    what a row looks like, and who answers
 GET  /health    does the process live, and does it serve
+
+`Application` answers /predict itself, straight from ASGI: routing, request objects and middleware cost more than the
+prediction does. What every request must pass (a token, a limit) belongs at the top of `Application.__call__`. All other
+paths are an ordinary Starlette application, `routes`.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from dsflow.serving.apiserver import ApiServer
-from dsflow.serving.errors import BadRequestError, BodyTooLargeError, NoModelError, ServingError
-from dsflow.serving.service import Prediction, PredictionService
+from dsflow.serving.body import ClientGoneError, read_body, read_json
+from dsflow.serving.errors import NoModelError, ServingError
+from dsflow.serving.service import PredictionService
 from dsflow.serving.store import Store
 
-MAX_BODY = 16 * 1024 * 1024
-"""Bytes that the body of one request may have."""
+log = logging.getLogger("dsflow.serving")
 
 _PATHS = "POST /update, POST /rollback, POST /predict, GET /schema, GET /health"
 
 
-def create_app(apiserver: str, model_dir: Path | None = None) -> Starlette:
+def create_app(apiserver: str, model_dir: Path | None = None) -> Application:
     """The ASGI application.
 
     Args:
-        apiserver: base URL of OpenMLDB's APIServer, as in ``http://127.0.0.1:9080``.
+        apiserver: base URL of OpenMLDB's APIServer, as in ``http://127.0.0.1:9080``; several are separated by commas.
         model_dir: where the last good pair is kept over a restart; None keeps it in memory alone.
 
     Raises:
@@ -47,10 +51,44 @@ def create_app(apiserver: str, model_dir: Path | None = None) -> Starlette:
     return build_app(ApiServer(apiserver), Store(model_dir) if model_dir is not None else None)
 
 
-def build_app(apiserver: ApiServer, store: Store | None) -> Starlette:
+def build_app(apiserver: ApiServer, store: Store | None) -> Application:
     """The ASGI application over parts that stand already; it closes them when it ends."""
-    service = PredictionService(apiserver, store)
+    return Application(PredictionService(apiserver, store))
 
+
+class Application:
+    """The ASGI application of one prediction service, which it starts and stops."""
+
+    def __init__(self, service: PredictionService) -> None:
+        self.service = service
+        self.routes = _routes(service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (or the server's start and stop)."""
+        if scope["type"] == "http" and scope["path"] == "/predict" and scope["method"] == "POST":
+            await self._predict(receive, send)
+        else:
+            await self.routes(scope, receive, send)
+
+    async def _predict(self, receive: Receive, send: Send) -> None:
+        status, retry_after = 200, None
+        try:
+            body = await self.service.predict(await read_body(receive))
+        except ServingError as error:
+            body, status, retry_after = _json(error.to_json()), error.status, error.retry_after
+        except ClientGoneError:
+            return  # nobody is there to read an answer
+        except Exception as error:
+            log.exception("POST /predict failed")
+            body, status = _json(_bug_json(error)), 500
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if retry_after is not None:
+            headers.append((b"retry-after", b"%d" % retry_after))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _routes(service: PredictionService) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
@@ -69,12 +107,7 @@ def build_app(apiserver: ApiServer, store: Store | None) -> Starlette:
         return _answer({"status": "ok"} | pair.to_json() | {"features": list(pair.model.features)})
 
     async def predict(request: Request) -> Response:
-        body = await _json_body(request)
-        if not isinstance(body, (dict, list)):
-            raise BadRequestError("the body of /predict is one row (a JSON object) or an array of rows")
-        predictions = await service.predict(body if isinstance(body, list) else [body])
-        answers = [_prediction(prediction) for prediction in predictions]
-        return _answer(answers if isinstance(body, list) else answers[0])
+        raise HTTPException(405, headers={"allow": "POST"})  # POST has been answered before
 
     async def schema(request: Request) -> Response:
         pair = service.pair
@@ -108,62 +141,28 @@ def build_app(apiserver: ApiServer, store: Store | None) -> Starlette:
         routes=[
             Route("/update", update, methods=["POST"]),
             Route("/rollback", rollback, methods=["POST"]),
-            Route("/predict", predict, methods=["POST"]),
+            Route("/predict", predict),
             Route("/schema", schema, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
         ],
         exception_handlers={
             ServingError: _refuse,
             HTTPException: _no_such_path,
-            ClientDisconnect: _gone,
+            ClientGoneError: _gone,
             Exception: _bug,
         },
         lifespan=lifespan,
     )
 
 
-def _prediction(prediction: Prediction) -> dict[str, object]:
-    features = {name: _finite(value) for name, value in prediction.features.items()}
-    return prediction.pair.to_json() | {"features": features, "prediction": prediction.value}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity; they go out as the texts that OpenMLDB's APIServer uses."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    return value
-
-
 async def _json_body(request: Request) -> object:
-    """The body as JSON, whatever content type the client says.
-
-    Raises:
-        BadRequestError: it is empty or not JSON.
-        BodyTooLargeError: it has more than ``MAX_BODY`` bytes.
-    """
-    parts = bytearray()
-    async for part in request.stream():
-        parts += part
-        if len(parts) > MAX_BODY:
-            raise BodyTooLargeError(
-                "the body of the request is too large", hint=f"send at most {MAX_BODY // 2**20} MiB at a time"
-            )
-    if not parts.strip():
-        raise BadRequestError("the request has no body", hint="send JSON; GET /schema tells what a row looks like")
-    try:
-        return json.loads(parts.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BadRequestError(f"the body of the request is not JSON: {text}") from error
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON; send null for a value that is not known")
+    return read_json(await read_body(request.receive))
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServingError)
-    return _answer(error.to_json(), error.status)
+    headers = None if error.retry_after is None else {"retry-after": str(error.retry_after)}
+    return _answer(error.to_json(), error.status, headers)
 
 
 async def _no_such_path(request: Request, error: Exception) -> Response:
@@ -177,10 +176,19 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    message = f"the prediction server failed: {type(error).__name__}: {error}"
-    return _answer({"error": message, "hint": "its log has the details"}, 500)
+    return _answer(_bug_json(error), 500)
+
+
+def _bug_json(error: Exception) -> dict[str, str]:
+    return {
+        "error": f"the prediction server failed: {type(error).__name__}: {error}",
+        "hint": "its log has the details",
+    }
 
 
 def _answer(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    return Response(body, status, headers=dict(headers or {}), media_type="application/json")
+    return Response(_json(content), status, headers=dict(headers or {}), media_type="application/json")
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

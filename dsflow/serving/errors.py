@@ -23,6 +23,8 @@ class ServingError(DsflowError):
     """Base of the prediction server's errors; ``status`` is the HTTP status of the answer."""
 
     status: int = 500
+    retry_after: int | None = None
+    """Seconds after which to ask again (the header ``Retry-After``), where that may help."""
 
     def to_json(self) -> dict[str, object]:
         """The JSON body of the answer: ``error``, and ``hint`` when there is one."""
@@ -109,3 +111,4 @@ class ApiServerUnreachableError(ServingError, UnreachableError):
     """OpenMLDB's APIServer does not answer."""
 
     status = 503
+    retry_after = 1

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xgboost
 
 from dsflow.serving.errors import ApiServerError, NotServableError
@@ -94,15 +95,19 @@ class Model:
         return values
 
     def predict(self, vectors: Sequence[Sequence[float]]) -> list[float]:
-        """One prediction for each vector; for a logistic objective the probability of the positive class.
-
-        Values are float32, as in xgboost's own matrices. Safe to call from several threads.
-        """
+        """One prediction for each vector; for a logistic objective the probability of the positive class."""
         matrix = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), len(self.features))
-        found = self.booster.inplace_predict(
+        return [float(value) for value in self.predict_matrix(matrix).reshape(-1)]
+
+    def predict_matrix(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What the model gives for each row of features, as float32; no value is NaN.
+
+        xgboost reads the array where it is: no DMatrix is made. Safe to call from several threads.
+        """
+        found: npt.NDArray[np.float32] = self.booster.inplace_predict(
             matrix, iteration_range=(0, self.iterations), missing=self.missing, validate_features=False
         )
-        return [float(value) for value in np.asarray(found).reshape(-1)]
+        return found
 
 
 _MISSING = object()

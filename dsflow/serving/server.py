@@ -14,10 +14,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 import uvicorn
-from starlette.applications import Starlette
 
-from dsflow.serving.apiserver import ApiServer, apiserver_url
-from dsflow.serving.app import build_app
+from dsflow.serving.apiserver import ApiServer, apiserver_urls
+from dsflow.serving.app import Application, build_app
 from dsflow.serving.errors import ServingError
 from dsflow.serving.store import Store
 
@@ -41,7 +40,6 @@ def serve(apiserver: str, host: str = "127.0.0.1", port: int = 8881, model_dir: 
         ServingError: the address is taken, or the model directory cannot be used.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     with contextlib.closing(_listen(host, port)) as listening, _quiet_signals():
         app = _app(apiserver, model_dir)
         url = _url(host, listening)
@@ -70,7 +68,7 @@ class PredictionServer:
     def __init__(
         self, apiserver: str, *, host: str = "127.0.0.1", port: int = 0, model_dir: Path | None = None
     ) -> None:
-        self._apiserver = apiserver_url(apiserver)
+        self._apiserver = ",".join(apiserver_urls(apiserver))
         self._host, self._port, self._model_dir = host, port, model_dir
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
@@ -147,7 +145,7 @@ class PredictionServer:
 class _Server(uvicorn.Server):
     """uvicorn, telling when it is ready."""
 
-    def __init__(self, app: Starlette, ready: Callable[[], object]) -> None:
+    def __init__(self, app: Application, ready: Callable[[], object]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -170,7 +168,7 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _app(apiserver: str, model_dir: Path | None) -> Starlette:
+def _app(apiserver: str, model_dir: Path | None) -> Application:
     """The application, its model directory taken already: what is wrong with that is then an error of the caller."""
     client = ApiServer(apiserver)
     store = Store(model_dir) if model_dir is not None else None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from dsflow.openmldb.types import ColumnType
 from dsflow.serving.apiserver import ApiServer
+from dsflow.serving.body import read_json
+from dsflow.serving.codec import Codec, Row, Unreadable
 from dsflow.serving.compare import Comparison, compare, shared_columns
 from dsflow.serving.errors import BadRequestError, BodyTooLargeError, NoModelError, NotServableError, ServingError
+from dsflow.serving.joining import Batch, Joiner
 from dsflow.serving.model import read_model
 from dsflow.serving.pair import Pair, fit
-from dsflow.serving.schema import Column, check_rows
+from dsflow.serving.schema import check_rows
 from dsflow.serving.store import Store
 from dsflow.serving.update import Update, read_update
 
@@ -27,21 +27,11 @@ MAX_ROWS = 10_000
 RECENT_ROWS = 1000
 """Request rows that are remembered, to compare a new deployment with the one in service."""
 
-_INLINE_ROWS = 32  # a few rows take less time than handing them to another thread
 _ZERO: dict[ColumnType, object] = {
     ColumnType.BOOL: False,
     ColumnType.STRING: "",
     ColumnType.DATE: "1970-1-1",
 }
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer to one request row."""
-
-    pair: Pair
-    features: Mapping[str, Any]
-    value: float
 
 
 class PredictionService:
@@ -56,16 +46,16 @@ class PredictionService:
         self.apiserver = apiserver
         self.restore_error: str | None = None
         self._store = store
-        self._pair: Pair | None = None
+        self._joiner: Joiner | None = None
         self._previous: Pair | None = None
-        # with the columns that they had: a row of other columns is no request any more
-        self._recent: deque[tuple[tuple[Column, ...], Mapping[str, object]]] = deque(maxlen=RECENT_ROWS)
+        # with what knows their columns: a row of other columns is no request any more
+        self._recent: deque[tuple[Codec, Row]] = deque(maxlen=RECENT_ROWS)
         self._updating = asyncio.Lock()
 
     @property
     def pair(self) -> Pair | None:
-        """The pair in service. Take it once for each request, so that an update in between changes nothing for it."""
-        return self._pair
+        """The pair in service."""
+        return None if self._joiner is None else self._joiner.pair
 
     @property
     def previous(self) -> Pair | None:
@@ -88,7 +78,7 @@ class PredictionService:
             saved = await asyncio.to_thread(self._store.load)
             if saved is not None:
                 current, previous = saved
-                self._pair = fit(current.deployment, current.model, current.columns)
+                self._joiner = self._joiner_of(fit(current.deployment, current.model, current.columns))
                 if previous is not None:
                     self._previous = fit(previous.deployment, previous.model, previous.columns)
         except ServingError as error:
@@ -119,10 +109,10 @@ class PredictionService:
             deployment = await self.apiserver.deployment(update.database, update.deployment)
             model = await asyncio.to_thread(read_model, update.model_path)
             pair = fit(deployment, model, update.columns)
-            await self._probe(pair)
+            joiner = await self._probed(pair)
             comparison = await self._compare(pair, update)
-            unchanged = self._pair is not None and self._pair.to_json() == pair.to_json()
-            await self._serve(pair, self._previous if unchanged else self._pair)
+            unchanged = self.pair is not None and self.pair.to_json() == pair.to_json()
+            await self._serve(joiner, self._previous if unchanged else self.pair)
             return pair, comparison
 
     async def rollback(self) -> Pair:
@@ -139,76 +129,100 @@ class PredictionService:
                 raise NotServableError("there is no earlier pair to go back to", hint="POST /update serves another one")
             deployment = await self.apiserver.deployment(pair.deployment.database, pair.deployment.name)
             pair = fit(deployment, pair.model, pair.columns)
-            await self._probe(pair)
-            await self._serve(pair, self._pair)
+            await self._serve(await self._probed(pair), self.pair)
             return pair
 
-    async def _serve(self, pair: Pair, previous: Pair | None) -> None:
+    async def _serve(self, joiner: Joiner, previous: Pair | None) -> None:
+        pair = joiner.pair
         if self._store is not None:
             before = None if previous is None else previous.to_saved()
             await asyncio.to_thread(self._store.save, pair.to_saved(), before)
-        self._pair, self._previous = pair, previous
+        self._joiner, self._previous = joiner, previous
         self.restore_error = None
         log.info("serving %s with %s (%s)", pair.deployment, pair.model.path, pair.model.version)
 
     async def _compare(self, pair: Pair, update: Update) -> Comparison:
         """Both deployments' answers, to requests that came lately and to rows of the table."""
-        old = self._pair
+        old = self.pair
         if old is None or not update.compare or str(old.deployment) == str(pair.deployment):
             return Comparison()
         columns = shared_columns(old.columns, pair.columns)
         if not columns or old.deployment.input != pair.deployment.input:
             return Comparison()
-        rows = [row for given, row in self._recent if given == pair.deployment.input][-update.compare :]
+        recent = [codec.row_json(row) for codec, row in self._recent if codec.input == pair.deployment.input]
+        rows = recent[-update.compare :]
         if update.table and len(rows) < update.compare:
             stored = await self.apiserver.rows(pair.deployment, update.table, update.compare - len(rows))
             rows += check_rows(stored, pair.deployment.input)
         return await compare(self.apiserver, old.deployment, pair.deployment, columns, rows)
 
-    async def predict(self, rows: Sequence[object]) -> list[Prediction]:
-        """One prediction for each request row, in order, all from the pair that is in service now.
+    async def predict(self, body: bytes) -> bytes:
+        """The answer to the body of a request: for each row of it, in order, features and prediction.
+
+        All of one answer is of the pair that is in service when the request arrives.
+
+        Args:
+            body: JSON, a row or an array of rows.
 
         Raises:
-            NoModelError: there is none.
+            NoModelError: no pair is served.
             BodyTooLargeError: more than ``MAX_ROWS`` rows.
-            BadRequestError: rows that do not fit the deployment's input.
+            BadRequestError: it is not JSON, or not rows that fit the deployment's input.
             ApiServerError, ApiServerUnreachableError: the features could not be had.
         """
-        pair = self._pair
-        if pair is None:
+        joiner = self._joiner
+        if joiner is None:
             raise NoModelError
+        codec = joiner.codec
+        try:
+            rows, many = codec.rows(body)
+        except Unreadable:
+            rows, many = _read_generally(joiner, body)
         if len(rows) > MAX_ROWS:
-            raise BodyTooLargeError(f"{len(rows)} rows in one request", hint=f"send at most {MAX_ROWS} rows at a time")
-        checked = check_rows(rows, pair.deployment.input, may_be_left_out=pair.may_be_left_out)
-        if not checked:
-            return []
-        predictions = await self._predict(pair, checked)
+            raise _too_many(len(rows))
+        if not rows:
+            return codec.encode([])
+        features, values = await joiner.predict(rows)
+        if many:
+            return codec.encode(list(map(codec.answer, features, values)))
+        return codec.encode(codec.answer(features[0], values[0]))
+
+    def _joiner_of(self, pair: Pair) -> Joiner:
+        return Joiner(pair, self.apiserver, [self._remember])
+
+    def _remember(self, batch: Batch) -> None:
         # only rows that a deployment answered
-        self._recent.extend((pair.deployment.input, row) for row in checked[-RECENT_ROWS:])
-        return predictions
+        self._recent.extend((batch.codec, row) for row in batch.rows[-RECENT_ROWS:])
 
-    async def _predict(self, pair: Pair, rows: Sequence[Mapping[str, object]]) -> list[Prediction]:
-        found = await self.apiserver.features(pair.deployment, rows)
-        vectors = [pair.model.vector(features) for features in found]
-        if len(vectors) <= _INLINE_ROWS:
-            values = pair.model.predict(vectors)
-        else:
-            values = await asyncio.to_thread(pair.model.predict, vectors)
-        names = pair.model.features
-        return [
-            Prediction(pair, {name: features[name] for name in names}, value)
-            for features, value in zip(found, values, strict=True)
-        ]
-
-    async def _probe(self, pair: Pair) -> None:
-        """One whole prediction on a row of zeros: the deployment answers, and the model takes what it answers.
+    async def _probed(self, pair: Pair) -> Joiner:
+        """What answers by the pair, after one whole prediction on a row of zeros: the deployment answers, and the model
+        takes what it answers.
 
         Request mode does not store the row, and zeros are fit for NOT NULL columns too.
         """
         row = {column.name: _ZERO.get(column.type, 0) for column in pair.deployment.input}
         try:
-            await self._predict(pair, [row])
+            probe = Joiner(pair, self.apiserver)
+            await probe.predict(probe.codec.from_checked([row]))
         except BadRequestError as error:
             raise NotServableError(
                 f"deployment {pair.deployment} does not answer a row of zeros: {error.message}", hint=error.hint
             ) from error
+        return self._joiner_of(pair)
+
+
+def _read_generally(joiner: Joiner, body: bytes) -> tuple[list[Row], bool]:
+    """Rows in all the forms that are allowed; what is wrong with others is an error that says so."""
+    value = read_json(body)
+    if not isinstance(value, (dict, list)):
+        raise BadRequestError("the body of /predict is one row (a JSON object) or an array of rows")
+    rows = value if isinstance(value, list) else [value]
+    if len(rows) > MAX_ROWS:
+        raise _too_many(len(rows))
+    pair = joiner.pair
+    checked = check_rows(rows, pair.deployment.input, may_be_left_out=pair.may_be_left_out)
+    return joiner.codec.from_checked(checked), isinstance(value, list)
+
+
+def _too_many(rows: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"{rows} rows in one request", hint=f"send at most {MAX_ROWS} rows at a time")

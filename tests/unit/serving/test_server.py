@@ -384,16 +384,18 @@ def test_every_answer_belongs_to_one_pair(
 
     with ThreadPoolExecutor(2) as pool:
         askers = [pool.submit(ask) for _ in range(2)]
-        deadline = time.monotonic() + 30
-        for turn in range(1000):
-            name = ("shifted", "demo")[turn % 2]
-            assert update(client, pairs[name][0], deployment=name).status_code == 200
-            # From the answer of the update on, the new pair serves.
-            assert client.post("/predict", json=CLICK).json()["deployment"] == name
-            if turn >= 20 and seen == set(pairs):
-                break
-            assert time.monotonic() < deadline
-        stop.set()
+        deadline = time.monotonic() + 60
+        try:
+            for turn in range(1000):
+                name = ("shifted", "demo")[turn % 2]
+                assert update(client, pairs[name][0], deployment=name).status_code == 200
+                # From the answer of the update on, the new pair serves.
+                assert client.post("/predict", json=CLICK).json()["deployment"] == name
+                if turn >= 20 and seen == set(pairs):
+                    break
+                assert time.monotonic() < deadline
+        finally:
+            stop.set()
         assert sum(asker.result(60) for asker in askers) > 0
     assert seen == {"demo", "shifted"}
 
