@@ -11,12 +11,26 @@ import typer
 from dsflow.errors import ConfigError, MissingExtraError
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", metavar="F", help="A file with the token that requests must hold, or two of them."),
+]
+NoToken = Annotated[
+    str | None,
+    typer.Option("--no-token", metavar="WHY", help="Why other machines may ask without a token; it goes to the log."),
+]
+TlsCert = Annotated[Path | None, typer.Option("--tls-cert", metavar="F", help="The certificate, PEM: serve HTTPS.")]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", metavar="F", help="Its private key, PEM.")]
 
 
 def openmldb(
     dir: Annotated[Path | None, typer.Option("--dir", metavar="D", help="The folder for its data.")] = None,
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 takes a free one.")] = 9080,
+    token_file: TokenFile = None,
+    no_token: NoToken = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     print_worker_path: Annotated[
         bool,
         typer.Option("--print-worker-path", help="Print the folder to put on a worker's PYTHONPATH, and end."),
@@ -25,7 +39,8 @@ def openmldb(
     """Start the embedded OpenMLDB: its SQL and its APIServer's protocol, on DuckDB. For laptops, CI and tests.
 
     For a DolphinScheduler worker: with the folder that --print-worker-path prints on PYTHONPATH its `openmldb` module
-    is the embedded one, and DSFLOW_EMBEDDED_OPENMLDB=http://host:port says which server it talks to.
+    is the embedded one, and DSFLOW_EMBEDDED_OPENMLDB=http://host:port says which server it talks to. A token of
+    --token-file or of the variable DSFLOW_OPENMLDB_TOKEN is then needed in the worker's DSFLOW_OPENMLDB_TOKEN too.
     """
     if print_worker_path:
         from dsflow.worker.environment import worker_path_folder
@@ -35,9 +50,13 @@ def openmldb(
     if dir is None:
         raise ConfigError("the embedded OpenMLDB needs a folder for its data", hint="give --dir D")
     _need("the embedded OpenMLDB", "local", "duckdb", "sqlglot", "starlette", "uvicorn")
+    from dsflow.embedded.server import TOKEN_VARIABLE
     from dsflow.embedded.server import serve as serve_openmldb
+    from dsflow.web.access import tokens_from
+    from dsflow.web.tls import certificate
 
-    serve_openmldb(dir, host, port)
+    tokens = tokens_from(token_file, TOKEN_VARIABLE)
+    serve_openmldb(dir, host, port, tokens=tokens, no_token=no_token, tls=certificate(tls_cert, tls_key))
 
 
 def serve(

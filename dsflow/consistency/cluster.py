@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -35,8 +36,12 @@ class Cluster:
         self.url = url.rstrip("/") if "://" in url else f"http://{url}".rstrip("/")
         self._timeout = timeout
         # a service of one's own network: a proxy of the environment is not the way to it
+        token = os.environ.get("DSFLOW_OPENMLDB_TOKEN", "").split()  # of an embedded OpenMLDB that asks for one
         self._client = httpx.Client(
-            timeout=httpx.Timeout(timeout + 60, connect=5), trust_env=False, transport=transport
+            timeout=httpx.Timeout(timeout + 60, connect=5),
+            trust_env=False,
+            transport=transport,
+            headers={"authorization": f"Bearer {token[0]}"} if token else None,
         )
 
     def __enter__(self) -> Cluster:

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsflow.embedded.failures import StorageError
+from dsflow.web.access import Tokens, allowed_hosts, check_browser, check_listening, check_token
+from dsflow.web.errors import AccessError
+from dsflow.web.tls import Certificate
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -31,18 +34,28 @@ if TYPE_CHECKING:
 READY = "embedded OpenMLDB ready at "
 """What `serve` prints before its URL once requests can come."""
 
+TOKEN_VARIABLE = "DSFLOW_OPENMLDB_TOKEN"
+"""The variable with the token, or two tokens, of the server; its clients send the first one."""
+
+MAX_BODY = 64 * 2**20
+"""Bytes that the body of one request may have."""
+
 REQUEST_THREADS = 4
 STATEMENT_THREADS = 16
 
 
-def create_app(engine: Engine) -> Starlette:
+def create_app(engine: Engine, tokens: Tokens | None = None, hosts: frozenset[str] | None = None) -> Starlette:
     """An ASGI application that answers for an engine; the engine stays the caller's to close.
+
+    Args:
+        tokens: of which a request must hold one; None asks for none.
+        hosts: see `dsflow.web.access.check_browser`.
 
     Statements that wait (a synchronous import) run on threads of their own, so that they do not hold up requests.
     """
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
     from starlette.types import Receive, Scope, Send
 
@@ -54,13 +67,28 @@ def create_app(engine: Engine) -> Starlette:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        body = await request.body()
+        try:
+            check_browser(request.headers.get("host"), request.headers.get("origin"), hosts)
+            check_token(tokens, request.headers.get("authorization"))
+        except AccessError as error:
+            await refuse(error.status, error.message)(scope, receive, send)
+            return
+        parts = bytearray()
+        async for part in request.stream():
+            parts += part
+            if len(parts) > MAX_BODY:
+                await refuse(413, f"the body has more than {MAX_BODY // 2**20} MiB")(scope, receive, send)
+                return
+        body = bytes(parts)
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         path = raw.split(b"?")[0].decode("latin-1")
         pool = statements if path.strip("/").count("/") == 1 else requests
         loop = asyncio.get_running_loop()
         content = await loop.run_in_executor(pool, api.handle, request.method, path, body)
         await Response(content, media_type="application/json")(scope, receive, send)
+
+    def refuse(status: int, message: str) -> Response:
+        return JSONResponse({"code": -1, "msg": message}, status)
 
     class Everything:
         """One route for all paths and methods: APIServer answers unknown ones itself."""
@@ -85,19 +113,33 @@ def create_app(engine: Engine) -> Starlette:
     return Starlette(routes=[Route("/{path:path}", Everything())], lifespan=lifespan)
 
 
-def serve(dir: Path, host: str = "127.0.0.1", port: int = 9080) -> None:
+def serve(
+    dir: Path,
+    host: str = "127.0.0.1",
+    port: int = 9080,
+    *,
+    tokens: Tokens | None = None,
+    no_token: str | None = None,
+    tls: Certificate | None = None,
+) -> None:
     """Serve the engine in a folder until SIGTERM or SIGINT; prints one line with its URL when it is ready.
 
     Args:
         dir: the engine's folder, made when missing.
         host: the address to listen at.
         port: the port; 0 takes a free one.
+        tokens: of which a request must hold one. Whoever may ask may run any statement, and read and write the files
+            of this process by LOAD DATA and INTO OUTFILE.
+        no_token: why none is needed, in the user's words; without a reason or a token only the loopback is served.
+        tls: None serves plain HTTP.
 
     Raises:
         StorageError: the folder or the port cannot be used.
+        ConfigError: the address is beyond this machine, and there is neither a token nor a reason.
     """
     from dsflow.embedded.engine import Engine
 
+    check_listening(host, tokens, no_token)
     listener = _listen(host, port)
     try:
         engine = Engine(dir)
@@ -107,14 +149,17 @@ def serve(dir: Path, host: str = "127.0.0.1", port: int = 9080) -> None:
     try:
         address, number = listener.getsockname()[:2]
         engine.set_endpoint(f"{address}:{number}")
-        _run(engine, listener, f"http://{address}:{number}")
+        app = create_app(engine, tokens, allowed_hosts(host))
+        _run(app, listener, f"{'https' if tls else 'http'}://{address}:{number}", tls)
     finally:
         engine.close()
         listener.close()
 
 
-def _run(engine: Engine, listener: socket.socket, url: str) -> None:
+def _run(app: Starlette, listener: socket.socket, url: str, tls: Certificate | None) -> None:
     import uvicorn
+
+    from dsflow.web.limits import Limits, limited_protocol
 
     class Server(uvicorn.Server):
         """A server that says when it is ready, and leaves signals to us: uvicorn would end the process on SIGTERM."""
@@ -129,7 +174,15 @@ def _run(engine: Engine, listener: socket.socket, url: str) -> None:
                 print(f"{READY}{url}", flush=True)
 
     config = uvicorn.Config(
-        create_app(engine), log_level="warning", access_log=False, timeout_graceful_shutdown=5, timeout_keep_alive=75
+        app,
+        log_level="warning",
+        access_log=False,
+        http=limited_protocol(Limits(request_seconds=60)),
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,
+        **(tls.uvicorn() if tls else {}),
     )
     server = Server(config)
 

@@ -2,8 +2,6 @@
 
 ServingError                      500
 ├── BadRequestError               400  the body of a request is not what the path takes
-├── UnauthorizedError             401  no token, or not one that opens
-├── ForbiddenError                403  what a page of another site makes a browser send
 ├── BodyTooLargeError             413
 ├── NotServableError              422  the deployment or the model that /update names cannot be served
 ├── NoModelError                  503  nothing is served yet
@@ -51,26 +49,6 @@ class BadRequestError(ServingError):
 
     def to_json(self) -> dict[str, object]:
         return super().to_json() | ({"problems": list(self.problems)} if self.problems else {})
-
-
-class UnauthorizedError(ServingError):
-    """The request holds no token that opens.
-
-    Args:
-        sent: it has an Authorization header.
-    """
-
-    status = 401
-
-    def __init__(self, *, sent: bool) -> None:
-        told = "the token is not one of this server's" if sent else "this path needs a token"
-        super().__init__(told, hint="send the header Authorization: Bearer TOKEN")
-
-
-class ForbiddenError(ServingError):
-    """The request is one that a page of another site makes a browser send."""
-
-    status = 403
 
 
 class BodyTooLargeError(ServingError):

@@ -10,9 +10,9 @@ import importlib.util
 
 from dsflow._version import DISTRIBUTION
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats.base import Predictor, Task
+from dsflow.serving.formats.base import ModelFormat, Task
 
-__all__ = ["HINT", "Predictor", "Task", "load_predictor", "refuse_unknown"]
+__all__ = ["HINT", "ModelFormat", "Task", "load_predictor", "refuse_unknown"]
 
 HINT = (
     "write it with xgboost's Booster.save_model (.json, .ubj), lightgbm's Booster.save_model (.txt), or as ONNX (.onnx)"
@@ -28,7 +28,7 @@ _PICKLES = (
 )
 
 
-def load_predictor(name: str, raw: bytes) -> Predictor:
+def load_predictor(name: str, raw: bytes) -> ModelFormat:
     """The model in a file's bytes, of whichever format it is.
 
     Args:

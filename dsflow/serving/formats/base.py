@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Task = Literal["regression", "binary", "multiclass"]
 
 
-class Predictor(ABC):
+class ModelFormat(ABC):
     """A loaded model of one format.
 
     Attributes:
@@ -44,7 +44,7 @@ class Predictor(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, name: str, raw: bytes) -> Predictor:
+    def load(cls, name: str, raw: bytes) -> ModelFormat:
         """The model in a file's bytes.
 
         Args:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats.base import Predictor, Task
+from dsflow.serving.formats.base import ModelFormat, Task
 
 _FORMATS = "write it with lightgbm's Booster.save_model"
 _NO_NAMES = re.compile(r"Column_\d+")  # what lightgbm calls inputs that have no name
 _CLASSIFIES = {"binary": "binary", "cross_entropy": "binary", "multiclass": "multiclass", "multiclassova": "multiclass"}
 
 
-class LightGBMPredictor(Predictor):
+class LightGBMPredictor(ModelFormat):
     """A booster; early stopping is in the file, which holds the trees up to the best round."""
 
     format: ClassVar[str] = "lightgbm"

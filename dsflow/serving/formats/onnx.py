@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats.base import Predictor, Task
+from dsflow.serving.formats.base import ModelFormat, Task
 
 _TYPES: Mapping[str, Any] = {
     "tensor(float)": np.float32,
@@ -26,7 +26,7 @@ _HINT = "give the graph one input of shape [rows, columns], or one of shape [row
 _ELSEWHERE = b"\x0a\x08location"
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(ModelFormat):
     """A session of onnxruntime on one thread."""
 
     format: ClassVar[str] = "onnx"

@@ -16,12 +16,12 @@ import xgboost
 from numpy.typing import NDArray
 
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats.base import Predictor, Task
+from dsflow.serving.formats.base import ModelFormat, Task
 
 _FORMATS = "write it with xgboost's Booster.save_model as .json or .ubj"
 
 
-class XGBoostPredictor(Predictor):
+class XGBoostPredictor(ModelFormat):
     """A booster.
 
     Attributes:

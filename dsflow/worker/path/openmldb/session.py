@@ -16,6 +16,9 @@ from typing import Any
 URL_VARIABLE = "DSFLOW_EMBEDDED_OPENMLDB"
 """Environment variable: ``http://host:port`` of the embedded OpenMLDB."""
 
+TOKEN_VARIABLE = "DSFLOW_OPENMLDB_TOKEN"
+"""Environment variable: the token that the embedded OpenMLDB asks for; of two the first is sent."""
+
 STRICT_VARIABLE = "DSFLOW_EMBEDDED_STRICT"
 """Environment variable: 0 lets a failed job pass, as OpenMLDB's own SDK does; see `Session`."""
 
@@ -201,9 +204,10 @@ class Session:
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         data = json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data=data, method="POST", headers={"Content-Type": "application/json"}
-        )
+        headers = {"Content-Type": "application/json"}
+        if token := os.environ.get(TOKEN_VARIABLE, "").split():
+            headers["Authorization"] = f"Bearer {token[0]}"
+        request = urllib.request.Request(self.url + path, data=data, method="POST", headers=headers)
         # the server answers when a job has ended, or its time is over
         patience = self.connect_timeout + max(self.job_timeout_ms, 600_000) / 1000
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -211,6 +215,8 @@ class Session:
             with opener.open(request, timeout=patience) as response:
                 content = response.read()
         except urllib.error.HTTPError as error:
+            if error.code == 401:
+                raise OpenMLDBError(f"{self.url} asks for a token: set {TOKEN_VARIABLE}") from error
             raise OpenMLDBError(
                 f"{self.url} answered {error.code} {error.reason}: it is no OpenMLDB APIServer"
             ) from error

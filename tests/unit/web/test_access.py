@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dsflow.errors import ConfigError
-from dsflow.serving import access
-from dsflow.serving.access import Access, Tokens, check_listening, is_loopback, tokens_from
-from dsflow.serving.errors import ForbiddenError, UnauthorizedError
+from dsflow.web import access
+from dsflow.web.access import Tokens, check_browser, check_listening, check_token, is_loopback, tokens_from
+from dsflow.web.errors import ForbiddenError, UnauthorizedError
 
 ONE, TWO = "first-token-0123456789", "second-token-0123456789"
 
@@ -89,13 +89,13 @@ def test_from_file_or_variable(tmp_path: Path) -> None:
 
 
 def test_a_missing_and_a_wrong_token_are_told_apart() -> None:
-    guard = Access(Tokens([ONE]))
-    guard.check(guard.update, f"Bearer {ONE}")
-    guard.check(guard.predict, None)
+    tokens = Tokens([ONE])
+    check_token(tokens, f"Bearer {ONE}")
+    check_token(None, None)
     with pytest.raises(UnauthorizedError, match="needs a token"):
-        guard.check(guard.update, None)
+        check_token(tokens, None)
     with pytest.raises(UnauthorizedError, match="not one of"):
-        guard.check(guard.update, f"Bearer {TWO}")
+        check_token(tokens, f"Bearer {TWO}")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_missing_and_a_wrong_token_are_told_apart() -> None:
 )
 def test_pages_of_other_sites_are_refused(host: str, origin: str | None) -> None:
     with pytest.raises(ForbiddenError):
-        Access(hosts=()).check_browser(host, origin)
+        check_browser(host, origin, frozenset({"127.0.0.1"}))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_pages_of_other_sites_are_refused(host: str, origin: str | None) -> None
     ],
 )
 def test_its_own_page_and_programs_are_answered(host: str | None, origin: str | None) -> None:
-    Access(hosts=("predict.internal",)).check_browser(host, origin)
+    check_browser(host, origin, frozenset({"predict.internal"}))
 
 
 def test_beyond_loopback_with_a_token_or_a_reason() -> None:

@@ -1,4 +1,4 @@
-"""Who may ask the prediction server: bearer tokens, and where it may listen without one."""
+"""Who may ask a server: bearer tokens, pages of other sites, and where it may listen without a token."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dsflow.errors import ConfigError
-from dsflow.serving.errors import ForbiddenError, UnauthorizedError
-
-UPDATE_TOKEN = "DSFLOW_SERVE_UPDATE_TOKEN"
-"""The variable with the token, or two tokens, of /update and /rollback."""
-
-PREDICT_TOKEN = "DSFLOW_SERVE_PREDICT_TOKEN"
-"""The variable with the token, or two tokens, of /predict."""
+from dsflow.web.errors import ForbiddenError, UnauthorizedError
 
 MOST_TOKENS = 2
 LEAST_LENGTH = 16
@@ -90,66 +84,63 @@ def tokens_from(file: Path | None, variable: str, environment: Mapping[str, str]
         raise ConfigError(f"{variable}: {error.message}", hint=error.hint) from None
 
 
-class Access:
-    """Which requests are answered.
+def check_token(tokens: Tokens | None, authorization: str | None) -> None:
+    """Check the token of a request.
 
     Args:
-        update: tokens of what changes the server (/update, /rollback, /shadow); None asks for none.
-        predict: tokens of /predict and of what tells about the model (/schema); None asks for none.
+        tokens: those of the path; None asks for none.
+        authorization: the header.
+
+    Raises:
+        UnauthorizedError: it holds none of the tokens.
+    """
+    if tokens is not None and not tokens.allow(authorization):
+        raise UnauthorizedError(sent=authorization is not None)
+
+
+def check_browser(host: str | None, origin: str | None, hosts: frozenset[str] | None) -> None:
+    """Refuse what a page of another site makes a browser send.
+
+    Args:
+        host, origin: the headers of the request.
         hosts: names that the Host header may hold beside addresses of the loopback; None takes any. On a loopback
             address a page of the Web could else reach the server through a name of its own (DNS rebinding).
+
+    Raises:
+        ForbiddenError: the host is not this server, or the origin is another one.
     """
-
-    def __init__(
-        self, update: Tokens | None = None, predict: Tokens | None = None, hosts: Sequence[str] | None = None
-    ) -> None:
-        self.update = update
-        self.predict = predict
-        self.hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
-
-    def check(self, tokens: Tokens | None, authorization: str | None) -> None:
-        """Check the token of a request.
-
-        Raises:
-            UnauthorizedError: it holds none of the tokens.
-        """
-        if tokens is not None and not tokens.allow(authorization):
-            raise UnauthorizedError(sent=authorization is not None)
-
-    def check_browser(self, host: str | None, origin: str | None) -> None:
-        """Refuse what a page of another site makes a browser send.
-
-        Args:
-            host, origin: the headers of the request.
-
-        Raises:
-            ForbiddenError: the host is not this server, or the origin is another one.
-        """
-        name = host_name(host or "")
-        if self.hosts is not None and host is not None and not is_loopback(name) and name not in self.hosts:
+    if hosts is not None and host is not None:
+        name = host_name(host)
+        if name not in hosts and not is_loopback(name):
             raise ForbiddenError(
                 "the request names another host than this server", hint="ask it by 127.0.0.1 or localhost"
             )
-        if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
-            raise ForbiddenError("the request comes from a page of another origin", hint="ask the server itself")
+    if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
+        raise ForbiddenError("the request comes from a page of another origin", hint="ask the server itself")
 
 
-def check_listening(host: str, update: Tokens | None, reason: str | None) -> None:
+def allowed_hosts(host: str) -> frozenset[str] | None:
+    """What `check_browser` takes for a server that listens on an address: on the loopback its names, else any."""
+    return frozenset({host.strip("[]").lower()}) if is_loopback(host) else None
+
+
+def check_listening(host: str, tokens: Tokens | None, reason: str | None, option: str = "--token-file") -> None:
     """Refuse to listen beyond this machine without a token, unless somebody says why.
 
     Args:
         host: the address to listen on.
-        update: tokens of /update.
+        tokens: of what changes the server.
         reason: why no token is needed, in the user's words.
+        option: the option that names the tokens' file, for the hint.
 
     Raises:
         ConfigError: neither loopback, nor a token, nor a reason.
     """
-    if is_loopback(host) or update is not None or (reason is not None and reason.strip()):
+    if is_loopback(host) or tokens is not None or (reason is not None and reason.strip()):
         return
     raise ConfigError(
         f"whoever reaches {host} could tell this server what to do",
-        hint="give a token (--update-token-file), or say why none is needed (--no-token 'only the proxy reaches it')",
+        hint=f"give a token ({option}), or say why none is needed (--no-token 'only the proxy reaches it')",
     )
 
 
