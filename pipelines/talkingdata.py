@@ -54,7 +54,11 @@ with Workflow(
     train = Python(
         "train",
         file="talkingdata_train.py",
-        params={"features": ",".join(features.columns), "label": features.label},
+        params={
+            "features": ",".join(features.columns),
+            "label": features.label,
+            "fingerprints": ",".join(f"{name}:{value}" for name, value in features.fingerprints.items()),
+        },
         outputs={"auc": float, "model_path": str},
     )
     deploy = features.deploy(wf.params.deployment, range_bias="inf", rows_bias="inf")

@@ -1,10 +1,11 @@
 """Train the click model: the script of the workflow's PYTHON task "train".
 
 It runs as it stands on a DolphinScheduler worker that has pandas and xgboost. DolphinScheduler fills in the
-placeholders of the four lines below before Python sees the script; nothing else here may look like one.
+placeholders of the five lines below before Python sees the script; nothing else here may look like one.
 
 In:  the features that OpenMLDB wrote with SELECT ... INTO OUTFILE (part files with a header line, CSV or parquet).
-Out: MODEL_DIR/model-<content>.json, and the outputs `auc` and `model_path` for the tasks downstream.
+Out: MODEL_DIR/model-<content>.json with its contract beside it (what goes in, what it was trained on), and the outputs
+     `auc` and `model_path` for the tasks downstream.
 
 How the model is judged. Clicks are ordered by day and hour; the model learns the earlier ones, and its AUC is measured
 on the last three tenths or so, cut between two hours: clicks that it has not seen, as it will meet them in service. The
@@ -21,11 +22,13 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 FEATURE_DIR = r"${feature_dir}"
 MODEL_DIR = r"${model_dir}"
 FEATURES = r"${features}"
 LABEL = r"${label}"
+FINGERPRINTS = r"${fingerprints}"
 
 SHARE = 0.3  # of the clicks, held out for validation
 MIN_PER_CLASS = 5
@@ -85,6 +88,20 @@ def main() -> None:
 
     booster.set_attr(auc=f"{score:.6f}", label=label, validation=how, clicks=str(len(seen)))
     path = write_model(model_dir, bytes(booster.save_raw("json")))
+    learned = frame.loc[~held_out]
+    try:
+        write_contract(
+            path,
+            {name: learned[name] for name in features},
+            label=label,
+            kind="binary",
+            classes=(0, 1),
+            fingerprints="" if FINGERPRINTS.startswith("$" + "{") else FINGERPRINTS,
+            metrics={"auc": score, "auc_standard_error": standard_error(score, unseen)},
+            time_range=time_range(learned),
+        )
+    except OSError as error:
+        raise TrainingError(f"cannot write the model's contract to {model_dir}: {error}") from error
     print(f"model: {path}")
     set_value("auc", f"{score:.6f}")
     set_value("model_path", path)
@@ -225,6 +242,16 @@ def hours(frame: pd.DataFrame) -> np.ndarray | None:
     return np.asarray((day - first) % 31 * 24 + hour)
 
 
+def time_range(frame: pd.DataFrame) -> tuple[str, str] | None:
+    """The first and the last hour of the clicks; None if the features carry no day."""
+    moment = hours(frame)
+    if moment is None:
+        return None
+    first, last = (frame.iloc[int(each)] for each in (np.argmin(moment), np.argmax(moment)))
+    hour = [f", hour {each['hour']:.0f}" if "hour" in frame else "" for each in (first, last)]
+    return f"day {first['day']:.0f}{hour[0]}", f"day {last['day']:.0f}{hour[1]}"
+
+
 def train(values: np.ndarray, answers: np.ndarray, features: list[str]) -> xgb.Booster:
     """The model of these clicks; the same clicks give the same model."""
     return xgb.train(PARAMETERS, xgb.DMatrix(values, answers, feature_names=features), ROUNDS)
@@ -291,6 +318,108 @@ def write_model(directory: Path, raw: bytes) -> str:
             temporary.unlink()
         raise TrainingError(f"cannot write the model to {directory}: {error}") from error
     return str(path)
+
+
+# As dsflow.worker.contract has it; a worker has no dsflow.
+def write_contract(
+    model_path: str,
+    features: Any,
+    *,
+    label: str = "",
+    kind: str = "",
+    classes: Any = (),
+    missing: float | None = None,
+    fingerprints: str = "",
+    metrics: Any = None,
+    time_range: Any = None,
+) -> str:
+    """Write ``MODEL.contract.json`` beside a model: what goes in, what it was trained on, how good it was.
+
+    Args:
+        model_path: the model's file, written already: its digest goes into the contract.
+        features: column name -> the training's values, in the model's order; a pandas DataFrame is such a mapping.
+        label: the name of the column that was learned.
+        kind: ``binary``, ``multiclass`` or ``regression``; "" leaves it to the model's file.
+        classes: the names of the classes, in the model's order.
+        missing: a number that stood for no value in the training, beside NaN.
+        fingerprints: ``NAME:DIGITS,...`` of the feature view, as ``view.fingerprints`` gives them to /update.
+        metrics: name -> number, as {"auc": 0.93}.
+        time_range: the first and last moment of the training's rows, as ISO texts or anything with ``isoformat``.
+
+    Returns:
+        the path of the contract.
+    """
+    import hashlib
+    import json
+    import math
+    import os
+    import platform
+    import sys
+
+    import numpy as np
+
+    def column(name: str, values: Any) -> dict[str, Any]:
+        raw = np.asarray(values)
+        kinds = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
+        found: dict[str, Any] = {"name": str(name), "type": kinds.get(raw.dtype.kind, "text")}
+        if str(name) in digits:
+            found["fingerprint"] = digits[str(name)]
+        if raw.dtype.kind not in "biuf":
+            return found
+        numbers = raw.astype(float)
+        known = numbers[np.isfinite(numbers) if missing is None else np.isfinite(numbers) & (numbers != missing)]
+        statistics: dict[str, Any] = {"count": len(numbers), "missing": len(numbers) - len(known)}
+        if len(known):
+            # deciles, each edge once; a bin holds the values up to its edge, the last one those above
+            edges = np.unique(np.quantile(known, np.arange(1, 10) / 10))
+            counts = np.bincount(np.searchsorted(edges, known), minlength=len(edges) + 1)
+            statistics.update(
+                mean=float(known.mean()),
+                std=float(known.std()),
+                min=float(known.min()),
+                max=float(known.max()),
+                edges=[float(edge) for edge in edges],
+                shares=[round(float(count) / len(known), 9) for count in counts],
+            )
+        found["statistics"] = statistics
+        return found
+
+    def moment(value: Any) -> str:
+        return str(value.isoformat() if hasattr(value, "isoformat") else value)
+
+    digits = dict(part.rsplit(":", 1) for part in fingerprints.split(",") if ":" in part)
+    names = [str(name) for name in features]
+    columns = [column(name, features[name]) for name in features]
+    with open(model_path, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    libraries = {"python": platform.python_version(), "numpy": np.__version__}
+    for package in ("xgboost", "lightgbm", "sklearn", "onnx", "skl2onnx", "pandas"):
+        if package in sys.modules and hasattr(sys.modules[package], "__version__"):
+            libraries[package] = str(sys.modules[package].__version__)
+    contract: dict[str, Any] = {
+        "format": 1,
+        "model": {"sha256": digest, "kind": kind or None, "classes": [str(name) for name in classes]},
+        "features": columns,
+        "missing": missing,
+        "label": label or None,
+        "sql": hashlib.sha256(fingerprints.encode()).hexdigest()[:16] if fingerprints else None,
+        "libraries": libraries,
+        "metrics": {str(name): float(value) for name, value in (metrics or {}).items() if math.isfinite(value)},
+        "trained_on": {
+            "rows": len(np.asarray(features[names[0]])) if names else 0,
+            "from": moment(time_range[0]) if time_range else None,
+            "to": moment(time_range[1]) if time_range else None,
+        },
+    }
+    path = model_path + ".contract.json"
+    temporary = path + "." + str(os.getpid()) + ".tmp"
+    with open(temporary, "w", encoding="utf-8") as out:
+        json.dump(contract, out, ensure_ascii=False, indent=1, allow_nan=False)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(temporary, path)
+    return path
 
 
 def set_value(name: str, value: str) -> None:

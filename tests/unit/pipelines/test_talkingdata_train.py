@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -17,6 +19,9 @@ import pytest
 import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dsflow.serving.contract import check_model, read_contract
+from dsflow.worker.contract import write_contract
 
 SCRIPT = Path(__file__).parents[3] / "pipelines" / "talkingdata_train.py"
 FEATURES = "app,device,os,channel,hour,day,qty,ip_app_count,ip_app_os_count"
@@ -101,11 +106,36 @@ def module() -> ModuleType:
 train = module()
 
 
-def test_the_script_has_exactly_its_four_placeholders() -> None:
+def test_the_script_has_exactly_its_five_placeholders() -> None:
     text = SCRIPT.read_text(encoding="utf-8")
-    assert re.findall(r"\$\{([^}]*)\}?", text) == ["feature_dir", "model_dir", "features", "label"]
+    assert re.findall(r"\$\{([^}]*)\}?", text) == [
+        "feature_dir",
+        "model_dir",
+        "features",
+        "label",
+        "fingerprints",
+    ]
     assert "$[" not in text
     assert text.isascii()
+
+
+def test_it_holds_the_function_that_writes_contracts() -> None:
+    assert inspect.getsource(train.write_contract) == inspect.getsource(write_contract)
+
+
+def test_the_contract_says_what_the_model_was_trained_on(tmp_path: Path) -> None:
+    fingerprints = ",".join(f"{name}:0000000{number}" for number, name in enumerate(FEATURES.split(",")))
+    found = outputs(run(tmp_path, write(tmp_path, clicks()), fingerprints=fingerprints))
+    path = Path(found["model_path"])
+    contract = read_contract("c", path.with_name(f"{path.name}.contract.json").read_bytes())
+    check_model(contract, "m", hashlib.sha256(path.read_bytes()).hexdigest(), FEATURES.split(","), 0)
+    assert [f"{f.name}:{f.fingerprint}" for f in contract.features] == fingerprints.split(",")
+    assert {f.type for f in contract.features} == {"integer"}
+    assert (contract.kind, contract.label) == ("binary", "is_attributed")
+    assert contract.metrics["auc"] == pytest.approx(float(found["auc"]), abs=1e-6)
+    assert contract.first.startswith("day 6")
+    assert 0 < contract.rows < 3000
+    assert "xgboost" in contract.libraries
 
 
 def test_it_trains_measures_and_writes(tmp_path: Path) -> None:
@@ -114,7 +144,7 @@ def test_it_trains_measures_and_writes(tmp_path: Path) -> None:
     assert set(found) == {"auc", "model_path"}
     path = Path(found["model_path"])
     assert path.parent == tmp_path / "models"
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert {p.name for p in path.parent.iterdir()} == {path.name, f"{path.name}.contract.json"}
 
     booster = xgboost.Booster()
     booster.load_model(path)
