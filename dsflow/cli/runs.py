@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,6 +35,7 @@ from dsflow.cli.following import (
     terminate_like_interrupt,
 )
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target, typed
+from dsflow.declare.part import part_from, part_only
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.workflow import Workflow
 from dsflow.errors import RunError
@@ -79,10 +81,12 @@ def run_there(
     following.check()
     values = typed(workflow, values)
     with _connected(workflow, following.profile, following.server_timeout) as there:
+        part = None
         if start_at is not None:
-            start_at = _task(workflow, start_at).entry.name
-        parts = [node.name for node in _task(workflow, only).nodes] if only is not None else []
-        run = there.operations.start(there.definition, values, start_at=start_at, only=parts)
+            part = partial(part_from, _task(workflow, start_at))
+        elif only is not None:
+            part = partial(part_only, _task(workflow, only))
+        run = there.operations.start(there.definition, values, part=part)
         return follow(workflow, there.definition, there.operations, run, following)
 
 

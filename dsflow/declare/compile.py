@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dsflow.declare.encoding import breaks_node
 from dsflow.declare.params import Scalar, parse_value, placeholders, substitute, to_text
+from dsflow.declare.steps import StepScript, merged_asks
 from dsflow.declare.tasks.base import Task
 from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
@@ -41,12 +42,16 @@ def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
         fixed.update(name for name in placeholders(text) if name in chosen)
         return substitute(text, chosen)
 
-    relations = _relations(workflow)
-    tasks = tuple(task.define(resolve) for task in workflow.tasks.values())
+    relations = all_relations(workflow)
+    if workflow.strict:
+        _check_sources(workflow, relations)
+    merged = merged_asks(workflow, relations)
+    tasks = tuple(
+        _define(task, merged, workflow, resolve) for task in workflow.tasks.values() if task.name not in merged
+    )
     if workflow.strict:
         for task in tasks:
             _check_placeholders(workflow, task, chosen)
-        _check_sources(workflow, relations)
     return Definition(
         project=workflow.project,
         name=workflow.name,
@@ -62,10 +67,24 @@ def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
         worker_group=workflow.worker_group,
         schedule=compile_schedule(workflow.schedule) if workflow.schedule else None,
         tasks=tasks,
-        relations=tuple(Relation(pre, post) for pre, post in relations),
+        relations=tuple(Relation(pre, post) for pre, post in _without(relations, merged)),
         fixed_params=tuple(sorted(fixed)),
         where=workflow.where,
     )
+
+
+def _define(
+    task: Task, merged: Mapping[str, StepScript], workflow: Workflow, resolve: Callable[[str], str]
+) -> TaskDefinition:
+    asks = [workflow.tasks[name] for name, check in merged.items() if check is task]
+    if isinstance(task, StepScript) and asks:
+        return task.asking([ask for ask in asks if isinstance(ask, StepScript)], resolve)
+    return task.define(resolve)
+
+
+def _without(relations: list[tuple[str, str]], merged: Mapping[str, StepScript]) -> list[tuple[str, str]]:
+    """The edges, with those from a merged ask coming from the check that asks in its place."""
+    return [(merged[pre].name if pre in merged else pre, post) for pre, post in relations if post not in merged]
 
 
 def parameter_values(workflow: Workflow, values: Mapping[str, Scalar | str]) -> dict[str, str]:
@@ -85,7 +104,7 @@ def parameter_values(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
     return chosen
 
 
-def _relations(workflow: Workflow) -> list[tuple[str, str]]:
+def all_relations(workflow: Workflow) -> list[tuple[str, str]]:
     """All edges, declared and implied, in a fixed order.
 
     Raises:

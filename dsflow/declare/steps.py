@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from dsflow.declare.encoding import DOLLAR
 from dsflow.declare.locations import caller
 from dsflow.declare.params import Operand
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.tasks.logic import Switch
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.declare.tasks.script import Python, Shell
+from dsflow.definition import TaskDefinition
 from dsflow.errors import DeclarationError
 from dsflow.worker import checks
+from dsflow.worker.excerpt import excerpt
+
+if TYPE_CHECKING:
+    from dsflow.declare.workflow import Workflow
 
 # what the tasks around a step take over from it: where they run, and how urgent they are
 _SHARED = ("worker_group", "environment", "priority", "task_group", "task_group_priority")
@@ -76,12 +83,12 @@ def add_check(
         step.make_step(step, after)
     elif chosen is not None and step.enabled:
         output = _output("jobs_before", step)
-        ask = script(step, f"{step.name}: ask", ("ask_jobs", {"output": output}), outputs={output: int})
+        ask = script(step, f"{step.name}: ask", ("ask_jobs", {"output": output}), outputs={output: int}, role="ask")
         settings |= {"before": ask.outputs[output], "minutes": chosen.timeout}
         calls = [(function, settings)]
         if then is not None:
             calls.append((then.function, {"minutes": chosen.timeout, **then.settings}))
-        after = script(step, f"{step.name}: check", *calls)
+        after = script(step, f"{step.name}: check", *calls, role="check")
         ask >> step >> after
         step.make_step(ask, step, after)
     return step
@@ -98,12 +105,14 @@ def unless_deployed(step: OpenMLDB, check: bool | Check, database: Operand, depl
         return step
     place: dict[str, Any] = {"database": database, "deployment": deployment}
     output = _output("deployed", step)
-    ask = script(step, f"{step.name}: ask", ("ask_deployed", {**place, "output": output}), outputs={output: bool})
+    asked = ("ask_deployed", {**place, "output": output})
+    ask = script(step, f"{step.name}: ask", asked, outputs={output: bool}, role="ask")
     skip = Shell(f"{step.name}: skip", f"echo '{deployment} is deployed already'", **_shared(step))
     choose = Switch(f"{step.name}: choose", {ask.outputs[output] == True: skip}, otherwise=step)  # noqa: E712
     after: Task
     if chosen is not None:
-        after = script(step, f"{step.name}: check", ("check_deployed", {**place, "minutes": chosen.timeout}))
+        looked = ("check_deployed", {**place, "minutes": chosen.timeout})
+        after = script(step, f"{step.name}: check", looked, role="check")
     else:
         after = Shell(f"{step.name}: done", f"echo '{deployment}'", **_shared(step))
     ask >> choose
@@ -122,24 +131,119 @@ def _output(what: str, step: Task) -> str:
     return re.sub(r"\W", "_", f"{what}_{step.name}", flags=re.ASCII)
 
 
-def script(step: Task, name: str, *calls: tuple[str, dict[str, Any]], outputs: dict[str, type] | None = None) -> Python:
-    """A PYTHON task that calls functions of :mod:`dsflow.worker.checks`, each with settings and a step's cluster."""
-    text = Path(checks.__file__).read_text(encoding="utf-8")
-    cluster = step.workflow.openmldb
-    places = {
-        "zookeeper": getattr(step, "zookeeper", "") or cluster.zookeeper,
-        "zookeeper_path": getattr(step, "zookeeper_path", "") or cluster.zookeeper_path,
-    }
-    body = f"{text}\n"
-    for function, settings in calls:
-        arguments = "".join(f"    {name}={_literal(value)},\n" for name, value in {**places, **settings}.items())
-        body += f"\n{function}(\n{arguments})\n"
-    return Python(name, body, outputs=outputs or {}, **_shared(step))
+Call = tuple[str, dict[str, Any]]
+"""A function of :mod:`dsflow.worker.checks`, and what it is given besides the cluster."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StepScript(Python):
+    """A node of a step of several: a PYTHON task that asks OpenMLDB something, or looks what it has done.
+
+    Args:
+        calls: what it runs.
+        cluster: ZooKeeper and path of the step's OpenMLDB.
+        role: ``ask`` before the step's own node, ``check`` after it, or '' for something else.
+    """
+
+    calls: tuple[Call, ...] = ()
+    cluster: tuple[str, str] = ("", "")
+    role: Literal["ask", "check", ""] = ""
+
+    def asking(self, asks: Sequence[StepScript], resolve: Callable[[str], str]) -> TaskDefinition:
+        """This check, as DolphinScheduler stores it, with what the steps right after it would ask first.
+
+        Args:
+            asks: the nodes that it stands for.
+            resolve: as for :meth:`~dsflow.declare.tasks.base.Task.task_params`.
+        """
+        made = self.define(resolve)
+        outputs = [p.to_dict() for ask in asks for p in ask.local_params]
+        calls = [call for ask in asks for call in ask.calls]
+        params = made.task_params | {
+            "localParams": [*made.task_params["localParams"], *outputs],
+            "rawScript": step_script(self.cluster, self.calls, calls),
+        }
+        return replace(made, task_params=params)
+
+
+def script(
+    step: Task,
+    name: str,
+    *calls: Call,
+    outputs: dict[str, type] | None = None,
+    role: Literal["ask", "check", ""] = "",
+) -> StepScript:
+    """A node of a step that calls functions of :mod:`dsflow.worker.checks`, each with the step's cluster."""
+    places = step.workflow.openmldb
+    cluster = (
+        str(getattr(step, "zookeeper", "") or places.zookeeper),
+        str(getattr(step, "zookeeper_path", "") or places.zookeeper_path),
+    )
+    body, given = step_script(cluster, calls), outputs or {}
+    return StepScript(name, body, outputs=given, calls=calls, cluster=cluster, role=role, **_shared(step))
+
+
+def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[Call] = ()) -> str:
+    """The text of a node: an excerpt of the checks, a connection, and the calls.
+
+    Args:
+        asks: what is asked for the steps that come next. A run that begins there starts with this node (see
+            :func:`start_with`), and then it only asks.
+    """
+    functions = tuple(dict.fromkeys(function for function, _ in (*calls, *asks)))
+    lines = [f"cursor = connect({', '.join(map(_literal, cluster))})"]
+    indent = ""
+    if asks:
+        outputs = [str(settings["output"]) for _, settings in asks]
+        lines.append(f"if '${{{START}}}' not in {outputs!r}:")
+        indent = " "
+    for call in calls:
+        lines += [indent + line for line in _call(call)]
+    for call in asks:
+        lines += _call(call)
+    return "\n".join([MARK, excerpt(Path(checks.__file__), ("connect", *functions)), *lines]) + "\n"
+
+
+def _call(call: Call) -> list[str]:
+    function, settings = call
+    arguments = [f"{name}={_literal(value)}" for name, value in settings.items()]
+    line = f"{function}(cursor, {', '.join(arguments)})"
+    return [line] if len(line) < _WIDTH else [f"{function}(", " cursor,", *(f" {a}," for a in arguments), ")"]
+
+
+MARK = "# dsflow: does OpenMLDB do what the step says?"
+_WIDTH = 120
+
+START = "dsflow_start"
+"""The start parameter that says at which step a run begins, by the output that the step's check takes."""
+
+
+def merged_asks(workflow: Workflow, relations: Iterable[tuple[str, str]]) -> dict[str, StepScript]:
+    """Asks that a check right before them makes in passing, by the ask's name: they are no nodes of their own.
+
+    That is where an ask comes after one check of the same OpenMLDB and after nothing else: whenever the step runs, that
+    check has run, and nothing of the workflow has come in between.
+    """
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for pre, post in relations:
+        before.setdefault(post, []).append(pre)
+        after.setdefault(pre, []).append(post)
+    found: dict[str, StepScript] = {}
+    for ask in workflow.tasks.values():
+        if isinstance(ask, StepScript) and ask.role == "ask" and len(after.get(ask.name, ())) == 1:
+            checks_before = [workflow.tasks[name] for name in before.get(ask.name, ())]
+            check = checks_before[0] if len(checks_before) == 1 else None
+            if isinstance(check, StepScript) and check.role == "check" and check.cluster == ask.cluster:
+                found[ask.name] = check
+    return found
 
 
 def _literal(value: object) -> str:
-    # placeholders are replaced in the script's text, so a value may hold what only a raw text takes as it is
-    return repr(value) if isinstance(value, (bool, int, float)) else f'r"""{value}"""'
+    """A value in Python; of a text the placeholders are filled in before Python reads it."""
+    if isinstance(value, (bool, int, float)):
+        return repr(value)
+    return r" '\x24' ".join(map(repr, str(value).split(DOLLAR)))  # $ without its being a placeholder's
 
 
 def _shared(step: Task) -> dict[str, Any]:

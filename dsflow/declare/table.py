@@ -280,8 +280,8 @@ class Table:
     def _checked(
         self, step: OpenMLDB, check: bool | Check, path: Operand, then: Then | None = None, *, online: bool
     ) -> OpenMLDB:
-        place = {"database": self.database, "table": self.name, "path": path, "online": online}
-        return add_check(step, check, "check_load", then, **place)
+        place = {"database": self.database, "table": self.name, "path": path}
+        return add_check(step, check, "check_online_load" if online else "check_offline_load", then, **place)
 
     def _check_ttl(self, index: Index) -> None:
         if index.ttl_type not in _TTLS:

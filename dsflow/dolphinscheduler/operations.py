@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.client import Server
@@ -15,6 +15,9 @@ from dsflow.dolphinscheduler.wire.forms import RECOVER, REPEAT, RESUME, part_for
 from dsflow.dolphinscheduler.wire.pages import run_page, workflow_page
 from dsflow.errors import RunError, ServerError
 from dsflow.report import FINAL_STATES
+
+if TYPE_CHECKING:
+    from dsflow.declare.part import Part
 
 _REPEATABLE = "a run that has ended"
 
@@ -103,31 +106,31 @@ class Operations:
         definition: Definition,
         params: Mapping[str, str],
         *,
-        start_at: str | None = None,
-        only: Sequence[str] = (),
+        part: Callable[[Container[str]], Part] | None = None,
     ) -> Run:
         """Start the workflow, or a part of it.
 
         Args:
-            start_at: the task to start with; all that comes after it runs too.
-            only: the tasks to run, and no others.
+            part: gives the part to start, of a workflow with these tasks on the server; None starts all of it.
 
         Raises:
             RunError: the workflow on the server does not have that task, is offline, or no run appeared.
         """
         state = self.server.state(self.project, self.name)
         extra: dict[str, Any] = {}
-        tasks = list(only) or ([] if start_at is None else [start_at])
-        if tasks:
+        chosen = None
+        if part is not None:
             codes = {t["name"]: t["code"] for t in state.raw.get("tasks", [])}
-            for task in tasks:
+            chosen = part(codes)
+            for task in chosen.tasks:
                 if state.code is not None and task not in codes:
                     raise RunError(
                         f"workflow {self.name!r} on the server has no task {task!r}",
                         hint=f"it has: {', '.join(codes) or 'none'}",
                     )
-            extra = part_form([codes.get(task, "") for task in tasks], alone=bool(only))
-        return self._runs.start(state, self.project, self.name, params, definition, extra)
+            extra = part_form([codes.get(task, "") for task in chosen.tasks], alone=chosen.exactly)
+        more = chosen.params if chosen is not None else {}
+        return self._runs.start(state, self.project, self.name, params, definition, extra, more)
 
     # ---------------------------------------------------------------- acting on a run
 

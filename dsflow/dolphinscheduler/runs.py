@@ -117,6 +117,7 @@ class Runs:
         params: Mapping[str, str],
         definition: Definition | None = None,
         extra: Mapping[str, Any] | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> Run:
         """Start a workflow and find the run.
 
@@ -125,6 +126,7 @@ class Runs:
             params: values for global parameters, over their defaults.
             definition: gives worker group, warning and fixed parameters; without it the server's defaults hold.
             extra: fields of the start's form, over those that follow from the others.
+            more: start parameters that the workflow does not declare.
 
         Raises:
             RunError: there is no such workflow, it is offline, or no run appeared.
@@ -142,7 +144,7 @@ class Runs:
         before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}
         mark = "" if self._rest.series().tells_trigger else uuid.uuid4().hex
         trigger = self._rest.start(
-            state.project_code, {**self.form(state.code, declared, params, mark), **(extra or {})}
+            state.project_code, {**self.form(state.code, declared, {**params, **(more or {})}, mark), **(extra or {})}
         )
         instance = self._find(state, before, trigger, mark)
         return self._run(project, state.project_code, name, state.code, instance)

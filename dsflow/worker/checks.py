@@ -1,10 +1,11 @@
 """The script of the PYTHON tasks that look whether an OpenMLDB step did what it says.
 
 DolphinScheduler's OPENMLDB task throws results away: it is green when the job that it started FAILED. The steps of a
-Table or a FeatureView therefore end with a task whose script is the text of this file and a call of one of its
-functions. It asks OpenMLDB itself, and ends with an error that says what is not so, after the job's own log.
+Table or a FeatureView therefore end with a task whose script is an excerpt of this file (:mod:`dsflow.worker.excerpt`)
+and a call of one of its functions. It asks OpenMLDB itself, and ends with an error that says what is not so, after the
+job's own log.
 
-It runs as it stands with a worker's Python, 3.7 or later, that has the ``openmldb`` module, and knows no dsflow.
+It runs with a worker's Python, 3.7 or later, that has the ``openmldb`` module, and knows no dsflow.
 """
 
 from __future__ import annotations
@@ -32,29 +33,26 @@ def fail(message: str) -> NoReturn:
     sys.exit("not done: " + message)
 
 
-class OpenMLDB:
-    """A connection to the cluster of the step."""
+def connect(zk: str, path: str) -> Any:
+    """A cursor of the step's cluster, which is known by its ZooKeeper and its path there."""
+    try:
+        import openmldb.dbapi as dbapi
+    except ImportError as missing:
+        fail(f"{missing}: the worker's Python ({sys.executable}) needs the openmldb package (PYTHON_HOME names it)")
+    return dbapi.connect(zk=zk, zkPath=path).cursor()
 
-    def __init__(self, zookeeper: str, zookeeper_path: str) -> None:
-        try:
-            import openmldb.dbapi as dbapi
-        except ImportError as missing:
-            fail(
-                f"{missing}: the worker's Python ({sys.executable}) needs the openmldb package, as OPENMLDB tasks do;"
-                " install it, or let PYTHON_HOME (DolphinScheduler 3.2: PYTHON_LAUNCHER) name a Python that has it"
-            )
-        self.cursor: Any = dbapi.connect(zk=zookeeper, zkPath=zookeeper_path).cursor()
 
-    def rows(self, statement: str) -> list[dict[str, Any]]:
-        """The rows of a SHOW statement, by column name in lower case; ``first`` is the first column."""
-        self.cursor.execute(statement)
-        names = [str(column[0]).lower() for column in self.cursor.description]
-        return [{**{name: row[i] for i, name in enumerate(names)}, "first": row[0]} for row in self.cursor.fetchall()]
+def shown(cursor: Any, statement: str) -> list[dict[str, Any]]:
+    """The rows of a SHOW statement, by column name in lower case; ``first`` is the first column."""
+    cursor.execute(statement)
+    names = [str(column[0]).lower() for column in cursor.description]
+    return [dict(zip(names, row), first=row[0]) for row in cursor.fetchall()]  # noqa: B905  (Python 3.7)
 
-    def values(self, statement: str) -> list[tuple[Any, ...]]:
-        """The rows of a statement, as they come."""
-        self.cursor.execute(statement)
-        return [tuple(row) for row in self.cursor.fetchall()]
+
+def values_of(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a statement, as they come."""
+    cursor.execute(statement)
+    return [tuple(row) for row in cursor.fetchall()]
 
 
 def squeezed(text: object) -> str:
@@ -67,110 +65,90 @@ def said(value: object) -> str:
     return "" if value is None or str(value).upper() == "NULL" else str(value)
 
 
-def newest_job(openmldb: OpenMLDB) -> int:
-    """Number of the newest job, 0 when there is none."""
-    return max((int(job["first"]) for job in openmldb.rows("SHOW JOBS")), default=0)
+def finished_job(cursor: Any, kind: str, text: str, before: str, minutes: float) -> None:
+    """Wait until the newest job of a kind whose statement holds the text has ended; fail with its log if not FINISHED.
 
-
-def latest_job(openmldb: OpenMLDB, kind: str, text: str, before: str) -> tuple[int, str, str]:
-    """Number, state and error of the newest job of a kind, after the one ``before``, whose statement holds the text."""
-    jobs = [
-        job
-        for job in openmldb.rows("SHOW JOBS")
-        if str(job["job_type"]) == kind and squeezed(text) in squeezed(job["parameter"])
-    ]
-    new = [job for job in jobs if int(job["first"]) > int(before)]
-    if not new:
-        earlier = f"; of those up to it, {len(jobs)} have" if jobs else ""
-        fail(
-            f"the step started no {kind} job: none after job {before} has a statement with {text!r}{earlier}"
-            " (OpenMLDB keeps the statements of jobs from version 0.8.5 on)"
-        )
-    job = max(new, key=lambda job: int(job["first"]))
-    return int(job["first"]), str(job["state"]).upper(), said(job["error"])
-
-
-def finished_job(openmldb: OpenMLDB, kind: str, text: str, before: str, minutes: float) -> None:
-    """Wait until the job has ended, and fail with its log unless it is FINISHED."""
+    Args:
+        before: the number of the newest job before the step; its own job is a later one.
+    """
+    if not before.isdigit():
+        fail("nothing asked for the newest job before the step: dsflow run --from STEP does")
     end = time.monotonic() + 60 * minutes
-    number, state, error = latest_job(openmldb, kind, text, before)
+    state = ""
     while state not in FINAL:
-        if time.monotonic() > end:
-            fail(f"job {number} ({kind}) is still {state} after {minutes:g} minutes; see SHOW JOBLOG {number}")
-        time.sleep(PAUSE_SECONDS)
-        number, state, error = latest_job(openmldb, kind, text, before)
-    print(f"job {number} ({kind}) is {state}")
+        if state:
+            time.sleep(PAUSE_SECONDS)
+        jobs = [job for job in shown(cursor, "SHOW JOBS") if job["job_type"] == kind]
+        jobs = [job for job in jobs if squeezed(text) in squeezed(job["parameter"])]
+        new = [job for job in jobs if int(job["first"]) > int(before)]
+        if not new:
+            earlier = f"; of those up to it, {len(jobs)} have" if jobs else ""
+            fail(f"the step started no {kind} job: none after job {before} has a statement with {text!r}{earlier}")
+        job = max(new, key=lambda job: int(job["first"]))
+        number, state = job["first"], str(job["state"]).upper()
+        name = f"job {number} ({kind}) is"
+        if state not in FINAL and time.monotonic() > end:
+            fail(f"{name} still {state} after {minutes:g} minutes; see SHOW JOBLOG {number}")
+    print(name, state)
     if state != "FINISHED":
-        print_log(openmldb, number)
+        print_log(cursor, number)
         print("to go on, run the step itself again (dsflow run --from STEP): this task does not start it again")
-        fail(f"job {number} ({kind}) is {state}: {error or 'OpenMLDB gives no reason; its log is above'}")
+        fail(f"{name} {state}: {said(job['error']) or 'OpenMLDB gives no reason; its log is above'}")
 
 
-def print_log(openmldb: OpenMLDB, number: int) -> None:
+def print_log(cursor: Any, number: int) -> None:
     """The end of a job's log."""
     try:
-        log = "\n".join(str(row["first"]) for row in openmldb.rows(f"SHOW JOBLOG {number}"))
+        log = "\n".join(str(row["first"]) for row in shown(cursor, f"SHOW JOBLOG {number}")).splitlines()
     except Exception as error:  # the log is a help: without it the failure is reported all the same
-        print(f"the log of job {number} is not to be had: {error}")
-        return
-    lines = log.splitlines()
-    left_out = f" (the last {LOG_LINES} of {len(lines)} lines)" if len(lines) > LOG_LINES else ""
-    print(f"---- log of job {number}{left_out}")
-    print("\n".join(lines[-LOG_LINES:]))
-    print(f"---- end of the log of job {number}", flush=True)
+        log = [f"the log of job {number} is not to be had: {error}"]
+    some = f" (the last {LOG_LINES} of {len(log)} lines)" if len(log) > LOG_LINES else ""
+    print(f"---- log of job {number}{some}", *log[-LOG_LINES:], "---- end of the log", sep="\n")
 
 
-def table_status(openmldb: OpenMLDB, database: str, table: str) -> dict[str, Any]:
+def table_status(cursor: Any, database: str, table: str) -> dict[str, Any]:
     """The table's row of SHOW TABLE STATUS."""
-    openmldb.cursor.execute(f"USE {database}")
-    for row in openmldb.rows("SHOW TABLE STATUS"):
+    cursor.execute(f"USE {database}")
+    for row in shown(cursor, "SHOW TABLE STATUS"):
         if row["table_name"] == table and row["database_name"] == database:
             return row
     fail(f"there is no table {database}.{table}")
 
 
-def check_load(
-    zookeeper: str,
-    zookeeper_path: str,
-    database: str,
-    table: str,
-    path: str,
-    online: bool,
-    before: str,
-    minutes: float,
-) -> None:
-    """LOAD DATA: its job is FINISHED and the table has rows."""
-    openmldb = OpenMLDB(zookeeper, zookeeper_path)
-    kind = "ImportOnlineData" if online else "ImportOfflineData"
-    statement = f"LOAD DATA INFILE '{path}' INTO TABLE {table} "
-    finished_job(openmldb, kind, statement, before, minutes)
-    if online:
-        has_online_rows(openmldb, database, table, path)
-    else:
-        has_offline_rows(openmldb, database, table)
-    finished_job(openmldb, kind, statement, before, minutes)  # a job can turn from FINISHED to FAILED
+def check_offline_load(cursor: Any, database: str, table: str, path: str, before: str, minutes: float) -> None:
+    """LOAD DATA into offline storage: its job is FINISHED and the table has data."""
+    job = ("ImportOfflineData", f"LOAD DATA INFILE '{path}' INTO TABLE {table} ", before, minutes)
+    finished_job(cursor, *job)
+    has_offline_rows(cursor, database, table)
+    finished_job(cursor, *job)  # a job can turn from FINISHED to FAILED
 
 
-def has_online_rows(openmldb: OpenMLDB, database: str, table: str, path: str) -> None:
+def check_online_load(cursor: Any, database: str, table: str, path: str, before: str, minutes: float) -> None:
+    """LOAD DATA into online storage: its job is FINISHED and the table has rows."""
+    job = ("ImportOnlineData", f"LOAD DATA INFILE '{path}' INTO TABLE {table} ", before, minutes)
+    finished_job(cursor, *job)
+    has_online_rows(cursor, database, table, path)
+    finished_job(cursor, *job)
+
+
+def has_online_rows(cursor: Any, database: str, table: str, path: str) -> None:
     """Fail unless the table has online rows, all partitions of it alive."""
     end = time.monotonic() + EFFECT_SECONDS
-    status = table_status(openmldb, database, table)
+    status = table_status(cursor, database, table)
     while int(status["rows"]) < 1:
         if time.monotonic() > end:
             fail(f"the job is FINISHED, but {database}.{table} has no online rows; does {path} hold any?")
         time.sleep(PAUSE_SECONDS)
-        status = table_status(openmldb, database, table)
+        status = table_status(cursor, database, table)
     if said(status["partition_unalive"]) not in ("", "0"):
-        fail(
-            f"the job is FINISHED, but {status['partition_unalive']} partitions of {database}.{table} are not alive:"
-            f" {said(status['warnings']) or 'see SHOW TABLE STATUS'}"
-        )
+        why = said(status["warnings"]) or "see SHOW TABLE STATUS"
+        dead = f"{status['partition_unalive']} partitions of {database}.{table} are not alive"
+        fail(f"the job is FINISHED, but {dead}: {why}")
     print(f"{database}.{table} has {status['rows']} online rows")
 
 
 def keep_equal_rows(
-    zookeeper: str,
-    zookeeper_path: str,
+    cursor: Any,
     database: str,
     table: str,
     path: str,
@@ -195,72 +173,65 @@ def keep_equal_rows(
         create_rows, create_found, link, find: statements that make them, read the file and fill ``found``.
         refuse: fail instead, when the file has equal rows.
     """
-    openmldb = OpenMLDB(zookeeper, zookeeper_path)
-    openmldb.cursor.execute(f"USE {database}")
+    cursor.execute(f"USE {database}")
     drop = [f"DROP TABLE IF EXISTS {name}" for name in (rows, found)]
     try:
         for statement in [*drop, create_rows, create_found]:
-            openmldb.cursor.execute(statement)
-        set_mode(openmldb, "offline", minutes)
-        run_job(openmldb, link)
-        run_job(openmldb, find)
-        set_mode(openmldb, "online", minutes)
-        more_than_once = openmldb.values(f"SELECT * FROM {found}")
+            cursor.execute(statement)
+        set_mode(cursor, "offline", minutes)
+        run_job(cursor, link)
+        run_job(cursor, find)
+        set_mode(cursor, "online", minutes)
+        more_than_once = values_of(cursor, f"SELECT * FROM {found}")
     finally:
         for statement in drop:
             try:
-                openmldb.cursor.execute(statement)
+                cursor.execute(statement)
             except Exception as error:  # what went wrong before is what matters
                 print(f"{statement}: {error}")
     if not more_than_once:
         print(f"{path} holds no row twice")
         return
+    many = f"{len(more_than_once)} rows of {path} are there more than once"
     if refuse:
-        fail(
-            f"{len(more_than_once)} rows of {path} are there more than once, equal in every column, and"
-            " load_online(..., repeated='refuse') says that none is"
-        )
+        fail(f"{many}, equal in every column, and load_online(..., repeated='refuse') says that none is")
     if len(more_than_once) > MOST_EQUAL:
         fail(
-            f"{len(more_than_once)} rows of {path} are there more than once: too many to count one by one. Write"
-            " load_online(..., replace=True) to store them all, or load_online(..., repeated='drop') if once is right"
+            f"{many}: too many to count one by one. Write load_online(..., replace=True) to store them all, or"
+            " load_online(..., repeated='drop') if once is right"
         )
-    add_missing(openmldb, database, table, kinds.split(","), more_than_once)
-    has_online_rows(openmldb, database, table, path)
+    print(many)
+    add_missing(cursor, table, kinds.split(","), more_than_once)
+    has_online_rows(cursor, database, table, path)
 
 
-def add_missing(
-    openmldb: OpenMLDB, database: str, table: str, kinds: list[str], more_than_once: list[tuple[Any, ...]]
-) -> None:
+def add_missing(cursor: Any, table: str, kinds: list[str], more_than_once: list[tuple[Any, ...]]) -> None:
     """Insert each row, whose last value says how often it should be there, as often as it is missing."""
-    names, keys = index_to_count_by(openmldb, table, kinds)
+    names, keys = index_to_count_by(cursor, table, kinds)
     columns = list(zip(names, kinds))  # noqa: B905  (Python 3.7)
-    wanted = added = gone = 0
+    wanted = gone = 0
     missing: list[str] = []
     for row in more_than_once:
         values, copies = row[:-1], int(row[-1])
         wanted += copies
-        found = openmldb.values(selection(table, columns, values, keys))
+        found = values_of(cursor, selection(table, columns, values, keys))
         stored = sum(1 for other in found if repr(other) == repr(values))  # -0.0 is another value than 0.0
         if stored == 0:  # the load has put it there, and the table's TTL has taken it, or it holds NaN
             gone += 1
-        for _ in range(copies - stored if stored else 0):
-            missing.append("(" + ", ".join(inserted(value, kind) for value, kind in zip(values, kinds)) + ")")  # noqa: B905
-            added += 1
-        if len(missing) >= INSERTED_AT_ONCE:
-            openmldb.cursor.execute(f"INSERT INTO {table} VALUES {', '.join(missing)}")
-            missing = []
-    if missing:
-        openmldb.cursor.execute(f"INSERT INTO {table} VALUES {', '.join(missing)}")
+        elif copies > stored:
+            literals = ", ".join(inserted(value, kind) for value, kind in zip(values, kinds))  # noqa: B905
+            missing += [f"({literals})"] * (copies - stored)
+    for first in range(0, len(missing), INSERTED_AT_ONCE):
+        cursor.execute(f"INSERT INTO {table} VALUES {', '.join(missing[first : first + INSERTED_AT_ONCE])}")
     print(
-        f"{len(more_than_once)} rows of the file are there more than once, {wanted} times in all: {added} of these were"
-        f" missing in {database}.{table} and are added" + (f"; {gone} are no longer kept by the table" if gone else "")
+        f"of their {wanted} copies {len(missing)} were missing in {table} and are added"
+        + (f"; {gone} rows are no longer kept by the table" if gone else "")
     )
 
 
-def index_to_count_by(openmldb: OpenMLDB, table: str, kinds: list[str]) -> tuple[list[str], list[str]]:
+def index_to_count_by(cursor: Any, table: str, kinds: list[str]) -> tuple[list[str], list[str]]:
     """Names of the table's columns, and those of the index that keeps the most: without a TTL, with a time, longest."""
-    text = str(openmldb.values(f"SHOW CREATE TABLE {table}")[0][1])
+    text = str(values_of(cursor, f"SHOW CREATE TABLE {table}")[0][1])
     if re.search(r"STORAGE_MODE='(SSD|HDD)'", text):
         fail(
             f"{table} is stored on disk, where OpenMLDB keeps one row of each key and time: equal rows can not be kept."
@@ -315,22 +286,22 @@ def inserted(value: Any, kind: str) -> str:
     return repr(value)
 
 
-def set_mode(openmldb: OpenMLDB, mode: str, minutes: float) -> None:
+def set_mode(cursor: Any, mode: str, minutes: float) -> None:
     """Whether statements are about offline or online data; jobs are awaited."""
     for setting in (f"execute_mode='{mode}'", "sync_job=true", f"job_timeout={int(60_000 * minutes)}"):
-        openmldb.cursor.execute(f"SET @@{setting}")
+        cursor.execute(f"SET @@{setting}")
 
 
-def run_job(openmldb: OpenMLDB, statement: str) -> None:
+def run_job(cursor: Any, statement: str) -> None:
     """Run a statement that starts a job, and fail unless the job is FINISHED."""
     try:
-        job = openmldb.rows(statement)[0]
+        job = shown(cursor, statement)[0]
     except Exception as error:
         fail(f"{statement}: {error}")
     state = str(job["state"]).upper()
     print(f"job {job['first']} ({job['job_type']}) is {state}")
     if state != "FINISHED":
-        print_log(openmldb, int(job["first"]))
+        print_log(cursor, int(job["first"]))
         fail(f"{statement}: job {job['first']} is {state}: {said(job['error'])}")
 
 
@@ -340,9 +311,9 @@ def local_path(path: str) -> str:
     return place if place.startswith("/") else ""
 
 
-def has_offline_rows(openmldb: OpenMLDB, database: str, table: str) -> None:
+def has_offline_rows(cursor: Any, database: str, table: str) -> None:
     """Fail unless the table has offline data; where this worker sees its folder, there must be files in it."""
-    status = table_status(openmldb, database, table)
+    status = table_status(cursor, database, table)
     places = [said(status.get(name)) for name in ("offline_path", "offline_symbolic_paths")]
     found = [place for place in places if place]
     if not found:
@@ -354,13 +325,10 @@ def has_offline_rows(openmldb: OpenMLDB, database: str, table: str) -> None:
     print(f"{database}.{table} has its offline rows in {', '.join(found)}")
 
 
-def check_extract(
-    zookeeper: str, zookeeper_path: str, path: str, format: str, before: str, minutes: float, header: bool = True
-) -> None:
+def check_extract(cursor: Any, path: str, format: str, before: str, minutes: float, header: bool = True) -> None:
     """SELECT INTO OUTFILE: its job is FINISHED and the files hold rows."""
-    openmldb = OpenMLDB(zookeeper, zookeeper_path)
     statement = f"INTO OUTFILE '{path}' OPTIONS"
-    finished_job(openmldb, "ExportOfflineData", statement, before, minutes)
+    finished_job(cursor, "ExportOfflineData", statement, before, minutes)
     folder = local_path(path)
     if not folder:
         print(f"{path} is no folder of this worker: whether files are there is not checked")
@@ -371,7 +339,7 @@ def check_extract(
         if not any(has_rows(file, format, header) for file in files):
             fail(f"the job is FINISHED, but {folder} holds no rows ({len(files)} files)")
         print(f"{len(files)} files with {sum(os.path.getsize(file) for file in files)} bytes in {folder}")
-    finished_job(openmldb, "ExportOfflineData", statement, before, minutes)
+    finished_job(cursor, "ExportOfflineData", statement, before, minutes)
 
 
 def has_rows(file: str, format: str, header: bool = True) -> bool:
@@ -383,47 +351,39 @@ def has_rows(file: str, format: str, header: bool = True) -> bool:
         return first is not None and (not header or next(lines, None) is not None)
 
 
-def ask_jobs(zookeeper: str, zookeeper_path: str, output: str) -> None:
-    """Set an output to the number of the newest job."""
-    newest = newest_job(OpenMLDB(zookeeper, zookeeper_path))
-    print(f"the newest job is {newest}")
-    set_output(output, str(newest))
+def ask_jobs(cursor: Any, output: str) -> None:
+    """Set an output to the number of the newest job, 0 when there is none."""
+    set_output(output, max((int(job["first"]) for job in shown(cursor, "SHOW JOBS")), default=0))
 
 
-def set_output(name: str, value: str) -> None:
+def set_output(name: str, value: object) -> None:
     """Tell DolphinScheduler an output, by a line that it looks for in the log."""
     print("$" + f"{{setValue({name}={value})}}", flush=True)
 
 
-def deployments(openmldb: OpenMLDB, database: str) -> list[str]:
+def deployments(cursor: Any, database: str) -> list[str]:
     """Names of a database's deployments."""
-    openmldb.cursor.execute(f"USE {database}")
-    return [str(row["deployment"]) for row in openmldb.rows("SHOW DEPLOYMENTS")]
+    cursor.execute(f"USE {database}")
+    return [str(row["deployment"]) for row in shown(cursor, "SHOW DEPLOYMENTS")]
 
 
-def ask_deployed(zookeeper: str, zookeeper_path: str, database: str, deployment: str, output: str) -> None:
+def ask_deployed(cursor: Any, database: str, deployment: str, output: str) -> None:
     """Set an output to whether the deployment is there: OpenMLDB 0.9 refuses to deploy a name again."""
-    there = deployment in deployments(OpenMLDB(zookeeper, zookeeper_path), database)
+    there = deployment in deployments(cursor, database)
     print(f"{database}.{deployment} is {'deployed already' if there else 'not deployed yet'}")
     set_output(output, str(there).lower())
 
 
-def check_deployed(zookeeper: str, zookeeper_path: str, database: str, deployment: str, minutes: float) -> None:
+def check_deployed(cursor: Any, database: str, deployment: str, minutes: float) -> None:
     """DEPLOY: the deployment is there, and no index of its database is still being built."""
-    openmldb = OpenMLDB(zookeeper, zookeeper_path)
-    if deployment not in deployments(openmldb, database):
-        failed = [
-            job
-            for job in openmldb.rows("SHOW JOBS FROM NAMESERVER")
-            if job["name"] == deployment and str(job["state"]).upper() != "FINISHED"
-        ]
+    if deployment not in deployments(cursor, database):
+        jobs = [job for job in shown(cursor, "SHOW JOBS FROM NAMESERVER") if job["name"] == deployment]
+        failed = [job for job in jobs if str(job["state"]).upper() != "FINISHED"]
         about = ", ".join(f"job {job['first']} ({job['job_type']}) is {job['state']}" for job in failed)
-        fail(
-            f"there is no deployment {database}.{deployment}" + (f"; of the nameserver's jobs {about}" if about else "")
-        )
+        fail(f"there is no deployment {database}.{deployment}" + (about and f"; of the nameserver's jobs {about}"))
     end = time.monotonic() + 60 * minutes
     while True:
-        jobs = openmldb.rows("SHOW JOBS FROM NAMESERVER")
+        jobs = shown(cursor, "SHOW JOBS FROM NAMESERVER")
         busy = [job for job in jobs if job["db"] == database and str(job["state"]).upper() not in FINAL]
         if not busy:
             break
@@ -437,9 +397,7 @@ def check_deployed(zookeeper: str, zookeeper_path: str, database: str, deploymen
     print(f"{database}.{deployment} is deployed")
 
 
-def drop_old_deployments(
-    zookeeper: str, zookeeper_path: str, database: str, prefix: str, deployment: str, server: str
-) -> None:
+def drop_old_deployments(cursor: Any, database: str, prefix: str, deployment: str, server: str) -> None:
     """Drop what was deployed under the name before, but for what the prediction server serves or may go back to."""
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{server}/health", timeout=30) as answer:
         health = json.load(answer)
@@ -447,9 +405,8 @@ def drop_old_deployments(
         print(f"{server} serves {health.get('deployment')} by now, not {deployment}: nothing is dropped")
         return
     kept = {deployment, (health.get("previous") or {}).get("deployment")}
-    openmldb = OpenMLDB(zookeeper, zookeeper_path)
-    for name in deployments(openmldb, database):
+    for name in deployments(cursor, database):
         if re.fullmatch(re.escape(prefix) + "_[0-9a-f]{8}", name) and name not in kept:
-            openmldb.cursor.execute(f"DROP DEPLOYMENT {name}")
+            cursor.execute(f"DROP DEPLOYMENT {name}")
             print(f"dropped {database}.{name}")
     print("kept " + ", ".join(sorted(name for name in kept if name)))

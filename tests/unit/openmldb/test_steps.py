@@ -12,12 +12,16 @@ import pytest
 
 from dsflow import Check, Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
 from dsflow.declare.equalrows import equal_rows
+from dsflow.declare.part import Part, part_from, part_only
 from dsflow.errors import DeclarationError
 
 SQL = (
     "SELECT a, b, count(a) OVER w AS n FROM t"
     " WINDOW w AS (PARTITION BY a ORDER BY b ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)"
 )
+
+
+TABLE = Table("t", database="d", a=types.Int, b=types.Timestamp)
 
 
 def compiled(make: Callable[[Workflow, Table, FeatureView], Any], **params: Any) -> Definition:
@@ -42,16 +46,27 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """What a script calls, after it has connected."""
     body = ast.parse(re.sub(r"\$\{jobs_before_\w+\}", "41", text)).body
-    found = [_call(node) for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
-    assert found == [_call(node) for node in body[-len(found) :]]
-    return found
+    start = next(i for i, node in enumerate(body) if ast.unparse(node).startswith("cursor = connect("))
+    found = [node for top in body[start + 1 :] for node in (top.body if isinstance(top, ast.If) else [top])]
+    return [_call(node) for node in found]
+
+
+def connected(text: str) -> list[str]:
+    """ZooKeeper and path that a script connects to."""
+    (line,) = (line for line in text.splitlines() if line.startswith("cursor = connect("))
+    call = ast.parse(line).body[0]
+    assert isinstance(call, ast.Assign)
+    assert isinstance(call.value, ast.Call)
+    return [ast.literal_eval(argument) for argument in call.value.args]
 
 
 def _call(call: ast.AST) -> tuple[str, dict[str, Any]]:
     assert isinstance(call, ast.Expr)
     assert isinstance(call.value, ast.Call)
     assert isinstance(call.value.func, ast.Name)
+    assert ast.unparse(call.value.args[0]) == "cursor"
     return call.value.func.id, {str(k.arg): ast.literal_eval(k.value) for k in call.value.keywords}
 
 
@@ -63,11 +78,70 @@ def test_edges_lead_around_the_check() -> None:
         ("create t", "load t offline: ask"),
         ("load t offline: ask", "load t offline"),
         ("load t offline", "load t offline: check"),
-        ("load t offline: check", "extract f: ask"),
-        ("extract f: ask", "extract f"),
+        ("load t offline: check", "extract f"),
         ("extract f", "extract f: check"),
         ("extract f: check", "after"),
     }
+
+
+def asks(make: Callable[[Workflow, Table, FeatureView], Any]) -> list[str]:
+    """Names of the asks that are nodes of their own."""
+    return [task.name for task in compiled(make).tasks if task.name.endswith(": ask")]
+
+
+def test_a_check_asks_for_the_steps_right_after_it() -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        table.load_offline("/x.csv") >> [view.extract("/f"), view.deploy()]
+
+    definition = compiled(make)
+    check = definition.task("load t offline: check")
+    assert [p.prop for p in check.local_params] == ["jobs_before_extract_f", "deployed_deploy_f"]
+    deployment = {"database": "${db}", "deployment": FeatureView("f", source=TABLE, sql=SQL).deployment()}
+    assert calls(script(definition, check.name))[1:] == [
+        ("ask_jobs", {"output": "jobs_before_extract_f"}),
+        ("ask_deployed", {**deployment, "output": "deployed_deploy_f"}),
+    ]
+    assert {post for pre, post in edges(definition) if pre == check.name} == {"extract f", "deploy f: choose"}
+    assert asks(make) == ["load t offline: ask"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda t, v: t.create() >> v.extract("/f"),  # no check before it
+        lambda t, v: t.load_offline("/x", "l") >> Shell("between", "true") >> v.extract("/f"),
+        lambda t, v: [t.load_offline("/x", "l"), Shell("beside", "true")] >> v.extract("/f"),
+        lambda t, v: t.load_offline("/x", "l", zookeeper="10.0.0.9:2181") >> v.extract("/f"),
+        lambda t, v: t.load_offline("/x", "l", check=False) >> v.extract("/f"),
+        lambda t, v: t.load_offline("/x", "l", enabled=False) >> v.extract("/f"),
+        lambda t, v: Conditions(
+            "c", failed(t.load_offline("/x", "l")), success=v.extract("/f"), failure=Shell("s", "x")
+        ),
+    ],
+)
+def test_elsewhere_an_ask_stays_a_node(make: Callable[[Table, FeatureView], Any]) -> None:
+    assert "extract f: ask" in asks(lambda wf, table, view: make(table, view))
+
+
+def test_a_part_of_a_workflow_begins_with_the_check_that_asks() -> None:
+    with Workflow("w", project="p") as wf:
+        table = Table("t", database="d", a=types.Int, b=types.Timestamp)
+        view = FeatureView("f", source=table, sql=SQL)
+        load, extract = table.load_offline("/x.csv"), view.extract("/f")
+        load >> [extract, Shell("beside", "true")]
+        extract >> Shell("after", "true")
+    held = [task.name for task in wf.definition().tasks]
+    start = {"dsflow_start": "jobs_before_extract_f"}
+    nodes = ["load t offline: check", "extract f", "extract f: check"]
+    assert part_only(extract, held) == Part(tuple(nodes), True, start)
+    part = part_from(extract, held)
+    assert (set(part.tasks), part.tasks[0], part.exactly, part.params) == ({*nodes, "after"}, nodes[0], True, start)
+    assert f"if '${{dsflow_start}}' not in ['{start['dsflow_start']}']:" in script(wf.definition(), nodes[0])
+    assert part_from(load, held) == Part(("load t offline: ask",))
+    assert part_from(wf.tasks["after"], held) == Part(("after",))
+    # as an earlier version of dsflow has submitted it
+    assert part_from(extract, [*held, "extract f: ask"]) == Part(("extract f: ask",))
+    assert part_only(extract, [*held, "extract f: ask"]) == Part(("extract f: ask", *nodes[1:]), True)
 
 
 def test_a_deployment_is_asked_for_first() -> None:
@@ -129,26 +203,27 @@ def test_what_the_checks_are_told() -> None:
         view.deploy("demo")
 
     definition = compiled(make, zookeeper="10.0.0.1:2181")
-    place = {"zookeeper": "${zookeeper}", "zookeeper_path": "/openmldb"}
     name, told = called(script(definition, "load t online: check"))
-    assert name == "check_load"
-    assert told == place | {
+    assert name == "check_online_load"
+    assert told == {
         "database": "${db}",
         "table": "t",
         "path": "${db}/x.csv",
-        "online": True,
         "before": "41",
         "minutes": 5,
     }
     assert called(script(definition, "load t online: ask")) == (
         "ask_jobs",
-        place | {"output": "jobs_before_load_t_online"},
+        {"output": "jobs_before_load_t_online"},
     )
+    for task in definition.tasks:
+        if task.task_type == "PYTHON":
+            assert connected(script(definition, task.name)) == ["${zookeeper}", "/openmldb"]
     check = next(task for task in definition.tasks if task.name == "load t online: check")
     assert (check.environment, check.worker_group) == ("py", "big")
     assert called(script(definition, "extract f: check")) == (
         "check_extract",
-        place | {"path": "/f", "format": "parquet", "before": "41", "minutes": 30},
+        {"path": "/f", "format": "parquet", "before": "41", "minutes": 30},
     )
     name, told = called(script(definition, "deploy f: check"))
     assert (name, told["deployment"][:5]) == ("check_deployed", "demo_")
@@ -176,7 +251,9 @@ def test_which_tasks_a_load_has(options: dict[str, Any], names: list[str]) -> No
     assert sorted(task.name for task in definition.tasks) == sorted([*names, "after"])
     assert set(edges(definition)) == set(pairwise([*names, "after"]))
     scripts = [str(task.task_params.get("rawScript", "")) for task in definition.tasks]
-    kept = [name for text in scripts if text.startswith('"""') for name, _ in calls(text) if name == "keep_equal_rows"]
+    kept = [
+        name for text in scripts if text.startswith("# dsflow") for name, _ in calls(text) if name == "keep_equal_rows"
+    ]
     assert len(kept) == (options in ({}, {"check": False}))
 
 
@@ -185,9 +262,8 @@ def test_how_equal_rows_are_found() -> None:
         lambda wf, table, view: table.load_online("/x", "load", format="parquet", check=Check(7), repeated="refuse")
     )
     (check, _), (name, told) = calls(script(definition, "load: check"))
-    assert (check, name) == ("check_load", "keep_equal_rows")
+    assert (check, name) == ("check_online_load", "keep_equal_rows")
     assert told == {
-        "zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb",
         "database": "${db}", "table": "t", "path": "/x", "kinds": "int,timestamp", "minutes": 7, "refuse": True,
         "rows": "t__rows", "found": "t__equal",
         "create_rows": "CREATE TABLE t__rows (a int, b timestamp, INDEX(KEY=a))",

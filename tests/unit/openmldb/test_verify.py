@@ -20,7 +20,7 @@ JOBS = ("job_id", "job_type", "state", "start_time", "end_time", "parameter", "c
 STATUS = ("Table_id", "Table_name", "Database_name", "Storage_type", "Rows", "Memory_data_size", "Disk_data_size",
           "Partition", "Partition_unalive", "Replica", "Offline_path", "Offline_format", "Offline_symbolic_paths",
           "Warnings")  # fmt: skip
-PLACE = {"zookeeper": "127.0.0.1:2181", "zookeeper_path": "/openmldb"}
+PLACE = {"zk": "127.0.0.1:2181", "path": "/openmldb"}
 BEFORE = "2"  # as DolphinScheduler fills it in
 LOAD = "LOAD DATA INFILE '/x.csv' INTO TABLE t OPTIONS(format='csv')"
 Rows = list[tuple[Any, ...]]
@@ -104,7 +104,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 def load(online: bool = True, path: str = "/x.csv", minutes: float = 1) -> None:
-    checks.check_load(**PLACE, database="d", table="t", path=path, online=online, before=BEFORE, minutes=minutes)
+    check = checks.check_online_load if online else checks.check_offline_load
+    check(checks.connect(**PLACE), database="d", table="t", path=path, before=BEFORE, minutes=minutes)
 
 
 def failure(check: Callable[[], None]) -> str:
@@ -182,9 +183,9 @@ def test_earlier_jobs_and_other_statements_do_not_count(cluster: Cluster) -> Non
 
 
 def test_asking_for_the_newest_job(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    checks.ask_jobs(**PLACE, output="jobs")
+    checks.ask_jobs(checks.connect(**PLACE), output="jobs")
     cluster.answers["SHOW JOBS"] = [[job(9, "FINISHED", LOAD), job(10, "RUNNING", "SELECT 1"), job(8, "FAILED", LOAD)]]
-    checks.ask_jobs(**PLACE, output="jobs")
+    checks.ask_jobs(checks.connect(**PLACE), output="jobs")
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "setValue" in line] == ["${setValue(jobs=0)}", "${setValue(jobs=10)}"]
 
@@ -254,7 +255,7 @@ FIND = "SELECT * FROM t__rows INTO OUTFILE 'openmldb://d.t__equal' OPTIONS(mode=
 
 def equal_rows(refuse: bool = False) -> None:
     checks.keep_equal_rows(
-        **PLACE, database="d", table="t", path="/x.csv", kinds=KINDS, rows="t__rows", found="t__equal",
+        checks.connect(**PLACE), database="d", table="t", path="/x.csv", kinds=KINDS, rows="t__rows", found="t__equal",
         create_rows="CREATE TABLE t__rows", create_found="CREATE TABLE t__equal", link=LINK, find=FIND, minutes=2,
         refuse=refuse,
     )  # fmt: skip
@@ -286,10 +287,12 @@ def test_rows_that_the_load_left_out_are_inserted(doubled: Cluster, capsys: pyte
         "SELECT * FROM t__equal", "DROP TABLE IF EXISTS t__rows", "DROP TABLE IF EXISTS t__equal",
         "SHOW CREATE TABLE t", STORED, f"INSERT INTO t VALUES {once}, {once}", "USE d", "SHOW TABLE STATUS",
     ]  # fmt: skip
-    assert "3 times in all: 2 of these were missing in d.t and are added" in capsys.readouterr().out
+    assert "of their 3 copies 2 were missing in t and are added" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("stored", "said"), [(3, "0 of these were missing"), (4, "0 of these"), (0, "no longer kept")])
+@pytest.mark.parametrize(
+    ("stored", "said"), [(3, "copies 0 were missing"), (4, "copies 0 were"), (0, "no longer kept")]
+)
 def test_rows_that_are_there_or_expired_are_not_inserted(
     doubled: Cluster, capsys: pytest.CaptureFixture[str], stored: int, said: str
 ) -> None:
@@ -336,7 +339,7 @@ def test_literals(value: object, kind: str, literal: str) -> None:
 
 def test_a_row_without_a_key_is_looked_up_by_its_other_values(cluster: Cluster) -> None:
     cluster.answers["SHOW CREATE TABLE t"] = [[("t", CREATED)]]
-    names, keys = checks.index_to_count_by(checks.OpenMLDB(**PLACE), "t", KINDS.split(","))
+    names, keys = checks.index_to_count_by(checks.connect(**PLACE), "t", KINDS.split(","))
     columns = list(zip(names, KINDS.split(","), strict=True))
     assert checks.selection("t", columns, (None, None, 1.0, None, True, "x"), keys) == (
         "SELECT * FROM t WHERE ok = true AND note = 'x'"
@@ -345,7 +348,7 @@ def test_a_row_without_a_key_is_looked_up_by_its_other_values(cluster: Cluster) 
 
 
 def extract(path: Path | str, form: str = "csv") -> None:
-    checks.check_extract(**PLACE, path=str(path), format=form, before=BEFORE, minutes=1)
+    checks.check_extract(checks.connect(**PLACE), path=str(path), format=form, before=BEFORE, minutes=1)
 
 
 def test_extracted_files(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -374,7 +377,7 @@ def test_files_of_another_machine(cluster: Cluster, capsys: pytest.CaptureFixtur
 
 
 def deployed(name: str = "demo_1", minutes: float = 1) -> None:
-    checks.check_deployed(**PLACE, database="d", deployment=name, minutes=minutes)
+    checks.check_deployed(checks.connect(**PLACE), database="d", deployment=name, minutes=minutes)
 
 
 def test_a_deployment_is_awaited(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,7 +406,7 @@ def test_a_deployment_that_is_not_there(cluster: Cluster) -> None:
 @pytest.mark.parametrize("there", [True, False])
 def test_asking_sets_the_output(cluster: Cluster, there: bool, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.answers["SHOW DEPLOYMENTS"] = [[("d", "demo_1" if there else "demo_2")]]
-    checks.ask_deployed(**PLACE, database="d", deployment="demo_1", output="found")
+    checks.ask_deployed(checks.connect(**PLACE), database="d", deployment="demo_1", output="found")
     assert ("${setValue(found=" + str(there).lower() + ")}") in capsys.readouterr().out.splitlines()
 
 
@@ -412,7 +415,9 @@ def drop_old(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, health: dict[str
     monkeypatch.setattr(checks.urllib.request, "build_opener", lambda *handlers: opener)
     names = ["demo_00000001", "demo_00000002", "demo_00000003", "demo_by_hand", "demo2_00000004"]
     cluster.answers["SHOW DEPLOYMENTS"] = [[("d", name) for name in names]]
-    checks.drop_old_deployments(**PLACE, database="d", prefix="demo", deployment="demo_00000003", server="http://x")
+    checks.drop_old_deployments(
+        checks.connect(**PLACE), database="d", prefix="demo", deployment="demo_00000003", server="http://x"
+    )
     return [statement for statement in cluster.asked if statement.startswith("DROP")]
 
 
