@@ -40,12 +40,15 @@ Offline = Annotated[
 ]
 
 
-def show(workflow: Workflow, set_: Set = None) -> None:
+All = Annotated[bool, typer.Option("--all", help="Every node of each step, and every text in full.")]
+
+
+def show(workflow: Workflow, set_: Set = None, every: All = False) -> None:
     """Draw the workflow in the terminal, and list the indexes that its tables get for what is deployed."""
     from dsflow.display.indexes import indexes_text
     from dsflow.display.terminal import workflow_text
 
-    print(workflow_text(workflow.definition(parse_set(set_))))
+    print(workflow_text(workflow.definition(parse_set(set_)), every=every))
     if indexes := indexes_text(workflow):
         print(indexes)
 
@@ -72,6 +75,7 @@ def plan(
     set_: Set = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     offline: Offline = False,
+    every: All = False,
     profile: ProfileName = None,
 ) -> None:
     """Show what submit would change.
@@ -83,7 +87,7 @@ def plan(
     definition, place = _submitted(workflow, set_, offline, profile)
     with Server(place) as server:
         found = server.plan(definition)
-    _show_plan(found, json_)
+    _show_plan(found, json_, every)
     raise typer.Exit(_exit_code(found))
 
 
@@ -99,6 +103,7 @@ def submit(
         bool,
         typer.Option("--overwrite-drift", help="Also undo what somebody else changed on the server since dsflow did."),
     ] = False,
+    every: All = False,
     profile: ProfileName = None,
 ) -> None:
     """Make the server hold this workflow, and read it back to be sure.
@@ -114,14 +119,14 @@ def submit(
     with Server(place) as server:
         if dry_run:
             found = server.plan(definition)
-            _show_plan(found, False)
+            _show_plan(found, False, every)
             raise typer.Exit(_exit_code(found))
         try:
             result = server.submit(definition, overwrite=overwrite_drift)
         except DriftError as drift:
             if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
                 raise
-            _show_plan(server.plan(definition), False)
+            _show_plan(server.plan(definition), False, every)
             if not typer.confirm("undo what was changed on the server?"):
                 raise drift from None
             result = server.submit(definition, overwrite=True)
@@ -149,10 +154,10 @@ def _exit_code(found: Plan) -> int:
     return OK if found.is_empty else CHANGES
 
 
-def _show_plan(found: Plan, as_json: bool) -> None:
+def _show_plan(found: Plan, as_json: bool, every: bool) -> None:
     from dsflow.dolphinscheduler.plan_text import plan_to_json, render_plan
 
-    sys.stdout.write(plan_to_json(found) if as_json else render_plan(found, color=sys.stdout.isatty()))
+    sys.stdout.write(plan_to_json(found) if as_json else render_plan(found, color=sys.stdout.isatty(), every=every))
 
 
 def run(

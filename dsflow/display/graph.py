@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from dsflow.declare.folding import Edge, part_of
 from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Definition, TaskDefinition
 
 OTHERWISE = "otherwise"
-
-Edge = tuple[str, str]
 
 
 def edges_of(definition: Definition) -> list[Edge]:
@@ -20,12 +19,19 @@ def edges_of(definition: Definition) -> list[Edge]:
     return list(dict.fromkeys((pre, post) for pre, post in edges if pre in names and post in names))
 
 
-def edge_labels(definition: Definition) -> dict[Edge, str]:
-    """What decides whether an edge is taken: a switch's conditions, or how a CONDITIONS task's tasks ended."""
+def edge_labels(definition: Definition, steps: Mapping[str, str] | None = None) -> dict[Edge, str]:
+    """What decides whether an edge is taken: a switch's conditions, or how a CONDITIONS task's tasks ended.
+
+    Args:
+        steps: the steps of nodes that are folded away; without them, each node stands for itself.
+    """
     labels: dict[Edge, list[str]] = {}
+    of = steps or {}
     for task in definition.tasks:
         for target, text in _branches(task):
-            labels.setdefault((task.name, target), []).append(text)
+            edge = (of.get(task.name, task.name), of.get(target, target))
+            if edge[0] != edge[1] or task.name not in of:
+                labels.setdefault(edge, []).append(text)
     return {edge: " or ".join(texts) for edge, texts in labels.items()}
 
 
@@ -105,6 +111,21 @@ def reading_order(names: Sequence[str], edges: Iterable[Edge]) -> list[str]:
             if not waiting[post]:
                 stack.append(post)
     return order
+
+
+def parts_of(steps: Mapping[str, str]) -> dict[str, list[str]]:
+    """What nodes each step has beside its own: ``ask``, ``check`` and so on."""
+    found: dict[str, list[str]] = {}
+    for node, step in steps.items():
+        found.setdefault(step, []).append(part_of(node, steps))
+    return found
+
+
+def count_of(definition: Definition, steps: Mapping[str, str]) -> str:
+    """How many tasks there are, and of how many nodes."""
+    nodes = len(definition.tasks)
+    count = nodes - len(steps)
+    return f"{count} task{'' if count == 1 else 's'}" + (f" ({nodes} nodes)" if steps else "")
 
 
 def kind(task: TaskDefinition) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from dsflow import report
+from dsflow.report import TaskReport
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,29 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes}m {rest:02d}s"
     return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+_FIRST = (report.FAILURE, report.TIMEOUT, report.STOPPED, report.RUNNING)
+
+
+def whole_steps(tasks: Iterable[TaskReport], steps: Mapping[str, str]) -> dict[str, TaskReport]:
+    """Reports by name, those of a step's nodes put together to one of the step.
+
+    A step is done when one of its nodes is and none is left: of a deployment that is there already, its own node is
+    passed over.
+
+    Args:
+        steps: the step of each node that is a part of one.
+    """
+    groups: dict[str, list[TaskReport]] = {}
+    for task in tasks:
+        groups.setdefault(steps.get(task.name, task.name), []).append(task)
+    found = {}
+    for name, nodes in groups.items():
+        states = [node.state for node in nodes]
+        own = next((node for node in nodes if node.name == name), nodes[0])
+        state = next((state for state in _FIRST if state in states), own.state)
+        if state not in _FIRST and report.SUCCESS in states:
+            state = report.RUNNING if report.WAITING in states else report.SUCCESS
+        found[name] = replace(own, name=name, state=state, seconds=sum(node.seconds for node in nodes))
+    return found

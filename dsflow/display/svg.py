@@ -6,15 +6,16 @@ boxes bring their own ground. Colours never say something alone: a type is writt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
+from dsflow.declare.folding import Edge, folded, steps_of
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.display.graph import Edge, edge_labels, edges_of, kind, one_line, without_cycles
+from dsflow.display.graph import count_of, edge_labels, edges_of, kind, one_line, parts_of, without_cycles
 from dsflow.display.layout import Layout, Node, lay_out
-from dsflow.display.states import duration, look
+from dsflow.display.states import duration, look, whole_steps
 from dsflow.display.text import drawn_width, fit, wrap
 from dsflow.report import SKIPPED, STOPPED, WAITING, RunReport, TaskReport
 
@@ -56,6 +57,7 @@ class _Box:
     lines: list[str]
     ran: TaskReport | None
     height: float
+    parts: list[str]
 
 
 class _Page:
@@ -94,24 +96,30 @@ class _Page:
         return _MARGIN + x, self.top + y
 
 
-def workflow_svg(definition: Definition, report: RunReport | None = None) -> str:
+def workflow_svg(definition: Definition, report: RunReport | None = None, *, every: bool = False) -> str:
     """Draw a workflow.
 
     Args:
         definition: the workflow.
         report: a run of it; then the boxes show states, times and how far it came, in place of the types' colours.
+        every: with a box for each node of a step; else a step has one, and its tooltip names them.
 
     Returns:
         A complete ``<svg>`` element; the same arguments give the same text.
     """
-    ran = {task.name: task for task in report.tasks} if report else {}
-    names = [task.name for task in definition.tasks]
-    width = _box_width(definition)
-    boxes = {task.name: _box(task, ran.get(task.name), width) for task in definition.tasks}
-    given = edges_of(definition)
+    steps = {} if every else steps_of(definition)
+    ran = whole_steps(report.tasks, steps) if report else {}
+    tasks = [task for task in definition.tasks if task.name not in steps]
+    names = [task.name for task in tasks]
+    width = _box_width(tasks)
+    parts = parts_of(steps)
+    boxes = {task.name: _box(task, ran.get(task.name), width, parts.get(task.name, [])) for task in tasks}
+    given = folded(edges_of(definition), steps)
     edges, turned = without_cycles(names, given)
     # a task that runs after itself (a damaged definition) has no arrow that could carry a label
-    labels = {edge: text for edge, text in edge_labels(definition).items() if edge in given and edge[0] != edge[1]}
+    labels = {
+        edge: text for edge, text in edge_labels(definition, steps).items() if edge in given and edge[0] != edge[1]
+    }
     label_of = {((e[1], e[0]) if e in turned else e): fit(text, _LABEL, _LABEL_MOST) for e, text in labels.items()}
     page = _choose_page(boxes, names, edges, label_of, width)
     body: list[str] = []
@@ -122,17 +130,17 @@ def workflow_svg(definition: Definition, report: RunReport | None = None) -> str
         body += _label(page, edge, text, labels.get(edge) or labels[(edge[1], edge[0])])
     for name in names:
         body += _task(boxes[name], *page.at(page.layout.nodes[name]), width)
-    return _document(definition, report, page, body)
+    return _document(definition, report, page, body, steps)
 
 
-def _box_width(definition: Definition) -> float:
-    widest = max((drawn_width(one_line(t.name), _NAME) for t in definition.tasks), default=0.0)
+def _box_width(tasks: Sequence[TaskDefinition]) -> float:
+    widest = max((drawn_width(one_line(t.name), _NAME) for t in tasks), default=0.0)
     return float(round(min(max(widest + 2 * _PADDING, _LEAST_WIDTH), _MOST_WIDTH)))
 
 
-def _box(task: TaskDefinition, ran: TaskReport | None, width: float) -> _Box:
+def _box(task: TaskDefinition, ran: TaskReport | None, width: float, parts: list[str]) -> _Box:
     lines = wrap(one_line(task.name), _NAME, width - 2 * _PADDING)
-    return _Box(task, lines, ran, 48.0 if len(lines) == 1 else 64.0)
+    return _Box(task, lines, ran, 48.0 if len(lines) == 1 else 64.0, parts)
 
 
 def _choose_page(
@@ -277,15 +285,19 @@ def _tooltip(box: _Box) -> str:
     lines = [f"{box.task.name} ({kind(box.task)})"]
     if box.task.description:
         lines.append(box.task.description)
+    if box.parts:
+        lines.append("with " + ", ".join(box.parts))
     if box.ran:
         lines.append(f"{box.ran.state}, {duration(box.ran.seconds)}")
         lines += [f"{name} = {value}" for name, value in box.ran.outputs.items()]
     return "\n".join(lines)
 
 
-def _document(definition: Definition, report: RunReport | None, page: _Page, body: list[str]) -> str:
+def _document(
+    definition: Definition, report: RunReport | None, page: _Page, body: list[str], steps: Mapping[str, str]
+) -> str:
     name = one_line(f"{definition.project} / {definition.name}")
-    about = _about(definition, report)
+    about = _about(definition, report, steps)
     least = max(drawn_width(fit(name, _TITLE, 900), _TITLE) * 1.08, drawn_width(about, _LABEL))
     width = max(page.width, least) + 2 * _MARGIN
     height = page.height + page.top + _MARGIN
@@ -293,7 +305,7 @@ def _document(definition: Definition, report: RunReport | None, page: _Page, bod
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{_n(width)}" height="{_n(height)}" '
         f'viewBox="0 0 {_n(width)} {_n(height)}" style="max-width:100%;height:auto" font-family="{_FONT}">',
         f"<title>{_xml(f'Workflow {name}')}</title>",
-        f"<desc>{_xml(_description(definition, report))}</desc>",
+        f"<desc>{_xml(_description(definition, report, steps))}</desc>",
         _text(_MARGIN, 26, fit(name, _TITLE, 900), size=_TITLE, fill=_ON_ANY_GROUND, weight=700),
     ]
     if report:
@@ -305,9 +317,8 @@ def _document(definition: Definition, report: RunReport | None, page: _Page, bod
     return "\n".join([*head, *body, "</svg>"]) + "\n"
 
 
-def _about(definition: Definition, report: RunReport | None) -> str:
-    count = len(definition.tasks)
-    words = [f"{count} task{'' if count == 1 else 's'}"]
+def _about(definition: Definition, report: RunReport | None, steps: Mapping[str, str]) -> str:
+    words = [count_of(definition, steps)]
     if report:
         words = [report.state, duration(report.seconds), *words]
     if definition.schedule:
@@ -315,16 +326,19 @@ def _about(definition: Definition, report: RunReport | None) -> str:
     return " · ".join(words)
 
 
-def _description(definition: Definition, report: RunReport | None) -> str:
+def _description(definition: Definition, report: RunReport | None, steps: Mapping[str, str]) -> str:
     """The whole drawing in words, for those who can't see it."""
-    lines = [_about(definition, report)]
-    labels = edge_labels(definition)
-    ran = {task.name: task.state for task in report.tasks} if report else {}
+    lines = [_about(definition, report, steps)]
+    labels = edge_labels(definition, steps)
+    ran = {name: task.state for name, task in whole_steps(report.tasks, steps).items()} if report else {}
+    edges = folded(edges_of(definition), steps)
     for task in definition.tasks:
+        if task.name in steps:
+            continue
         state = f", {ran[task.name]}" if task.name in ran else ""
         targets = [
             f"{post} ({labels[(task.name, post)]})" if (task.name, post) in labels else post
-            for pre, post in edges_of(definition)
+            for pre, post in edges
             if pre == task.name
         ]
         lines.append(f"{task.name} ({kind(task)}{state})" + (f" leads to {', '.join(targets)}" if targets else ""))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from dsflow.declare.folding import Edge, folded, steps_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.display.graph import (
-    Edge,
+    count_of,
     edge_labels,
     edges_of,
     grouped,
     kind,
     one_line,
+    parts_of,
     reading_order,
     without_cycles,
 )
@@ -22,13 +24,16 @@ _MOST_LANES = 10
 _STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
-def workflow_text(definition: Definition) -> str:
+def workflow_text(definition: Definition, *, every: bool = False) -> str:
     """Everything of a workflow that is worth a look, as plain text.
+
+    Args:
+        every: with a row for each node of a step; else a step has one.
 
     Returns:
         Lines without trailing blanks, with a line end after the last.
     """
-    blocks = [_head(definition), _parameters(definition), _tasks(definition)]
+    blocks = [_head(definition), _parameters(definition), _tasks(definition, {} if every else steps_of(definition))]
     return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block) + "\n"
 
 
@@ -70,15 +75,16 @@ def _parameters(definition: Definition) -> list[str]:
     return ["parameters", *_table(rows, indent="  ")]
 
 
-def _tasks(definition: Definition) -> list[str]:
+def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[str]:
     if not definition.tasks:
         return ["no tasks"]
-    tasks = {task.name: task for task in definition.tasks}
-    given = edges_of(definition)
+    tasks = {task.name: task for task in definition.tasks if task.name not in steps}
+    given = folded(edges_of(definition), steps)
     edges, turned = without_cycles(list(tasks), given)
     order = reading_order(list(tasks), edges)
-    labels = edge_labels(definition)
+    labels = edge_labels(definition, steps)
     before = grouped(given)
+    parts = parts_of(steps)
     graph = draw_lanes(order, edges, {name for name in order if tasks[name].task_type in _STEERING})
     wide = widest([line for line, _ in graph]) > 2 * _MOST_LANES
     rows: list[tuple[str, str, str, str]] = []
@@ -93,18 +99,24 @@ def _tasks(definition: Definition) -> list[str]:
                 one_line(name),
                 kind(tasks[name]),
                 _remarks(
-                    tasks[name], before.get(name, []), labels, told=wide or any((p, name) in turned for p in tasks)
+                    tasks[name],
+                    before.get(name, []),
+                    labels,
+                    parts.get(name, []),
+                    told=wide or any((p, name) in turned for p in tasks),
                 ),
             )
         )
-    count = len(tasks)
-    return [f"{count} task{'' if count == 1 else 's'}", *_table(rows, indent="  ")]
+    return [count_of(definition, steps), *_table(rows, indent="  ")]
 
 
-def _remarks(task: TaskDefinition, before: Sequence[str], labels: Mapping[Edge, str], *, told: bool) -> str:
+def _remarks(
+    task: TaskDefinition, before: Sequence[str], labels: Mapping[Edge, str], parts: Sequence[str], *, told: bool
+) -> str:
     """What decides whether the task runs, what it gives, and what is unusual about it.
 
     Args:
+        parts: what nodes it has as a step beside its own.
         told: whether the lines do not show what it runs after, so that words must.
     """
     remarks = [f"if {labels[edge]}" for edge in ((pre, task.name) for pre in before) if edge in labels]
@@ -114,6 +126,8 @@ def _remarks(task: TaskDefinition, before: Sequence[str], labels: Mapping[Edge, 
     outputs = [p.prop for p in task.local_params if p.direct == "OUT"]
     if outputs:
         remarks.append("gives " + ", ".join(outputs))
+    if parts:
+        remarks.append("+ " + ", ".join(parts))
     if task.flag == "NO":
         remarks.append("disabled")
     if task.fail_retry_times:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from dsflow.cron import next_times
+from dsflow.declare.folding import steps_of
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.wire.codec import normalise, translate_own_tasks
 
@@ -99,6 +100,7 @@ class Plan:
         drift: '' or, when carrying the plan out would undo what somebody else changed on the server, a sentence on it.
         since: with ``drift``: the changes of both sides, if the server's history tells.
         problems: why submitting would be refused, as texts; such as a name that the server does not have.
+        steps: the step of each node that is a part of one, on either side.
     """
 
     project: str
@@ -115,6 +117,7 @@ class Plan:
     drift: str = ""
     since: Since | None = None
     problems: tuple[str, ...] = ()
+    steps: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def is_empty(self) -> bool:
@@ -177,7 +180,8 @@ def build_plan(
         extra: changes of the workflow that are no part of a Definition, such as its tenant.
         now: with a time zone; to tell the next runs of a schedule. None leaves them out.
     """
-    plan = _difference(declared, held, extra, notes)
+    steps = {**(steps_of(held) if held else {}), **steps_of(declared)}
+    plan = replace(_difference(declared, held, extra, notes), steps=steps)
     touched = plan.schedule or plan.changes_release
     if now is None or not touched or not declared.schedule or not _is_live(declared):
         return plan

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import replace
 from typing import Any
 
+from dsflow.declare.folding import folded, part_of
+from dsflow.definition import Relation
 from dsflow.dolphinscheduler.plan import Change, Plan, Since, TaskChange
 
 _GREEN, _RED, _YELLOW, _BOLD, _DIM, _OFF = "\033[32m", "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"
@@ -13,6 +16,9 @@ _SIGN = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 _COLOUR = {"+": _GREEN, "-": _RED, "~": _YELLOW, ">": _YELLOW}
 _ACTION = {"create": "will be created", "update": "will be updated", "unchanged": "no changes"}
 SHORT = 60
+MOST_LINES = 3
+WIDTH = 100
+"""Of a long text of an added task so many lines are shown, and so much of each, unless all is asked for."""
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:
@@ -54,21 +60,24 @@ def plan_to_json(plan: Plan) -> str:
     return json.dumps(plan_to_dict(plan), indent=2, ensure_ascii=False) + "\n"
 
 
-def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str:
+def render_plan(plan: Plan, *, color: bool = False, details: bool = True, every: bool = False) -> str:
     """The plan for a terminal, with a newline at its end.
 
     Args:
         color: with ANSI colours.
         details: also the fields of added tasks, and the differences inside long texts.
+        every: each node of a step by itself, and the texts of added tasks in full.
     """
     paint = _Paint(color)
+    if not every:
+        plan = _fold(plan)
     lines = [f"{paint(_BOLD, f'{plan.project} / {plan.name}')}: {_ACTION[plan.action]}"]
     if plan.action == "create" and not details:
         lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
     elif plan.since is not None:
-        lines += _sides(paint, plan, plan.since, details)
+        lines += _sides(paint, plan, plan.since, details, every)
     else:
-        lines += _body(paint, plan, details)
+        lines += _body(paint, plan, details, every)
     lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
     if plan.drift:
         lines.append(paint(_RED, f"  warning: {plan.drift}"))
@@ -79,12 +88,14 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True) -> str
     return "\n".join(lines) + "\n"
 
 
-def _sides(paint: _Paint, plan: Plan, since: Since, details: bool) -> list[str]:
+def _sides(paint: _Paint, plan: Plan, since: Since, details: bool, every: bool) -> list[str]:
     """What the user changed apart from what somebody else did."""
     base = f"version {since.version}, submitted {since.when}"
-    own = _body(paint, since.own, details) or ["  nothing"]
-    theirs = _body(paint, since.theirs, details) or ["  nothing but what stands below, or tasks that were removed"]
-    unknown = _body(paint, since.unknown, details)
+    own = _body(paint, since.own, details, every) or ["  nothing"]
+    theirs = _body(paint, since.theirs, details, every) or [
+        "  nothing but what stands below, or tasks that were removed"
+    ]
+    unknown = _body(paint, since.unknown, details, every)
     lines = []
     for title, body in (
         (f"your changes since {base}", own),
@@ -100,11 +111,11 @@ def _sides(paint: _Paint, plan: Plan, since: Since, details: bool) -> list[str]:
     return lines
 
 
-def _body(paint: _Paint, plan: Plan, details: bool) -> list[str]:
+def _body(paint: _Paint, plan: Plan, details: bool, every: bool) -> list[str]:
     lines = _section(paint, "workflow", plan.workflow)
     lines += _section(paint, "parameters", plan.params, value_of=_param)
     for task in plan.tasks:
-        lines += _task(paint, task, details)
+        lines += _task(paint, task, details, every)
     lines += [paint.sign("+", f"  + {e.pre} -> {e.post}") for e in plan.edges_added]
     lines += [paint.sign("-", f"  - {e.pre} -> {e.post}") for e in plan.edges_removed]
     lines += _section(paint, "schedule", plan.schedule)
@@ -145,13 +156,56 @@ class _Paint:
         return self(_COLOUR[sign], text)
 
 
-def _task(paint: _Paint, task: TaskChange, details: bool) -> list[str]:
+def _fold(plan: Plan) -> Plan:
+    """A plan in which a step of several nodes has one row, which says what happens to them."""
+    since = plan.since
+    if since is not None:
+        since = replace(since, own=_fold(since.own), theirs=_fold(since.theirs), unknown=_fold(since.unknown))
+    if not plan.steps:
+        return replace(plan, since=since)
+    nodes: dict[str, list[TaskChange]] = {}
+    rows: dict[str, TaskChange] = {}
+    for task in plan.tasks:
+        step = plan.steps.get(task.name)
+        if step is None:
+            rows[task.name] = task
+        else:
+            nodes.setdefault(step, []).append(task)
+    for step, changed in nodes.items():
+        row = rows.setdefault(step, TaskChange("changed", step, "", (), step))
+        words: dict[str, list[str]] = {}
+        for node in changed:
+            words.setdefault(node.action, []).append(part_of(node.name, plan.steps))
+        whole = row.action in ("added", "removed") and list(words) == [row.action]
+        texts = [", ".join(parts) + ("" if whole else f" {action}") for action, parts in words.items()]
+        rows[step] = replace(row, changes=(*row.changes, Change(NODES, None, ", ".join(texts))))
+    added, removed = (
+        folded([(e.pre, e.post) for e in edges], plan.steps) for edges in (plan.edges_added, plan.edges_removed)
+    )
+    return replace(
+        plan,
+        tasks=tuple(sorted(rows.values(), key=lambda row: row.name)),
+        edges_added=tuple(Relation(*edge) for edge in added if edge not in removed),
+        edges_removed=tuple(Relation(*edge) for edge in removed if edge not in added),
+        since=since,
+    )
+
+
+NODES = "(nodes)"
+"""The field under which a folded row says what happens to the other nodes of its step."""
+
+
+def _task(paint: _Paint, task: TaskChange, details: bool, every: bool) -> list[str]:
     sign = _SIGN[task.action]
     name = f"{task.old_name} -> {task.name}" if task.action == "renamed" else task.name
-    lines = [paint.sign(sign, f"  {sign} {name} [{task.task_type}]")]
+    of_nodes = [str(change.after) for change in task.changes if change.field == NODES]
+    kind = f"[{task.task_type}]" if task.task_type else "[step]"
+    lines = [paint.sign(sign, f"  {sign} {name} {' + '.join([kind, *of_nodes])}")]
     if task.action == "changed" or details:
         for change in task.changes:
-            lines += _change_lines(paint, change, "      ", added=task.action == "added")
+            if change.field != NODES:
+                added = task.action == "added"
+                lines += _change_lines(paint, change, "      ", added=added, short=added and not every)
     return lines
 
 
@@ -166,13 +220,16 @@ def _section(paint: _Paint, title: str, changes: tuple[Change, ...], value_of: A
     return lines
 
 
-def _change_lines(paint: _Paint, change: Change, indent: str, *, added: bool) -> list[str]:
+def _change_lines(paint: _Paint, change: Change, indent: str, *, added: bool, short: bool = False) -> list[str]:
     before, after = change.before, change.after
     if _is_long(before) or _is_long(after):
         lines = [f"{indent}{change.field}:"]
         old, new = ("" if added else _text(before)).splitlines(), _text(after).splitlines()
         if added:
-            return lines + [paint.sign("+", f"{indent}  + {line}") for line in new]
+            shown = [_cut(line) for line in new[:MOST_LINES]] if short else new
+            lines += [paint.sign("+", f"{indent}  + {line}".rstrip()) for line in shown]
+            left = len(new) - len(shown)
+            return lines + ([paint(_DIM, f"{indent}  ... {left} more lines (--all shows them)")] if left else [])
         for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]:
             colour = {"+": _GREEN, "-": _RED, "@": _DIM}.get(line[:1])
             lines.append(indent + "  " + (paint(colour, line) if colour else line))
@@ -182,6 +239,10 @@ def _change_lines(paint: _Paint, change: Change, indent: str, *, added: bool) ->
     if added:
         return [f"{indent}{change.field}: {_short(after)}"]
     return [f"{indent}{change.field}: {_short(before)} -> {_short(after)}"]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
 
 
 def _is_long(value: Any) -> bool:

@@ -39,7 +39,7 @@ def test_markdown_says_what_and_where_and_shows_the_plan() -> None:
 
 
 def test_errors_come_first_and_a_comment_stays_short_enough() -> None:
-    deployment = Deployment("x", [item(f"w{n}", None, "x" * 3000 + "```") for n in range(60)])
+    deployment = Deployment("x", [item(f"w{n}", "y" * 3000, "x" * 3000 + "```") for n in range(60)])
     deployment.errors = [DeclarationError("it is\nwrong", where="a.py:3", hint="do that")]
     text = markdown(deployment, dry_run=True, target="prod")
     assert text.index("can not be deployed") < text.index("- ❌ `a.py:3`: it is wrong") < text.index("| workflow |")

@@ -1,0 +1,144 @@
+"""A step of several nodes is one row of a plan, a list and a drawing; the reference pipeline stays small."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsflow import Shell, Workflow
+from dsflow.declare.folding import folded, steps_of
+from dsflow.definition import Definition, Relation, TaskDefinition
+from dsflow.display.states import whole_steps
+from dsflow.display.svg import workflow_svg
+from dsflow.display.terminal import workflow_text
+from dsflow.dolphinscheduler.plan import build_plan
+from dsflow.dolphinscheduler.plan_text import plan_to_dict, render_plan
+from dsflow.report import FAILURE, RUNNING, SKIPPED, SUCCESS, WAITING, TaskReport
+
+PIPELINE = Path(__file__).resolve().parents[3] / "pipelines" / "talkingdata.py"
+EARLIER = '"""The script of the PYTHON tasks that look whether an OpenMLDB step did what it says.\n\n...\n"""\n'
+STEPS = {
+    "load talkingdata offline: ask": "load talkingdata offline",
+    "load talkingdata offline: check": "load talkingdata offline",
+    "extract features: check": "extract features",
+    "deploy features: ask": "deploy features",
+    "deploy features: skip": "deploy features",
+    "deploy features: choose": "deploy features",
+    "deploy features: check": "deploy features",
+    "load talkingdata online: check": "load talkingdata online",
+    "serve features: drop old": "serve features",
+}
+
+
+@pytest.fixture(scope="module")
+def definition() -> Definition:
+    workflow = runpy.run_path(str(PIPELINE))["wf"]
+    assert isinstance(workflow, Workflow)
+    return workflow.definition()
+
+
+@pytest.fixture(scope="module")
+def earlier(definition: Definition) -> Definition:
+    """As a dsflow made it whose checks were longer, and whose asks were all nodes of their own."""
+    tasks = [
+        replace(task, task_params={**task.task_params, "rawScript": EARLIER + "x = 1\n", "localParams": []})
+        if task.name in STEPS and task.task_type == "PYTHON"
+        else task
+        for task in definition.tasks
+    ]
+    ask = replace(next(task for task in tasks if task.name.endswith("offline: ask")), name="extract features: ask")
+    before = Relation("load talkingdata offline: check", "extract features")
+    between = (replace(before, post=ask.name), Relation(ask.name, before.post))
+    relations = [*(edge for edge in definition.relations if edge != before), *between]
+    return replace(definition, tasks=(*tasks, ask), relations=tuple(relations))
+
+
+def test_the_reference_pipeline_is_small(definition: Definition) -> None:
+    train = definition.task("train").task_params["rawScript"]  # a user's own file, as long as the user likes
+    assert len(definition.to_json().encode()) - len(json.dumps(train)) < 45_500
+    assert len(definition.tasks) == 18
+    assert len(render_plan(build_plan(definition, None)).splitlines()) <= 100  # two screens
+
+
+def test_which_nodes_make_a_step(definition: Definition, earlier: Definition) -> None:
+    assert steps_of(definition) == STEPS
+    assert steps_of(earlier) == STEPS | {"extract features: ask": "extract features"}
+    edges = folded([(r.pre, r.post) for r in definition.relations], STEPS)
+    assert ("load talkingdata offline", "extract features") in edges
+    assert ("validate", "deploy features") in edges
+    assert len(edges) == 8
+
+
+def test_a_name_alone_makes_no_step() -> None:
+    load = TaskDefinition("load", "OPENMLDB", {"sql": "x"})
+    check = TaskDefinition("load: check", "PYTHON", {"rawScript": "print('mine')"})
+    assert steps_of(Definition("p", "w", (load, check), ())) == {}
+    with Workflow("w", project="p") as wf:
+        Shell("a", "true") >> Shell("a: skip", "echo 'x'")
+    assert steps_of(wf.definition()) == {}
+    assert folded([("a", "a"), ("a", "b")], {}) == [("a", "a"), ("a", "b")]
+
+
+def test_a_step_is_one_row_of_a_list(definition: Definition) -> None:
+    text = workflow_text(definition)
+    assert "9 tasks (18 nodes)\n" in text
+    row = "deploy features OPENMLDB online if auc >= min_auc · + ask, skip, choose, check"
+    assert row in " ".join(text.split())
+    assert ": check" not in text
+    every = workflow_text(definition, every=True)
+    assert "18 tasks\n" in every
+    assert all(name in every for name in STEPS)
+
+
+def test_a_step_is_one_box_of_a_drawing(definition: Definition) -> None:
+    svg = workflow_svg(definition)
+    assert "9 tasks (18 nodes)" in svg
+    assert "with ask, skip, choose, check</title>" in svg
+    assert "deploy features: check" not in svg
+    assert "deploy features: check" in workflow_svg(definition, every=True)
+
+
+def test_a_step_is_one_row_of_a_first_plan(definition: Definition) -> None:
+    plan = build_plan(definition, None)
+    text = render_plan(plan)
+    assert "  + deploy features [OPENMLDB] + ask, check, choose, skip\n" in text
+    assert "  + load talkingdata offline -> extract features\n" in text
+    assert text.endswith("  9 tasks added, 8 edges changed, 9 parameters changed, settings changed\n")
+    assert max(map(len, text.splitlines())) < 120
+    assert len(plan_to_dict(plan)["tasks"]) == 18  # JSON stays whole
+    every = render_plan(plan, every=True)
+    assert "        + cursor = connect('${zookeeper}', '${zookeeper_path}')\n" in every
+    assert "more lines" not in every
+
+
+def test_a_step_is_one_row_of_an_update(definition: Definition, earlier: Definition) -> None:
+    plan = build_plan(definition, earlier)
+    text = render_plan(plan)
+    assert "  ~ extract features [step] + check changed, ask removed\n" in text
+    assert "->" not in text, "the edges between steps are the same"
+    assert len(text.splitlines()) == 7
+    assert "  - extract features: ask [PYTHON]\n" in render_plan(plan, every=True)
+    assert "task 'extract features: ask' removed" in plan.differences()
+
+
+@pytest.mark.parametrize(
+    ("own", "nodes", "whole"),
+    [
+        (SUCCESS, [SUCCESS, SUCCESS], SUCCESS),
+        (SUCCESS, [SUCCESS, FAILURE], FAILURE),
+        (SUCCESS, [SUCCESS, RUNNING], RUNNING),
+        (SUCCESS, [SUCCESS, WAITING], RUNNING),
+        (WAITING, [WAITING, WAITING], WAITING),
+        (SKIPPED, [SUCCESS, SUCCESS], SUCCESS),
+        (SKIPPED, [SKIPPED, SKIPPED], SKIPPED),
+    ],
+)
+def test_the_state_of_a_step(own: str, nodes: list[str], whole: str) -> None:
+    reports = [TaskReport("s", "OPENMLDB", own, 1.0)]
+    reports += [TaskReport(f"s: {i}", "PYTHON", state, 2.0) for i, state in enumerate(nodes)]
+    (found,) = whole_steps(reports, {f"s: {i}": "s" for i in range(len(nodes))}).values()
+    assert (found.name, found.type, found.state, found.seconds) == ("s", "OPENMLDB", whole, 5.0)
