@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from dsflow.source.pydolphinscheduler import ForeignSourceError, is_pydolphinsch
 _LEFT_OUT = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 _YAML = re.compile(r"^workflow[ \t]*:[ \t]*[^\s#]", re.MULTILINE)  # a name: GitLab's `workflow:` has none
 # by which a file may declare workflows: others are not run, and other YAML is none of ours
+_WORDS = frozenset({"Workflow", "dsflow"})
 _DECLARES = {
     ".py": re.compile(r"\bWorkflow\b|\bdsflow\b"),
     ".yaml": _YAML,
@@ -109,7 +111,32 @@ def _name_foreign(file: Path, collection: Collection) -> None:
 
 
 def _may_declare(file: Path) -> bool:
-    return bool(_DECLARES[file.suffix].search(file.read_text(encoding="utf-8", errors="replace")))
+    """Whether to look into a file that was found in a folder. Python is run for that, so its words alone do not count:
+    the code must name one of them (a training script may speak of dsflow in a comment).
+    """
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if not _DECLARES[file.suffix].search(text):
+        return False
+    if file.suffix != ".py":
+        return True
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return True  # loading it says what is wrong, and where
+    return any(_WORDS.intersection(_names(node)) for node in ast.walk(tree))
+
+
+def _names(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Name():
+            return [node.id]
+        case ast.Attribute():
+            return [node.attr]
+        case ast.ImportFrom():
+            return [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+        case ast.Import():
+            return [part for alias in node.names for part in alias.name.split(".")]
+    return []
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:

@@ -48,6 +48,7 @@ def _all() -> tuple[Command, ...]:
     there = False  # about what the server holds, not one workflow of a file
     own = "validating:validate"
     return (
+        Command("init", AUTHOR, "Make a project to begin with.", "init:init", there),
         Command("validate", AUTHOR, "Check without a server: SQL and rules.", "validating:validate_paths", False, own),
         Command("show", AUTHOR, "Draw the workflow, and list the indexes of its tables.", "workflow_commands:show"),
         Command("run", AUTHOR, "Run the workflow and follow it; with --local here.", "workflow_commands:run"),

@@ -142,7 +142,7 @@ def feature_types(model: Model) -> Iterator[Problem]:
                     item if item is not None else query.tree,
                     f"{query.owner}: the feature {name!r} is a {kind}; the model behind the prediction server takes"
                     " numbers only",
-                    "encode it: hour(t), unix_timestamp(t), hash64(s) % 1000, CASE WHEN ...",
+                    "encode it: hour(t), bigint(t), hash64(s) % 1000, CASE WHEN ...",
                 )
 
 

@@ -106,3 +106,13 @@ def test_the_repositorys_identity(tmp_path: Path) -> None:
     (tmp_path / "dsflow.yaml").write_text("repository: [1]\n")
     with pytest.raises(ConfigError, match="is not a name"):
         find_repository(below)
+
+
+def test_a_script_that_only_speaks_of_dsflow_is_not_run(tmp_path):
+    write(tmp_path, "train.py", '"""It needs nothing of dsflow, and no Workflow."""\nraise RuntimeError("was run")\n')
+    write(tmp_path, "named.py", f"{HEAD}with Workflow('a', project='p') as wf:\n    Shell('s', 'x')\n")
+    write(tmp_path, "module.py", "import dsflow as d\nwith d.Workflow('b', project='p'):\n    d.Shell('s', 'x')\n")
+    write(tmp_path, "broken.py", "from dsflow import (\n")
+    found = collect([tmp_path], find_repository(tmp_path))
+    assert sorted(f.workflow.name for f in found.found) == ["a", "b"]
+    assert [str(e.where) for e in found.errors] == [f"{tmp_path / 'broken.py'}:1"]

@@ -1,0 +1,38 @@
+"""Train the model of trips: the script of the task "train". A worker needs pandas and xgboost, and nothing of dsflow.
+
+DolphinScheduler fills in the texts in quotes below. The last 30 % of the trips by time are held out. The error is the
+root mean square of what the model is off by, as a share of what the mean of the earlier trips would be off by.
+"""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import xgboost as xgb
+
+FEATURE_DIR = r"${feature_dir}"
+MODEL_DIR = r"${model_dir}"
+FEATURES = r"${features}".split(",")
+LABEL = r"${label}"
+MOMENT = r"${moment}"
+
+PARAMETERS = {"objective": "reg:squarederror", "eval_metric": "rmse", "max_depth": 4, "eta": 0.1, "nthread": 1}
+
+rows = pd.concat(map(pd.read_csv, sorted(Path(FEATURE_DIR.removeprefix("file://")).glob("*.csv"))))
+rows = rows.sort_values([MOMENT, *FEATURES], ignore_index=True)
+cut = int(len(rows) * 0.7)
+seen = xgb.DMatrix(rows[FEATURES][:cut], rows[LABEL][:cut])
+unseen = xgb.DMatrix(rows[FEATURES][cut:], rows[LABEL][cut:])
+
+found: dict[str, dict[str, list[float]]] = {}
+model = xgb.train(PARAMETERS, seen, 120, evals=[(unseen, "unseen")], evals_result=found, verbose_eval=40)
+rmse = found["unseen"]["rmse"][-1]
+without = ((rows[LABEL][cut:] - rows[LABEL][:cut].mean()) ** 2).mean() ** 0.5
+
+raw = bytes(model.save_raw("json"))
+path = Path(MODEL_DIR) / f"trips-{hashlib.sha256(raw).hexdigest()[:16]}.json"
+path.parent.mkdir(parents=True, exist_ok=True)
+path.write_bytes(raw)
+print(f"off by {rmse:.2f} minutes on {len(rows) - cut} trips that the model has not seen; their mean by {without:.2f}")
+print("$" + f"{{setValue(error={rmse / without:.6f})}}")
+print("$" + f"{{setValue(model_path={path})}}")

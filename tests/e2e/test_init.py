@@ -1,0 +1,71 @@
+"""`dsflow init`: a project that validates, runs, and passes its own tests; nothing that is there is overwritten."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+TEMPLATES = ["fraud", "regression", "etl"]
+TOOL = Path(__file__).parents[2] / "tools/make_template_data.py"
+
+
+def dsflow(folder: Path, *arguments: str, code: int = 0) -> str:
+    command = [sys.executable, "-m", "dsflow", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_it_is_valid_and_passes_its_own_tests(tmp_path: Path, template: str) -> None:
+    said = dsflow(tmp_path, "init", "shop", "--template", template)
+    project = tmp_path / "shop"
+    assert "dsflow run pipelines/" in said
+    assert "error" not in (found := dsflow(project, "validate", "pipelines"))
+    assert "warning" not in found
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=project, capture_output=True, text=True
+    )
+    assert tests.returncode == 0, tests.stdout + tests.stderr
+    assert "2 passed" in tests.stdout
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_its_files_are_read_as_what_they_are(tmp_path: Path, template: str) -> None:
+    dsflow(tmp_path, "init", "shop", "--template", template)
+    project = tmp_path / "shop"
+    assert ".dsflow/" in (project / ".gitignore").read_text().splitlines()
+    flow = yaml.safe_load((project / ".github/workflows/pipelines.yml").read_text())
+    assert {"test", "deploy"} == set(flow["jobs"])
+    assert yaml.safe_load((project / "dsflow.yaml").read_text())["default"] == "dev"
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    said = dsflow(tmp_path, "init", ".", code=1)
+    assert "README.md already; nothing was written" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert "is no folder" in dsflow(tmp_path, "init", "README.md", code=1)
+
+
+def test_the_data_is_what_the_tool_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("make_template_data", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    committed = tool.TEMPLATES
+    for template in TEMPLATES:
+        (tmp_path / template / "data").mkdir(parents=True)
+    monkeypatch.setattr(tool, "TEMPLATES", tmp_path)
+    tool.main()
+    made = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.csv"))
+    assert len(made) == 4
+    for path in made:
+        assert (tmp_path / path).read_bytes() == (committed / path).read_bytes()
