@@ -197,7 +197,7 @@ def test_a_file_of_the_server_itself_comes_back_as_it_was(
     """Scheduled and online, which 3.1's own importer refuses (50029) when it is still there."""
     declared = steering(project, schedule=SCHEDULE)
     server.submit(declared)
-    (tmp_path / "x.json").write_text(json.dumps(server_file(server, project, "steering")))
+    (tmp_path / "x.json").write_text(transfer.to_text(server_file(server, project, "steering")))
 
     said = command(running.profile(), tmp_path, "import", "x.json", "--to-server", project, "--name", "again")
 
@@ -215,7 +215,7 @@ def test_a_file_of_the_server_is_repaired_with_the_file(
 ) -> None:
     server.submit(steering(project))
     exported = of_another_server(server_file(server, project, "steering"))
-    (tmp_path / "x.json").write_text(json.dumps(exported))
+    (tmp_path / "x.json").write_text(transfer.to_text(exported))
     delete(server, project, "steering")
     name = import_by_server(server, project, exported)
 
@@ -580,7 +580,7 @@ def test_types_without_a_class_of_their_own_come_back_too(
 def test_a_file_of_the_server_as_source(server: Server, running: Running, project: str, tmp_path: Path) -> None:
     """With the server it came from, codes in the file become names."""
     server.submit(steering(project))
-    (tmp_path / "x.json").write_text(json.dumps(server_file(server, project, "steering")))
+    (tmp_path / "x.json").write_text(transfer.to_text(server_file(server, project, "steering")))
     (tmp_path / "dsflow.yaml").write_text("profiles: {here: {}}\n")
 
     said = command(running.profile(), tmp_path, "import", "x.json", "-o", "x.py", code=1)
