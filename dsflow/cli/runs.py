@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -51,7 +51,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True)
-class _Place:
+class _There:
     """A workflow, and the connection to the server that runs it."""
 
     definition: Definition
@@ -59,14 +59,14 @@ class _Place:
 
 
 @contextmanager
-def _connected(workflow: Workflow, profile: str | None, server_timeout: float = SERVER_TIMEOUT) -> Iterator[_Place]:
+def _connected(workflow: Workflow, profile: str | None, server_timeout: float = SERVER_TIMEOUT) -> Iterator[_There]:
     from dsflow.dolphinscheduler.client import Server
     from dsflow.dolphinscheduler.operations import Operations
 
     place = target(workflow, profile)
     definition = workflow.definition(server_values(workflow, place, {}))
     with Server(place, timeout=request_timeout(server_timeout)) as server:
-        yield _Place(definition, Operations(server, definition.project, definition.name))
+        yield _There(definition, Operations(server, definition.project, definition.name))
 
 
 def run_there(
@@ -194,7 +194,7 @@ def _no_task(run: Run, task: str, names: list[str]) -> RunError:
     return RunError(f"run {run.instance} has no task {task!r}", hint=f"it has: {', '.join(names)}")
 
 
-def _follow_logs(there: _Place, run: Run, task: str | None, whole: bool, server_timeout: float) -> None:
+def _follow_logs(there: _There, run: Run, task: str | None, whole: bool, server_timeout: float) -> None:
     from dsflow.dolphinscheduler.watch import LogTail, Watch
 
     names = [t.name for t in there.definition.tasks]
@@ -231,62 +231,39 @@ def pause(workflow: Workflow, run: RunNumber = None, profile: ProfileName = None
     _end(workflow, run, profile, "PAUSE")
 
 
-def _go_on(workflow: Workflow, run: int | None, following: Following, act: str) -> None:
-    following.check()
-    with _connected(workflow, following.profile, following.server_timeout) as there:
-        found = there.operations.pick(run)
-        for note in getattr(there.operations, act)(found):
-            print(f"note: {note}", file=sys.stderr)
-        code = follow(workflow, there.definition, there.operations, found, following)
-    raise typer.Exit(code)
+def _going_on(way: str, help: str) -> Callable[..., None]:
+    """The command that goes on with a run in one of the ways of :mod:`dsflow.dolphinscheduler.runs`."""
+
+    def command(
+        workflow: Workflow,
+        run: RunNumber = None,
+        tail: Tail = False,
+        timeout: Timeout = None,
+        detach: Detach = False,
+        stop_on_interrupt: StopOnInterrupt = False,
+        report: ReportFile = None,
+        server_timeout: ServerTimeout = SERVER_TIMEOUT,
+        profile: ProfileName = None,
+    ) -> None:
+        from dsflow.dolphinscheduler import runs
+
+        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
+        following.check()
+        with _connected(workflow, profile, server_timeout) as there:
+            found = there.operations.pick(run)
+            for note in there.operations.go_on(found, getattr(runs, way)):
+                print(f"note: {note}", file=sys.stderr)
+            code = follow(workflow, there.definition, there.operations, found, following)
+        raise typer.Exit(code)
+
+    command.__doc__ = help
+    command.__name__ = way.lower()
+    return command
 
 
-def resume(
-    workflow: Workflow,
-    run: RunNumber = None,
-    tail: Tail = False,
-    timeout: Timeout = None,
-    detach: Detach = False,
-    stop_on_interrupt: StopOnInterrupt = False,
-    report: ReportFile = None,
-    server_timeout: ServerTimeout = SERVER_TIMEOUT,
-    profile: ProfileName = None,
-) -> None:
-    """Go on with a paused or stopped run, and follow it."""
-    following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
-    _go_on(workflow, run, following, "resume")
-
-
-def rerun(
-    workflow: Workflow,
-    run: RunNumber = None,
-    tail: Tail = False,
-    timeout: Timeout = None,
-    detach: Detach = False,
-    stop_on_interrupt: StopOnInterrupt = False,
-    report: ReportFile = None,
-    server_timeout: ServerTimeout = SERVER_TIMEOUT,
-    profile: ProfileName = None,
-) -> None:
-    """Run all tasks of a run that has ended again, under the same number, and follow it."""
-    following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
-    _go_on(workflow, run, following, "rerun")
-
-
-def recover(
-    workflow: Workflow,
-    run: RunNumber = None,
-    tail: Tail = False,
-    timeout: Timeout = None,
-    detach: Detach = False,
-    stop_on_interrupt: StopOnInterrupt = False,
-    report: ReportFile = None,
-    server_timeout: ServerTimeout = SERVER_TIMEOUT,
-    profile: ProfileName = None,
-) -> None:
-    """Run a failed run's failed tasks again, go on from there, and follow it."""
-    following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
-    _go_on(workflow, run, following, "recover")
+resume = _going_on("RESUME", "Go on with a paused or stopped run, and follow it.")
+rerun = _going_on("RERUN", "Run all tasks of a run that has ended again, under the same number, and follow it.")
+recover = _going_on("RECOVER", "Run a failed run's failed tasks again, go on from there, and follow it.")
 
 
 # ---------------------------------------------------------------- backfill

@@ -9,7 +9,7 @@ from dsflow.definition import Definition
 from dsflow.dolphinscheduler.bootstrap import bootstrap
 from dsflow.dolphinscheduler.environments import completed
 from dsflow.dolphinscheduler.plan import Plan
-from dsflow.dolphinscheduler.runs import Run, Runs, Snapshot
+from dsflow.dolphinscheduler.runs import RECOVER, RESUME, Run, Runs, Snapshot
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.submit import SubmitResult, Submitter
 from dsflow.dolphinscheduler.wire.gateway import Gateways
@@ -131,7 +131,7 @@ class Server:
 
     def recover(self, run: Run) -> None:
         """Run the failed tasks of a run again, or go on with a paused or stopped one."""
-        self._runs.recover(run)
+        self._runs.go_on(run, RECOVER, RESUME)
 
     def newest_runs(self, project: str, name: str, count: int = 10) -> list[dict[str, object]]:
         """The newest runs of a workflow: ``id``, ``state``, ``startTime``, ``seconds``, ``startedBy``."""

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
-from dsflow.dolphinscheduler.runs import FIND_TIMEOUT, Run, Runs, map_state
-from dsflow.dolphinscheduler.wire.codec import global_params
-from dsflow.dolphinscheduler.wire.forms import RECOVER, REPEAT, RESUME, part_form
+from dsflow.dolphinscheduler.runs import GoingOn, Run, Runs, map_state
+from dsflow.dolphinscheduler.wire.forms import part_form
 from dsflow.dolphinscheduler.wire.pages import run_page, workflow_page
 from dsflow.errors import RunError, ServerError
 from dsflow.report import FINAL_STATES
 
 if TYPE_CHECKING:
     from dsflow.declare.part import Part
-
-_REPEATABLE = "a run that has ended"
 
 
 class Operations:
@@ -139,48 +136,9 @@ class Operations:
         word = str(self.rest.instance(run.project_code, run.instance)["state"])
         return word if map_state(word) in FINAL_STATES else None
 
-    def act(self, run: Run, action: str, states: frozenset[str] | None, verb: str) -> list[str]:
-        """Ask the server for something and wait until it has begun.
-
-        Args:
-            action: REPEAT, RECOVER or RESUME.
-            states: the states from which that can be; None means every final one.
-            verb: for the message, such as ``recovered``.
-
-        Returns:
-            What the user should know: parameters that the run now has other values of (3.1 forgets those of the start).
-
-        Raises:
-            RunError: the run is in another state, or the server did not go on with it.
-        """
-        before = self.rest.instance(run.project_code, run.instance)
-        word = str(before["state"])
-        if (word not in states) if states is not None else (map_state(word) not in FINAL_STATES):
-            wanted = " or ".join(sorted(states)) if states is not None else _REPEATABLE
-            raise RunError(f"run {run.instance} is {word}: only {wanted} can be {verb}", hint=_other_way(word))
-        self.rest.execute(run.project_code, run.instance, action)
-        for _ in range(int(FIND_TIMEOUT / 0.2)):
-            now = self.rest.instance(run.project_code, run.instance)
-            if any(now.get(k) != before.get(k) for k in ("state", "runTimes", "restartTime")):
-                # 3.2 shows the same, but its tasks still get what the run was started with.
-                return _other_values(run, before, now) if self.rest.series().forgets_start_values else []
-            self._sleep(0.2)
-        raise RunError(
-            f"the server accepted the request, but did not go on with run {run.instance} within {FIND_TIMEOUT:.0f} s",
-            hint="is a master server running?",
-        )
-
-    def rerun(self, run: Run) -> list[str]:
-        """Run all of a run's tasks again, under the same number."""
-        return self.act(run, REPEAT, None, "run again")
-
-    def recover(self, run: Run) -> list[str]:
-        """Run the failed tasks again and go on from there."""
-        return self.act(run, RECOVER, frozenset({"FAILURE"}), "recovered from its failed task")
-
-    def resume(self, run: Run) -> list[str]:
-        """Go on with a paused or stopped run."""
-        return self.act(run, RESUME, frozenset({"PAUSE", "STOP"}), "resumed")
+    def go_on(self, run: Run, way: GoingOn) -> list[str]:
+        """See :meth:`dsflow.dolphinscheduler.runs.Runs.go_on`."""
+        return self._runs.go_on(run, way)
 
     def end(self, run: Run, action: str, *, timeout: float = 120.0) -> str:
         """STOP or PAUSE a run and wait until it rests.
@@ -211,23 +169,3 @@ class Operations:
             self._sleep(0.5)
             waited += 0.5
         return word
-
-
-def _other_values(run: Run, before: JsonDict, now: JsonDict) -> list[str]:
-    old, new = ({p["prop"]: p.get("value") for p in global_params(row)} for row in (before, now))
-    changed = [f"{k}={v!r} (it was {old[k]!r})" for k, v in new.items() if k in old and v != old[k]]
-    if not changed:
-        return []
-    return [
-        f"run {run.instance} goes on with {', '.join(changed)}: DolphinScheduler 3.1 forgets the values that a run "
-        "was started with; rerun, or a new run with --set, has them"
-    ]
-
-
-def _other_way(word: str) -> str | None:
-    return {
-        "FAILURE": "recover runs its failed tasks again, rerun all of them",
-        "PAUSE": "resume goes on with it, rerun runs all of it again",
-        "STOP": "resume goes on with it, rerun runs all of it again",
-        "SUCCESS": "rerun runs all of it again",
-    }.get(word, "it is still going: stop it first")

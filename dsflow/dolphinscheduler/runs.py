@@ -18,8 +18,8 @@ from typing import Any
 from dsflow.config import Profile
 from dsflow.definition import Definition, JsonDict, Property
 from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire import forms
 from dsflow.dolphinscheduler.wire.codec import global_params, task_params
-from dsflow.dolphinscheduler.wire.forms import start_form
 from dsflow.dolphinscheduler.wire.pages import run_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
@@ -35,6 +35,38 @@ from dsflow.report import (
     RunReport,
     TaskReport,
 )
+
+
+@dataclass(frozen=True)
+class GoingOn:
+    """A way to go on with a run that rests.
+
+    Attributes:
+        action: what the server is asked for.
+        states: DolphinScheduler's words for the states from which that can be; None means every final one.
+        verb: for messages, such as ``recovered``.
+    """
+
+    action: str
+    states: tuple[str, ...] | None
+    verb: str
+
+    def fits(self, state: str) -> bool:
+        """Whether a run in that state can go on so."""
+        return map_state(state) in FINAL_STATES if self.states is None else state in self.states
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What the run must be, for messages."""
+        return self.states or ("a run that has ended",)
+
+
+RERUN = GoingOn(forms.REPEAT, None, "run again")
+"""All of a run's tasks again, under the same number."""
+RECOVER = GoingOn(forms.RECOVER, ("FAILURE",), "recovered")
+"""The failed tasks again, and on from there."""
+RESUME = GoingOn(forms.RESUME, ("PAUSE", "STOP"), "resumed")
+"""On with a paused or stopped run."""
 
 FIND_TIMEOUT = 60.0
 PATIENCE = 60.0  # how long following goes on while the server does not answer
@@ -152,7 +184,7 @@ class Runs:
     def form(self, code: int, definition: Definition, params: Mapping[str, str], mark: str) -> JsonDict:
         """The form of a start, with a mark by which the run is found where the server tells nothing else."""
         marked = {**params, MARK: mark} if mark else params
-        return start_form(self._rest, code, definition, marked, self._profile.tenant)
+        return forms.start_form(self._rest, code, definition, marked, self._profile.tenant)
 
     def _find(self, state: ServerState, before: set[int], trigger: int | None, mark: str) -> int:
         assert state.code is not None
@@ -302,34 +334,35 @@ class Runs:
         """Let the running tasks end and start no further ones."""
         self._rest.execute(run.project_code, run.instance, "PAUSE")
 
-    def recover(self, run: Run) -> None:
-        """Go on: run the failed tasks again, or go on with a paused or stopped run.
+    def go_on(self, run: Run, *ways: GoingOn) -> list[str]:
+        """Ask the server to go on with a run that rests, and wait until it has begun.
+
+        Args:
+            ways: the first one that fits the run's state is taken.
+
+        Returns:
+            What the user should know: parameters that the run now has other values of (3.1 forgets those of the start).
 
         Raises:
-            RunError: the run is in no state to recover from.
+            RunError: the run is in another state, or the server did not go on with it.
         """
         before = self._rest.instance(run.project_code, run.instance)
-        actions = {
-            "FAILURE": "START_FAILURE_TASK_PROCESS",
-            "STOP": "RECOVER_SUSPENDED_PROCESS",
-            "PAUSE": "RECOVER_SUSPENDED_PROCESS",
-        }
-        state = before["state"]
-        if state not in actions:
-            raise RunError(f"run {run.instance} is {state}: only a failed, paused or stopped run can be recovered")
-        self._rest.execute(run.project_code, run.instance, actions[state])
-        self._wait_until_moved(run, before)
-
-    def _wait_until_moved(self, run: Run, before: JsonDict) -> None:
-        """Until the master has taken the command up: before that, following would see the old end."""
+        word = str(before["state"])
+        way = next((way for way in ways if way.fits(word)), None)
+        if way is None:
+            wanted = " or ".join(dict.fromkeys(word for way in ways for word in way.wanted))
+            raise RunError(f"run {run.instance} is {word}: only {wanted} can be {ways[0].verb}", hint=_other_way(word))
+        self._rest.execute(run.project_code, run.instance, way.action)
         end = self._clock() + FIND_TIMEOUT
         while self._clock() < end:
             now = self._rest.instance(run.project_code, run.instance)
+            # before the master has taken the command up, following would see the old end
             if any(now.get(k) != before.get(k) for k in ("state", "runTimes", "restartTime")):
-                return
+                # 3.2 shows the same, but its tasks still get what the run was started with
+                return _other_values(run, before, now) if self._rest.series().forgets_start_values else []
             self._sleep(0.2)
         raise RunError(
-            f"the server accepted to recover run {run.instance}, but did not go on with it within {FIND_TIMEOUT:.0f} s",
+            f"the server accepted the request, but did not go on with run {run.instance} within {FIND_TIMEOUT:.0f} s",
             hint="is a master server running?",
         )
 
@@ -421,3 +454,23 @@ def _seconds(row: JsonDict) -> float:
         return max(0.0, (datetime.strptime(end, form) - datetime.strptime(start, form)).total_seconds())
     except ValueError:
         return 0.0
+
+
+def _other_values(run: Run, before: JsonDict, now: JsonDict) -> list[str]:
+    old, new = ({p["prop"]: p.get("value") for p in global_params(row)} for row in (before, now))
+    changed = [f"{k}={v!r} (it was {old[k]!r})" for k, v in new.items() if k in old and v != old[k]]
+    if not changed:
+        return []
+    return [
+        f"run {run.instance} goes on with {', '.join(changed)}: DolphinScheduler 3.1 forgets the values that a run "
+        "was started with; rerun, or a new run with --set, has them"
+    ]
+
+
+def _other_way(word: str) -> str | None:
+    return {
+        "FAILURE": "recover runs its failed tasks again, rerun all of them",
+        "PAUSE": "resume goes on with it, rerun runs all of it again",
+        "STOP": "resume goes on with it, rerun runs all of it again",
+        "SUCCESS": "rerun runs all of it again",
+    }.get(word, "it is still going: stop it first")

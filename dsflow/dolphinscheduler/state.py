@@ -20,7 +20,7 @@ NO_PROJECT = 0
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a workflow is, or would be.
 
     Attributes:
@@ -81,17 +81,17 @@ class Content:
         return ServerState(project_code, code, self.raw, self.schedules, definition, lock)
 
 
-def locate(rest: RestClient, project: str, name: str) -> Place:
+def locate(rest: RestClient, project: str, name: str) -> Location:
     """Find a project and, in it, a workflow."""
     code = rest.project_code(project)
-    return Place(NO_PROJECT) if code is None else find(rest, code, name)
+    return Location(NO_PROJECT) if code is None else find(rest, code, name)
 
 
-def find(rest: RestClient, project_code: int, name: str) -> Place:
+def find(rest: RestClient, project_code: int, name: str) -> Location:
     """Find a workflow and its lock, by one request."""
     found = rest.workflows_named(project_code, name, f"look for workflow {name!r}")
     rows = {row["name"]: row for row in found}
-    return Place(project_code, rows.get(name), rows.get(lock_name(name)))
+    return Location(project_code, rows.get(name), rows.get(lock_name(name)))
 
 
 def content(rest: RestClient, project_code: int, code: int) -> Content:
@@ -101,7 +101,7 @@ def content(rest: RestClient, project_code: int, code: int) -> Content:
     return Content(raw, schedules.result())
 
 
-def read(rest: RestClient, place: Place, project: str, names: Names) -> ServerState:
+def read(rest: RestClient, place: Location, project: str, names: Names) -> ServerState:
     """What the server holds there."""
     if place.row is None:
         return ServerState(place.project_code, lock=place.lock)

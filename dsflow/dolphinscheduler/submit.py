@@ -29,7 +29,7 @@ from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online, preview_note, put_back
 from dsflow.dolphinscheduler.state import (
     NO_PROJECT,
-    Place,
+    Location,
     ServerState,
     content,
     find,
@@ -135,7 +135,7 @@ class Submitter:
             )
         return code
 
-    def look_ahead(self, definition: Definition) -> Future[Place]:
+    def look_ahead(self, definition: Definition) -> Future[Location]:
         """Begin to look for the workflow while something else is asked for."""
         return self._rest.soon(locate, self._rest, definition.project, definition.name)
 
@@ -143,7 +143,7 @@ class Submitter:
         """What the server holds under a name; of a project that is not there yet, nothing."""
         return read(self._rest, locate(self._rest, project, name), project, server_names(self._rest))
 
-    def plan(self, definition: Definition, place: Future[Place] | None = None, names: Names | None = None) -> Plan:
+    def plan(self, definition: Definition, place: Future[Location] | None = None, names: Names | None = None) -> Plan:
         """What :meth:`submit` would do; nothing is written.
 
         Args:
@@ -158,7 +158,7 @@ class Submitter:
             plan = replace(plan, notes=(*plan.notes, lock_note(checked.state.lock)))
         return plan
 
-    def _planned(self, definition: Definition, place: Future[Place] | None, names: Names | None) -> Checked:
+    def _planned(self, definition: Definition, place: Future[Location] | None, names: Names | None) -> Checked:
         rest, names = self._rest, names or server_names(self._rest)
         place = place or self.look_ahead(definition)
         user = rest.soon(lambda: rest.user(refresh=True))
@@ -224,7 +224,7 @@ class Submitter:
         definition: Definition,
         *,
         overwrite: bool = False,
-        place: Future[Place] | None = None,
+        place: Future[Location] | None = None,
         names: Names | None = None,
         checked: Checked | None = None,
     ) -> SubmitResult:

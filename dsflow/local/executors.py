@@ -117,7 +117,7 @@ def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
 def run_openmldb(attempt: Attempt) -> Outcome:
     """OPENMLDB: what DolphinScheduler's task would send, sent to the embedded OpenMLDB."""
     from dsflow.declare.encoding import decode
-    from dsflow.worker.client import Session
+    from dsflow.worker.client import OpenMLDBError, Session
 
     params = attempt.task.task_params
     session = Session(attempt.openmldb_url)
@@ -137,7 +137,7 @@ def run_openmldb(attempt: Attempt) -> Outcome:
         started = time.monotonic()
         try:
             result = session.execute(statement)
-        except Exception as error:  # the session's errors are of a package that must not know dsflow
+        except OpenMLDBError as error:
             attempt.say(str(error))
             raise TaskFailed(str(error)) from error
         attempt.say(_show(result) + f"({time.monotonic() - started:.2f} s)")

@@ -204,7 +204,7 @@ def test_stop_and_recover(server: Server, project: str, tmp_path: Path) -> None:
     gate.touch()
     server.recover(run)
     assert server.follow(run, poll=0.3) == SUCCESS
-    with pytest.raises(RunError, match="only a failed"):
+    with pytest.raises(RunError, match="only FAILURE or PAUSE or STOP can be recovered"):
         server.recover(run)
 
 

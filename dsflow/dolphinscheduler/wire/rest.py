@@ -587,7 +587,7 @@ class RestClient:
         return int(data) if data is not None else None
 
     def execute(self, project: int, instance: int, action: str) -> None:
-        """STOP, PAUSE, REPEAT_RUNNING, START_FAILURE_TASK_PROCESS or RECOVER_SUSPENDED_PROCESS on an instance."""
+        """STOP, PAUSE, or one of those of :mod:`dsflow.dolphinscheduler.wire.forms`, on a run."""
         form = self.words.form({"runId": instance, "executeType": action})
         self.post(f"/projects/{project}/executors/execute", f"{action.lower()} run {instance}", form)
 

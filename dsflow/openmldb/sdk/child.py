@@ -1,6 +1,6 @@
 """The child process that holds OpenMLDB's compiler: one JSON request a line on standard input, one answer a line.
 
-It is run as a file, by ``python -I -S worker.py FOLDER`` with the folder of ``sql_router_sdk.py``, and imports nothing
+It is run as a file, by ``python -I -S child.py FOLDER`` with the folder of ``sql_router_sdk.py``, and imports nothing
 but the standard library and that module. The first line it writes says whether the module could be loaded.
 
 Requests: ``{"op": "validate", "mode": "batch" | "request", "sql", "db", "tables": {db: {table: [[column, type]]}}}``,

@@ -9,8 +9,10 @@ import pytest
 from dsflow.config import Profile
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.dolphinscheduler.bootstrap import merge_exports
-from dsflow.dolphinscheduler.runs import Run, Runs, check_params, map_state, typed
+from dsflow.dolphinscheduler.runs import RECOVER, RESUME, Run, Runs, check_params, map_state, typed
 from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire import v3_2
+from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ParameterError, RunError, UnreachableError
 from dsflow.report import FAILURE, RUNNING, SKIPPED, STOPPED, SUCCESS, WAITING
 
@@ -57,6 +59,9 @@ class Server:
         self.moments = list(moments)
         self.now = 0.0
         self.attempts: list[dict[str, Any]] = []
+
+    def series(self) -> Series:
+        return v3_2.SERIES
 
     def instance(self, project: int, instance: int) -> dict[str, Any]:
         if isinstance(self.moments[0], Exception):
@@ -125,12 +130,12 @@ def test_recovering_waits_until_the_run_has_moved() -> None:
     server: Any = Server(("FAILURE", {}))
     server.execute = lambda *a: None
     with pytest.raises(RunError, match="did not go on"):
-        runs(server).recover(RUN)
+        runs(server).go_on(RUN, RECOVER, RESUME)
     moving: Any = Server(("FAILURE", {}))
     moving.execute = lambda *a: setattr(moving, "moments", [("RUNNING_EXECUTION", {})])
-    runs(moving).recover(RUN)
-    with pytest.raises(RunError, match="only a failed"):
-        runs(moving).recover(RUN)
+    runs(moving).go_on(RUN, RECOVER, RESUME)
+    with pytest.raises(RunError, match="only FAILURE or PAUSE or STOP can be recovered"):
+        runs(moving).go_on(RUN, RECOVER, RESUME)
 
 
 def test_environment_lines_are_merged() -> None:

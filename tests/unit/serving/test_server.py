@@ -206,8 +206,8 @@ def test_an_update_that_fails_changes_nothing(
     update(client, models[0])
     before = client.get("/health").json()
     prediction = client.post("/predict", json=CLICK).json()
-    bad = tmp_path / "bad.ubj"
-    bad.write_bytes(Path(models[1]).read_bytes()[:300])
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(Path(models[0]).read_bytes()[:300])
     train(("app", "nowhere", "nothing")).save_model(tmp_path / "other.json")
     apiserver.deployments["demo_db", "texts"] = FakeDeployment(
         output=[{"name": n, "type": "string" if n in ("os", "qty") else "int32"} for n in FEATURES]
@@ -219,7 +219,7 @@ def test_an_update_that_fails_changes_nothing(
 
     refused(update(client, models[1], deployment="gone"), 422, "no deployment demo_db.gone", "does not exist", "DEPLOY")
     refused(update(client, str(tmp_path / "none.json")), 422, "none.json", "No such file")
-    refused(update(client, str(bad)), 422, "bad.ubj")
+    refused(update(client, str(bad)), 422, "bad.json")
     refused(update(client, str(tmp_path / "other.json")), 422, "needs nowhere, nothing", "demo_db.demo")
     refused(update(client, models[0], deployment="texts"), 422, "os (string), qty (string)")
     refused(update(client, models[0], deployment="twice"), 422, "os more than once")

@@ -5,6 +5,7 @@ The current database and the variables are kept here, because the server keeps n
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -220,7 +221,7 @@ class Session:
             raise OpenMLDBError(
                 f"{self.url} answered {error.code} {error.reason}: it is no OpenMLDB APIServer"
             ) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(
                 f"the embedded OpenMLDB at {self.url} does not answer ({reason}); is it running?"
