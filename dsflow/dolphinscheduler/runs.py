@@ -285,7 +285,7 @@ class Runs:
     ) -> list[tuple[str, str, list[Property]]]:
         if definition is not None:
             return [(t.name, t.task_type, [p for p in t.local_params if p.direct == "OUT"]) for t in definition.tasks]
-        dag = (row.get("dagData") or {}).get("tasks") or []
+        dag = row.get("tasks") or []
         found = []
         for task in dag:
             local = [Property.from_dict(p) for p in task_params(task).get("localParams") or []]

@@ -23,7 +23,7 @@ from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.wire.known import SERIES
 from dsflow.dolphinscheduler.wire.series import Series
-from dsflow.dolphinscheduler.wire.words import Words
+from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, Words
 from dsflow.errors import ServerError, UnreachableError
 
 if TYPE_CHECKING:
@@ -603,11 +603,12 @@ class RestClient:
         return [self.words.row(row) for row in data["totalList"]]
 
     def instance(self, project: int, instance: int) -> JsonDict:
-        """One run; its ``workflow`` is a row of what it ran, where the server tells it."""
-        row = self.words.row(self.get(self._runs(project, instance), f"read run {instance}"))
-        drawn = row.get("dagData")
-        if not row.get("workflow") and isinstance(drawn, dict):
-            row["workflow"] = self.words.row(drawn).get("workflow")
+        """One run; its ``workflow`` and ``tasks`` are those of the version that it ran, where the server tells them."""
+        row = self.words.read(self.get(self._runs(project, instance), f"read run {instance}"))
+        drawn = row.pop("dagData", None)
+        if isinstance(drawn, dict):
+            ran = self.words.read(drawn)
+            row |= {part: row.get(part) or ran.get(part) for part in (WORKFLOW, TASKS)}
         return row
 
     def delete_run(self, project: int, instance: int) -> None:

@@ -96,6 +96,16 @@ def test_a_series_is_known_by_its_version() -> None:
     assert [str(series) for series in SERIES] == ["3.2", "3.1"]
 
 
+def test_a_run_tells_what_it_ran() -> None:
+    drawn = {"processDefinition": {"name": "w"}, "taskDefinitionList": [{"name": "a"}], "processTaskRelationList": []}
+    data = {"id": 3, "processDefinitionCode": 2, "processDefinition": None, "dagData": drawn}
+    answer = httpx.Response(200, json={"code": 0, "data": data})
+    profile = Profile(name="x", api_url="http://server", token="t")
+    with rest.RestClient(profile, transport=httpx.MockTransport(lambda request: answer)) as client:
+        run = client.instance(1, 3)
+    assert run == {"id": 3, "workflowCode": 2, "workflow": {"name": "w"}, "tasks": [{"name": "a"}]}
+
+
 def test_a_further_series_is_asked_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
     newer = replace(
         v3_2.SERIES,
