@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import sys
 import threading
@@ -43,12 +45,34 @@ Offline = Annotated[
 All = Annotated[bool, typer.Option("--all", help="Every node of each step, and every text in full.")]
 
 
-def show(workflow: Workflow, set_: Set = None, every: All = False) -> None:
-    """Draw the workflow in the terminal, and list the indexes that its tables get for what is deployed."""
+def show(
+    workflow: Workflow,
+    set_: Set = None,
+    every: All = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Draw it into a file: *.svg, *.html, *.png or *.mmd (Mermaid)."
+        ),
+    ] = None,
+) -> None:
+    """Draw the workflow in the terminal, and list the indexes that its tables get for what is deployed.
+
+    In a terminal lines are cut to its width, unless --all is given.
+    """
+    definition = workflow.definition(parse_set(set_))
+    if output is not None:
+        from dsflow.display.files import write_picture
+
+        write_picture(definition, output, every=every)
+        return
     from dsflow.display.indexes import indexes_text
     from dsflow.display.terminal import workflow_text
 
-    print(workflow_text(workflow.definition(parse_set(set_)), every=every))
+    seen = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if seen and not every else None
+    colour = seen and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    print(workflow_text(definition, every=every, width=width, colour=colour))
     if indexes := indexes_text(workflow):
         print(indexes)
 

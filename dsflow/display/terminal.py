@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from dsflow.declare.folding import Edge, folded, steps_of
@@ -17,29 +18,61 @@ from dsflow.display.graph import (
     reading_order,
     without_cycles,
 )
-from dsflow.display.text import columns, pad, shorten, widest
+from dsflow.display.text import pad, shorten, widest
 
 # more lanes side by side than this are no help to the eye
 _MOST_LANES = 10
 _STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
-def workflow_text(definition: Definition, *, every: bool = False) -> str:
-    """Everything of a workflow that is worth a look, as plain text.
+Span = tuple[str, str]
+"""A piece of a line, and how it looks: parameters of ECMA-48's SGR, '' for plain."""
+Line = list[Span]
+
+_BOLD, _DIM = "1", "2"
+_TYPES = {
+    "OPENMLDB": "34", "PYTHON": "33", "SHELL": "37", "HTTP": "36", "SQL": "35", "SWITCH": "31", "CONDITIONS": "31",
+    "DEPENDENT": "35", "SUB_PROCESS": "32",
+}  # fmt: skip
+
+
+def workflow_text(
+    definition: Definition, *, every: bool = False, width: int | None = None, colour: bool = False
+) -> str:
+    """Everything of a workflow that is worth a look, as text for a terminal.
 
     Args:
         every: with a row for each node of a step; else a step has one.
+        width: columns that a line may take; what is longer ends with ``…``. None: as long as it is.
+        colour: with ECMA-48's escape sequences.
 
     Returns:
         Lines without trailing blanks, with a line end after the last.
     """
-    blocks = [_head(definition), _parameters(definition), _tasks(definition, {} if every else steps_of(definition))]
-    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block) + "\n"
+    blocks = [
+        _head(definition, width),
+        _parameters(definition),
+        _tasks(definition, {} if every else steps_of(definition)),
+    ]
+    return "\n\n".join("\n".join(_written(line, width, colour) for line in block) for block in blocks if block) + "\n"
 
 
-def _head(definition: Definition) -> list[str]:
-    lines = [one_line(f"{definition.project} / {definition.name}")]
-    lines += [f"  {line}" for line in definition.description.splitlines()]
+def _written(line: Line, width: int | None, colour: bool) -> str:
+    whole = "".join(text for text, _ in line).rstrip()
+    left = len(whole if width is None else shorten(whole, width).removesuffix("…"))
+    cut = "…" if left < len(whole) else ""
+    kept = []
+    for text, style in line:
+        piece, left = text[:left], left - len(text[:left])
+        kept.append(f"\x1b[{style}m{piece}\x1b[0m" if colour and style and piece.strip() else piece)
+    return "".join(kept).rstrip() + cut
+
+
+def _head(definition: Definition, width: int | None) -> list[Line]:
+    lines: list[Line] = [[(one_line(f"{definition.project} / {definition.name}"), _BOLD)]]
+    for line in definition.description.splitlines():
+        folded_line = textwrap.wrap(line, width - 2) if width is not None else [line]
+        lines += [[(f"  {part}", "")] for part in folded_line or [""]]
     facts: list[tuple[str, str]] = []
     schedule = definition.schedule
     if schedule:
@@ -57,10 +90,10 @@ def _head(definition: Definition) -> list[str]:
         facts.append(("warning", f"{definition.warning_type}{group}"))
     if definition.worker_group != "default":
         facts.append(("workers", definition.worker_group))
-    return lines + _table(facts, indent="  ")
+    return lines + _table(facts, [_DIM, ""])
 
 
-def _parameters(definition: Definition) -> list[str]:
+def _parameters(definition: Definition) -> list[Line]:
     if not definition.global_params:
         return []
     rows = [
@@ -72,12 +105,12 @@ def _parameters(definition: Definition) -> list[str]:
         )
         for p in definition.global_params
     ]
-    return ["parameters", *_table(rows, indent="  ")]
+    return [[("parameters", _BOLD)], *_table(rows, ["", _DIM, "", _DIM])]
 
 
-def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[str]:
+def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[Line]:
     if not definition.tasks:
-        return ["no tasks"]
+        return [[("no tasks", _BOLD)]]
     tasks = {task.name: task for task in definition.tasks if task.name not in steps}
     given = folded(edges_of(definition), steps)
     edges, turned = without_cycles(list(tasks), given)
@@ -88,11 +121,14 @@ def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[str]:
     graph = draw_lanes(order, edges, {name for name in order if tasks[name].task_type in _STEERING})
     wide = widest([line for line, _ in graph]) > 2 * _MOST_LANES
     rows: list[tuple[str, str, str, str]] = []
+    types: list[str] = []
     for line, name in graph:
         if name is None:
             if not wide:
                 rows.append((line, "", "", ""))
+                types.append("")
             continue
+        types.append(tasks[name].task_type)
         rows.append(
             (
                 ("◆" if tasks[name].task_type in _STEERING else "●") if wide else line,
@@ -107,7 +143,12 @@ def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[str]:
                 ),
             )
         )
-    return [count_of(definition, steps), *_table(rows, indent="  ")]
+    table = _table(rows, ["", "", "", _DIM])
+    coloured = [
+        [(text, _TYPES.get(kind_, "")) if n in (1, 5) else (text, style) for n, (text, style) in enumerate(line)]
+        for line, kind_ in zip(table, types, strict=True)
+    ]
+    return [[(count_of(definition, steps), _BOLD)], *coloured]
 
 
 def _remarks(
@@ -230,8 +271,15 @@ def _line(
     return "".join(cells).rstrip()
 
 
-def _table(rows: Sequence[Sequence[str]], indent: str) -> list[str]:
+def _table(rows: Sequence[Sequence[str]], styles: Sequence[str], indent: str = "  ") -> list[Line]:
+    """Rows with their cells below each other: of each cell the gap before it, and itself in its column's style."""
     if not rows:
         return []
-    widths = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [(indent + "  ".join(pad(cell, w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
+    widths = [widest([row[i] for row in rows]) for i in range(len(styles))]
+    lines = []
+    for row in rows:
+        line: Line = []
+        for cell, width, style in zip(row, widths, styles, strict=True):
+            line += [("  " if line else indent, ""), (pad(cell, width), style)]
+        lines.append(line)
+    return lines

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.display.graph import edges_of, reading_order
 from dsflow.display.terminal import draw_lanes, workflow_text
+from dsflow.display.text import columns
 
 from .strategies import chart, dags
 
@@ -147,3 +149,17 @@ def test_no_line_ends_in_blanks(definition):
 @pytest.mark.parametrize(("definition", "said"), [(chart(), "no tasks"), (chart(names="a"), "1 task\n")])
 def test_small_numbers(definition, said):
     assert said in workflow_text(definition)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 100])
+@pytest.mark.parametrize("colour", [False, True])
+def test_no_line_is_wider_than_the_terminal(width, colour):
+    text = workflow_text(FULL, width=width, colour=colour)
+    plain = re.sub(r"\x1b\[\d*m", "", text)
+    assert all(columns(line) <= width for line in plain.splitlines())
+    assert (plain != text) is colour
+    assert plain == workflow_text(FULL, width=width)
+
+
+def test_colours_change_no_character():
+    assert re.sub(r"\x1b\[\d*m", "", workflow_text(FULL, colour=True)) == workflow_text(FULL)
