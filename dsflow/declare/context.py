@@ -6,12 +6,10 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dsflow.declare.table import Table
     from dsflow.declare.workflow import Workflow
 
 _open: ContextVar[tuple[Workflow, ...]] = ContextVar("dsflow_open_workflows", default=())
 _declared: list[Workflow] = []
-_tables: list[Table] = []
 
 
 def declare(workflow: Workflow) -> None:
@@ -22,16 +20,6 @@ def declare(workflow: Workflow) -> None:
 def declared_workflows() -> list[Workflow]:
     """Every workflow made so far in this process, in order; what a pipeline file declares is found here."""
     return list(_declared)
-
-
-def declare_table(table: Table) -> None:
-    """Remember a table that was declared, so that SQL can be checked against tables that no task makes."""
-    _tables.append(table)
-
-
-def declared_tables() -> list[Table]:
-    """Every table declared so far in this process, in order."""
-    return list(_tables)
 
 
 def enter(workflow: Workflow) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from dsflow.declare.context import declare_table
 from dsflow.declare.deployed import deployed_needs
 from dsflow.declare.equalrows import equal_rows
 from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, options_text
@@ -119,7 +118,7 @@ class Table:
             if index.ts and self.columns[index.ts] not in (ColumnType.TIMESTAMP, ColumnType.BIGINT):
                 raise self._error(f"an index is ordered by {index.ts!r}, which is no timestamp (or bigint)")
             self._check_ttl(index)
-        declare_table(self)
+        _declared.append(self)
 
     def __repr__(self) -> str:
         return f"Table({self.name!r}, database={str(self.database)!r})"
@@ -381,6 +380,14 @@ _TTLS = {
     "absorlat": (rf"\(\s*(?:{_TIME})\s*,\s*{_ROWS}\s*\)", "(30d, 100)"),
     "absandlat": (rf"\(\s*(?:{_TIME})\s*,\s*{_ROWS}\s*\)", "(30d, 100)"),
 }
+
+
+_declared: list[Table] = []
+
+
+def declared_tables() -> list[Table]:
+    """Every table declared so far in this process, in order: SQL is checked against those that no task makes, too."""
+    return list(_declared)
 
 
 def is_name(word: object) -> bool:

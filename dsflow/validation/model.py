@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dsflow.declare.context import declared_tables, declared_workflows
+from dsflow.declare.context import declared_workflows
 from dsflow.declare.encoding import DOLLAR
 from dsflow.declare.features import FeatureView
 from dsflow.declare.params import placeholders
-from dsflow.declare.table import CreateTable, Index, Table
+from dsflow.declare.table import CreateTable, Index, Table, declared_tables
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.declare.tasks.script import Python, Shell

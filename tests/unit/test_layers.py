@@ -51,3 +51,37 @@ def test_declarations_know_nothing_of_what_is_done_with_them(upper: str) -> None
         if other.startswith(f"dsflow.{upper}")
     }
     assert found == set()
+
+
+def circles(graph: grimp.ImportGraph) -> list[set[str]]:
+    """The groups of modules each of which leads to each other."""
+    edges = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    place: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(module: str) -> None:  # Tarjan's
+        place[module] = lowest[module] = len(place)
+        stack.append(module)
+        for other in edges[module]:
+            if other not in place:
+                visit(other)
+            if other in stack:
+                lowest[module] = min(lowest[module], lowest[other])
+        if lowest[module] == place[module]:
+            group = set(stack[stack.index(module) :])
+            del stack[stack.index(module) :]
+            found.append(group)
+
+    for module in edges:
+        if module not in place:
+            visit(module)
+    return found
+
+
+def test_what_only_type_checkers_read_makes_no_large_circle() -> None:
+    graph = grimp.build_graph("dsflow", exclude_type_checking_imports=False)
+    largest = max(circles(graph), key=len)
+    assert len(largest) <= 10, sorted(largest)
+    assert len(largest) > 2  # a workflow and its tasks know each other's types
