@@ -15,12 +15,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dsflow.embedded import jsonapi
+from dsflow.embedded import restjson
 from dsflow.embedded.catalog import Procedure, ProcedureKind, Table
 from dsflow.embedded.compiler import Column
 from dsflow.embedded.engine import DEFAULT_TIMEOUT_MS, Engine, Mode
 from dsflow.embedded.errors import SqlError
-from dsflow.embedded.jsonapi import JsonError, ValueRefused
+from dsflow.embedded.restjson import JsonError, ValueRefused
 from dsflow.errors import DsflowError
 from dsflow.openmldb.types import ColumnType
 
@@ -125,7 +125,7 @@ class Api:
             answer = {"code": SQL_ERROR, "msg": str(error)}
         except DsflowError as error:
             answer = {"code": -1, "msg": str(error)}
-        return jsonapi.dump(answer)
+        return restjson.dump(answer)
 
     def _route(self, method: str, path: str) -> Callable[[bytes], Answer]:
         path = re.sub("//+", "/", path)
@@ -169,9 +169,9 @@ class Api:
         data = {
             "name": procedure.name,
             "procedure": procedure.text,
-            "input_schema": jsonapi.schema(procedure.inputs),
+            "input_schema": restjson.schema(procedure.inputs),
             "input_common_cols": list(procedure.constants),
-            "output_schema": jsonapi.schema(procedure.outputs),
+            "output_schema": restjson.schema(procedure.outputs),
             "output_common_cols": list(procedure.constant_outputs),
             "dbs": [db for db, _ in procedure.tables],
             "tables": [table for _, table in procedure.tables],
@@ -192,7 +192,7 @@ class Api:
 
     def _put(self, params: Params, body: bytes) -> Answer:
         try:
-            document = jsonapi.parse(body)
+            document = restjson.parse(body)
         except JsonError as error:
             raise Refused(f"Json parse failed, error code: {error.code}") from None
         if not isinstance(document, dict):
@@ -214,11 +214,11 @@ class Api:
         row = []
         for item, column in zip(given, table.columns, strict=True):
             try:
-                row.append(jsonapi.stored_value(item, column))
+                row.append(restjson.stored_value(item, column))
             except ValueRefused:
                 number = _TYPE_NUMBERS[column.type]
                 raise Refused(
-                    f"conversion failed on col {column.name}[{number}] with value {jsonapi.shown(item)}"
+                    f"conversion failed on col {column.name}[{number}] with value {restjson.shown(item)}"
                 ) from None
         self._engine.insert(table.db, table.name, [row])
         return {"code": 0, "msg": "ok"}
@@ -227,7 +227,7 @@ class Api:
 
     def _execute(self, params: Params, body: bytes, kind: ProcedureKind) -> Answer:
         try:
-            document = jsonapi.parse(body)
+            document = restjson.parse(body)
         except JsonError:
             raise Refused("Request body json parse failed") from None
         document = document if isinstance(document, dict) else {}
@@ -272,7 +272,7 @@ class Api:
         if result.has_rows:
             answer["data"] = {
                 "schema": [_QUERY_TYPES[column.type] for column in result.columns],
-                "data": [jsonapi.dump_row(row, nan_as_null) for row in result.rows],
+                "data": [restjson.dump_row(row, nan_as_null) for row in result.rows],
             }
             if extra.get("columns"):
                 answer["data"]["columns"] = [column.name for column in result.columns]
@@ -296,7 +296,7 @@ class Api:
             found = self._engine.request(procedure.db, procedure.name, rows)
         data = {
             "schema": [_QUERY_TYPES[column.type] for column in procedure.outputs],
-            "data": [jsonapi.dump_row(row, False) for row in found],
+            "data": [restjson.dump_row(row, False) for row in found],
             "columns": [column.name for column in procedure.outputs],
         }
         return {"code": 0, "msg": "ok", "data": data}
@@ -307,7 +307,7 @@ class Api:
 
     def _fault(self, params: Params, body: bytes) -> Answer:
         try:
-            document = jsonapi.parse(body)
+            document = restjson.parse(body)
         except JsonError as error:
             raise Refused(f"Json parse failed, error code: {error.code}") from None
         if not isinstance(document, dict) or not document.keys() <= {"job", "message", "times"}:
@@ -365,11 +365,11 @@ def _request_row(
         constant = column.name in constants
         value = next(shared) if constant else value
         try:
-            row.append(jsonapi.stored_value(value, column))
+            row.append(restjson.stored_value(value, column))
         except ValueRefused:
             what = "trans const failed on" if constant else "trans failed on"
             raise Refused(
-                f"{start}INVALID_ARGUMENT: {what} {column.name}({_TYPE_NUMBERS[column.type]}): {jsonapi.shown(value)}"
+                f"{start}INVALID_ARGUMENT: {what} {column.name}({_TYPE_NUMBERS[column.type]}): {restjson.shown(value)}"
             ) from None
     return row
 
@@ -380,9 +380,9 @@ def _execution(
     constant = [column.name in procedure.constant_outputs for column in procedure.outputs]
     data: Answer = {}
     if document.get("need_schema") is True:
-        data["schema"] = jsonapi.schema(procedure.outputs)
+        data["schema"] = restjson.schema(procedure.outputs)
     kept = [n for n, is_constant in enumerate(constant) if not is_constant]
-    rows = [jsonapi.dump_row(row, nan_as_null) for row in results]
+    rows = [restjson.dump_row(row, nan_as_null) for row in results]
     if as_map:
         data["data"] = [{procedure.outputs[n].name: row[n] for n in kept} for row in rows]
     else:
@@ -396,7 +396,7 @@ def _execution(
 def _query_document(body: bytes) -> dict[str, Any]:
     start = "Json parse failed, INVALID_ARGUMENT: "
     try:
-        document = jsonapi.parse(body)
+        document = restjson.parse(body)
     except JsonError:
         document = None
     if not isinstance(document, dict):
@@ -436,7 +436,7 @@ def _parameters(given: Any) -> list[tuple[ColumnType, Any]]:
     parameters = []
     for number, (kind, value) in enumerate(zip(kinds, values, strict=True)):
         try:
-            parameters.append((kind, jsonapi.stored_value(value, Column("", kind))))
+            parameters.append((kind, restjson.stored_value(value, Column("", kind))))
         except ValueRefused:
             raise Refused(f"{start}append failed on {number} type {kind}") from None
     return parameters

@@ -16,7 +16,7 @@ _CHANGES = frozenset({"rename", "merge", "join", "insert", "get_dummies", "set_a
 
 
 @dataclass(frozen=True)
-class Names:
+class NamedColumns:
     """Names that stand together in a script.
 
     Attributes:
@@ -64,7 +64,7 @@ class Script:
             for node in self._nodes
         )
 
-    def names(self) -> Iterator[Names]:
+    def names(self) -> Iterator[NamedColumns]:
         """All of them."""
         named = {}
         for node in self._nodes:
@@ -77,14 +77,14 @@ class Script:
             if isinstance(node, ast.expr):
                 listed, kind = _listed(node), named.get(id(node), "")
                 if isinstance(node, ast.Constant) and kind == "label" and _is_name(node.value):
-                    yield Names("label", (str(node.value),), offset_of_node(self._text, node))
+                    yield NamedColumns("label", (str(node.value),), offset_of_node(self._text, node))
                 elif listed and (len(listed) > 2 or kind == "features"):
                     what = "features" if kind == "features" else "list"
-                    yield Names(what, tuple(listed), offset_of_node(self._text, node))
+                    yield NamedColumns(what, tuple(listed), offset_of_node(self._text, node))
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in frames:
                 key = node.slice
                 if isinstance(node.ctx, ast.Load) and isinstance(key, ast.Constant) and _is_name(key.value):
-                    yield Names("column", (str(key.value),), offset_of_node(self._text, key))
+                    yield NamedColumns("column", (str(key.value),), offset_of_node(self._text, key))
 
     def _frames(self) -> set[str]:
         """Variables that hold what a read_csv or the like gave."""

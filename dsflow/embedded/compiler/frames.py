@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.aggregates import Aggregate, Part, grouped, is_aggregate, nests, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Expressions, Frame
-from dsflow.embedded.compiler.places import Place, narrow_place, wide_place
-from dsflow.embedded.compiler.scope import Field, Names, Relation
+from dsflow.embedded.compiler.places import RowPlace, narrow_place, wide_place
+from dsflow.embedded.compiler.scope import Field, FreshNames, Relation
 from dsflow.embedded.compiler.types import ROW_COLUMN
 from dsflow.embedded.compiler.values import BIGINT, FLOATS, INT, SMALLINT, TIMESTAMP, Value
 from dsflow.embedded.compiler.windows import Window, window_of
@@ -62,7 +62,7 @@ class NativeFrame(Frame):
     name: str
     relation: Relation
     window: Window
-    narrow: Place | None = field(init=False)
+    narrow: RowPlace | None = field(init=False)
     start: int | None = field(init=False)
     end: int = field(init=False)
 
@@ -89,7 +89,7 @@ class NativeFrame(Frame):
     def nest(self, call: Aggregate) -> str:
         raise AssertionError("a frame with an aggregate inside another is a JoinedFrame")
 
-    def _narrow(self) -> Place | None:
+    def _narrow(self) -> RowPlace | None:
         if self.window.order is None:
             return None
         column = column_of(self.window.order, self.fields, "ORDER BY").sql
@@ -251,7 +251,7 @@ class BatchWindows:
 
     relation: Relation
     named: dict[str, nodes.WindowDefinition]
-    names: Names
+    names: FreshNames
     union_relation: Callable[[Window, exp.Expr], Relation]
     native: dict[str, NativeFrame] = field(default_factory=dict)
     by_join: dict[str, JoinedFrame] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
-from dsflow.embedded.compiler.scope import Names, Relation, named
+from dsflow.embedded.compiler.scope import FreshNames, Relation, named
 from dsflow.embedded.compiler.types import ROW_COLUMN
 from dsflow.embedded.compiler.values import FLOATS, INTEGERS, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -130,7 +130,7 @@ def last_join(
     right: Relation,
     join: nodes.LastJoin,
     expressions: Expressions,
-    names: Names,
+    names: FreshNames,
     *,
     null_keys: bool,
     known_order: bool = False,
@@ -184,7 +184,7 @@ def order_value(ordered: exp.Ordered, right: Relation) -> Value:
 
 
 def _join_newest(
-    left: Relation, right: Relation, condition: JoinCondition, newest: str, names: Names, operator: str
+    left: Relation, right: Relation, condition: JoinCondition, newest: str, names: FreshNames, operator: str
 ) -> Relation:
     alias = names("j")
     keys = ", ".join(condition.right_keys)
@@ -197,14 +197,14 @@ def _join_newest(
     return _joined(left, f"LEFT JOIN {inner} AS {alias} ON {on}", right, alias)
 
 
-def _join_lateral(left: Relation, right: Relation, on: list[str], newest: str, names: Names) -> Relation:
+def _join_lateral(left: Relation, right: Relation, on: list[str], newest: str, names: FreshNames) -> Relation:
     alias = names("j")
     columns = ", ".join(f"{f.sql} AS c{i}" for i, f in enumerate(right.fields))
     inner = f"(SELECT {columns} FROM {right.from_sql} WHERE {' AND '.join(on)} ORDER BY {newest} LIMIT 1)"
     return _joined(left, f"LEFT JOIN LATERAL {inner} AS {alias} ON true", right, alias)
 
 
-def _join_one_side(left: Relation, right: Relation, on: list[str], names: Names) -> Relation:
+def _join_one_side(left: Relation, right: Relation, on: list[str], names: FreshNames) -> Relation:
     """LAST JOIN of a UNION without ORDER BY: of rows of one side the newest is known, of rows of several none."""
     alias = names("j")
     row = ", ".join(f"'c{i}': {f.sql}" for i, f in enumerate(right.fields))
@@ -222,7 +222,7 @@ def _join_one_side(left: Relation, right: Relation, on: list[str], names: Names)
     return replace(joined, fields=(*joined.fields[:width], *fields))
 
 
-def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: Names) -> Relation:
+def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: FreshNames) -> Relation:
     """LEFT JOIN."""
     if not join.args.get("on"):
         raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
@@ -232,7 +232,7 @@ def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expr
 
 
 def left_join_newest_last(
-    left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: Names
+    left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: FreshNames
 ) -> Relation:
     """LEFT JOIN where NULL keys match and the rows have an order: the left side's, then the right side's."""
     condition = split_condition(join.args["on"], left, right, expressions)

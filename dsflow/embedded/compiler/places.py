@@ -18,7 +18,7 @@ _NARROW_LIMIT = 1 << 63
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """How a row's place is computed.
 
     Attributes:
@@ -55,7 +55,7 @@ class Place:
         )
 
 
-def wide_place(time: str, row: str) -> Place:
+def wide_place(time: str, row: str) -> RowPlace:
     """The place of rows of which nothing is known; a NULL time is read as 0 and comes before the others of that time.
 
     Args:
@@ -64,10 +64,10 @@ def wide_place(time: str, row: str) -> Place:
     """
     arrival = f"({row} + CASE WHEN {time} IS NULL THEN 0 ELSE {_NOT_NULL} END)"
     known = f"coalesce({time}, 0)"
-    return Place(f"CAST({known} AS HUGEINT) * {ROW_BITS} + {arrival}", arrival, ROW_BITS, "HUGEINT", known)
+    return RowPlace(f"CAST({known} AS HUGEINT) * {ROW_BITS} + {arrival}", arrival, ROW_BITS, "HUGEINT", known)
 
 
-def narrow_place(relation: Relation, column: str, time: str) -> Place | None:
+def narrow_place(relation: Relation, column: str, time: str) -> RowPlace | None:
     """The place in 64 bits; None when it may not fit, or a time may be NULL.
 
     Args:
@@ -87,4 +87,4 @@ def narrow_place(relation: Relation, column: str, time: str) -> Place | None:
     if (span + 2) * unit > _NARROW_LIMIT:
         return None
     arrival = f"({relation.row} - {rows[0]})"
-    return Place(f"({time} - {first}) * {unit} + {arrival}", arrival, unit, "BIGINT", time, first, span)
+    return RowPlace(f"({time} - {first}) * {unit} + {arrival}", arrival, unit, "BIGINT", time, first, span)

@@ -140,7 +140,7 @@ class Relation:
 
 
 @dataclass
-class Names:
+class FreshNames:
     """Fresh SQL names, one sequence for one statement."""
 
     count: int = 0
@@ -198,4 +198,4 @@ def column_value(field: Field) -> Value:
     return Value(field.sql, field.type, column=True, given=field.given)
 
 
-__all__ = ["Field", "Names", "Relation", "column_value", "quote", "resolve"]
+__all__ = ["Field", "FreshNames", "Relation", "column_value", "quote", "resolve"]

@@ -19,7 +19,7 @@ from dsflow.embedded.compiler.joins import (
     left_join_newest_last,
 )
 from dsflow.embedded.compiler.naming import column_name
-from dsflow.embedded.compiler.scope import Field, Names, Relation, Scan
+from dsflow.embedded.compiler.scope import Field, FreshNames, Relation, Scan
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, Catalog, Column, TableSchema
 from dsflow.embedded.compiler.values import BOOL, Value, null_of, quote
 from dsflow.embedded.compiler.windows import Window, named_windows
@@ -39,7 +39,7 @@ class Context:
     catalog: Catalog
     db: str | None
     parameters: Sequence[tuple[ColumnType, object]] = ()
-    names: Names = field(default_factory=Names)
+    names: FreshNames = field(default_factory=FreshNames)
     online: bool = False
     request: bool = False
 

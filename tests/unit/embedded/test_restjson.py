@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsflow.embedded import jsonapi
+from dsflow.embedded import restjson
 from dsflow.embedded.compiler import Column
 from dsflow.openmldb.types import ColumnType
 
@@ -26,26 +26,26 @@ from dsflow.openmldb.types import ColumnType
     ],
 )  # fmt: skip
 def test_error_numbers(body: str, code: int) -> None:
-    with pytest.raises(jsonapi.JsonError) as caught:
-        jsonapi._Reader(body).document()
+    with pytest.raises(restjson.JsonError) as caught:
+        restjson._Reader(body).document()
     assert caught.value.code == code
     if code not in (9, 13):  # Python's own reader lets lone surrogates and infinite numbers pass
-        with pytest.raises(jsonapi.JsonError) as caught:
-            jsonapi.parse(body.encode())
+        with pytest.raises(restjson.JsonError) as caught:
+            restjson.parse(body.encode())
         assert caught.value.code == code
 
 
 def test_not_utf8() -> None:
-    with pytest.raises(jsonapi.JsonError) as caught:
-        jsonapi.parse(b'{"a":"\xff"}')
+    with pytest.raises(restjson.JsonError) as caught:
+        restjson.parse(b'{"a":"\xff"}')
     assert caught.value.code == 12
 
 
 def test_bare_numbers() -> None:
-    value = jsonapi.parse(b"[NaN, Inf, -Inf, Infinity, -Infinity]")
+    value = restjson.parse(b"[NaN, Inf, -Inf, Infinity, -Infinity]")
     assert math.isnan(value[0])
     assert value[1:] == [math.inf, -math.inf, math.inf, -math.inf]
-    assert jsonapi.dump([math.inf, -math.inf, math.nan]) == b"[Infinity,-Infinity,NaN]"
+    assert restjson.dump([math.inf, -math.inf, math.nan]) == b"[Infinity,-Infinity,NaN]"
 
 
 JSON = st.recursive(
@@ -58,7 +58,7 @@ JSON = st.recursive(
 @given(value=JSON, indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
 def test_the_slow_reader_reads_what_the_fast_one_does(value: Any, indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    assert jsonapi._Reader(text).document() == json.loads(text)
+    assert restjson._Reader(text).document() == json.loads(text)
 
 
 @given(
@@ -68,8 +68,8 @@ def test_the_slow_reader_reads_what_the_fast_one_does(value: Any, indent: int | 
 def test_any_bytes_are_a_value_or_a_json_error(body: bytes) -> None:
     code = 1
     try:
-        jsonapi.parse(body)
-    except jsonapi.JsonError as error:
+        restjson.parse(body)
+    except restjson.JsonError as error:
         code = error.code
     assert 1 <= code <= 17
 
@@ -95,16 +95,16 @@ REFUSED = object()
 def test_stored_value(kind: ColumnType, value: Any, stored: Any) -> None:
     column = Column("c", kind)
     if stored is REFUSED:
-        with pytest.raises(jsonapi.ValueRefused):
-            jsonapi.stored_value(value, column)
+        with pytest.raises(restjson.ValueRefused):
+            restjson.stored_value(value, column)
     else:
-        assert jsonapi.stored_value(value, column) == stored
+        assert restjson.stored_value(value, column) == stored
 
 
 def test_not_null() -> None:
-    with pytest.raises(jsonapi.ValueRefused):
-        jsonapi.stored_value(None, Column("c", ColumnType.INT, nullable=False))
+    with pytest.raises(restjson.ValueRefused):
+        restjson.stored_value(None, Column("c", ColumnType.INT, nullable=False))
 
 
 def test_dates_lose_their_zeros() -> None:
-    assert jsonapi.dump_row([dt.date(2020, 5, 1), math.nan], nan_as_null=True) == ["2020-5-1", None]
+    assert restjson.dump_row([dt.date(2020, 5, 1), math.nan], nan_as_null=True) == ["2020-5-1", None]
