@@ -48,7 +48,7 @@ def trips(rng: np.random.Generator, sky: pd.DataFrame) -> pd.DataFrame:
     jam = rng.gamma(6, 1 / 6, size=(6, 14 * 24))
     wet = sky.assign(step=(pd.to_datetime(sky["measured"]) - START) // pd.Timedelta("3h")).set_index(["zone", "step"])
     rows = []
-    for _ in range(2500):
+    for _ in range(3000):
         zone, seconds = int(rng.integers(6)), int(rng.integers(14 * 86400))
         hour = seconds // 3600 % 24
         distance = rng.lognormal(0.9, 0.6)
@@ -86,10 +86,12 @@ def main() -> None:
     """Write them all."""
     rng = np.random.default_rng(20260105)
     sky = weather(rng)
+    driven = trips(rng, sky)
     files = {
         "fraud/data/payments.csv": payments(rng),
         "regression/data/weather.csv": sky,
-        "regression/data/trips.csv": trips(rng, sky),
+        "regression/data/trips.csv": driven[::2],
+        "regression/data/others.csv": driven[1::2],
         "etl/data/orders.csv": orders(rng),
     }
     for name, frame in files.items():

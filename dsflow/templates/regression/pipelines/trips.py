@@ -9,6 +9,7 @@ with Workflow(
     description="Train on trips, check the model, deploy the features, and serve.",
     params={
         "trips": Param("/data/trips.csv", local="{here}/../data/trips.csv"),
+        "others": Param("/data/others.csv", local="{here}/../data/others.csv"),
         "weather": Param("/data/weather.csv", local="{here}/../data/weather.csv"),
         "feature_dir": Param("/data/features", local="{state}/features"),
         "model_dir": Param("/data/models", local="{state}/models"),
@@ -27,8 +28,18 @@ with Workflow(
         passengers=t.Int,
         minutes=t.Double,
     )
+    others = Table(  # what another company drives
+        "others",
+        database="taxi",
+        zone=t.Int,
+        pickup=t.Timestamp,
+        distance=t.Double,
+        passengers=t.Int,
+        minutes=t.Double,
+    )
     weather = Table("weather", database="taxi", zone=t.Int, measured=t.Timestamp, rain=t.Double, celsius=t.Double)
-    # The window leaves the row itself out: its minutes are what is to be predicted, and no request knows them.
+    # The window holds the last hour of both companies. It leaves the row itself out: its minutes are what is to be
+    # predicted, and no request knows them.
     features = FeatureView(
         "trip_features",
         source=trips,
@@ -36,15 +47,19 @@ with Workflow(
         sql="""
             SELECT minutes, bigint(pickup) AS moment, distance, passengers,
                 hour(pickup) AS hour, dayofweek(pickup) AS weekday, rain, celsius,
-                avg(minutes) OVER recent AS minutes_1h,
-                avg(distance) OVER recent AS distance_1h,
-                count(minutes) OVER recent AS trips_1h
-            FROM trips
+                minutes_1h, distance_1h, trips_1h
+            FROM (
+                SELECT zone, pickup, distance, passengers, minutes,
+                    avg(minutes) OVER recent AS minutes_1h,
+                    avg(distance) OVER recent AS distance_1h,
+                    count(minutes) OVER recent AS trips_1h
+                FROM trips
+                WINDOW recent AS (UNION others PARTITION BY zone ORDER BY pickup
+                    ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW EXCLUDE CURRENT_ROW)
+            ) AS driven
             LAST JOIN weather ORDER BY weather.measured
-                ON trips.zone = weather.zone -- dsflow: ignore[DSF131] every trip has a zone
-                AND weather.measured <= trips.pickup
-            WINDOW recent AS (PARTITION BY trips.zone ORDER BY trips.pickup
-                ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW EXCLUDE CURRENT_ROW)
+                ON driven.zone = weather.zone -- dsflow: ignore[DSF131] every trip has a zone
+                AND weather.measured <= driven.pickup
         """,
     )
 
@@ -62,10 +77,13 @@ with Workflow(
     serve = features.serve(wf.params.predict_server, model_path=train.outputs.model_path)
     reject = Shell("reject model", "echo 'its error is ${error} of the mean: the model is not deployed'; exit 1")
 
-    trips.create() >> weather.create() >> (load := trips.load_offline(wf.params.trips))
-    load >> weather.load_offline(wf.params.weather) >> features.extract(wf.params.feature_dir) >> train
+    sources = {trips: wf.params.trips, others: wf.params.others, weather: wf.params.weather}
+    extract = features.extract(wf.params.feature_dir)
+    for table, path in sources.items():
+        table.create() >> table.load_offline(path) >> extract
+        deploy >> table.load_online(path) >> serve
+    extract >> train
     train >> Switch("good enough?", {train.outputs.error <= wf.params.max_error: deploy}, otherwise=reject)
-    deploy >> trips.load_online(wf.params.trips) >> weather.load_online(wf.params.weather) >> serve
 
 if __name__ == "__main__":
     wf.cli()
