@@ -39,10 +39,10 @@ def export(
     ] = None,
 ) -> None:
     """Write the file that DolphinScheduler's own "import workflow" takes. Needs no server."""
-    from dsflow.dolphinscheduler import transfer
+    from dsflow.dolphinscheduler.wire import files
 
     if profile is None:
-        exported = transfer.export(workflow.definition(parse_set(set_)))
+        exported = files.export(workflow.definition(parse_set(set_)))
     else:
         from dsflow.dolphinscheduler.client import Server
         from dsflow.dolphinscheduler.wire.names import server_names
@@ -50,8 +50,8 @@ def export(
         place = target(workflow, profile)
         definition = workflow.definition(server_values(workflow, place, parse_set(set_)))
         with Server(place) as server:
-            exported = transfer.export(definition, server_names(server.rest), server.rest.series())
-    _write(file, transfer.to_text(exported), force=True)
+            exported = files.export(definition, server_names(server.rest), server.rest.series())
+    _write(file, files.to_text(exported), force=True)
     if file != "-" and _steers(workflow):
         print(
             "after importing it on the web page, run: dsflow repair PROJECT/WORKFLOW; or use dsflow import --to-server"
@@ -143,8 +143,9 @@ def _import_to_server(
 ) -> None:
     from dsflow.dolphinscheduler import transfer
     from dsflow.dolphinscheduler.client import Server
+    from dsflow.dolphinscheduler.wire import files
 
-    exported = transfer.read_file(file)
+    exported = files.read_file(file)
     _tell_version(exported, file)
     with Server(load_profile(profile)) as server:
         for one in transfer.import_to_server(server, exported, project, name, given):
@@ -179,22 +180,22 @@ def _read_definitions(
 def _read_file(
     file: Path, project: str | None, profile: str | None, given: dict[tuple[str, str], str]
 ) -> tuple[list[Definition], list[str]]:
-    from dsflow.dolphinscheduler import transfer
     from dsflow.dolphinscheduler.client import Server
+    from dsflow.dolphinscheduler.wire import files
     from dsflow.dolphinscheduler.wire.names import server_names
 
     if file.suffix in (".yaml", ".yml"):
         from dsflow.source.pydolphinscheduler_yaml import read_yaml
 
         return read_yaml(file, project)
-    exported = transfer.read_file(file)
+    exported = files.read_file(file)
     _tell_version(exported, file)
     notes: list[str] = []
     if profile is None:
-        return transfer.definitions(exported, project, given=given, notes=notes), notes
+        return files.definitions(exported, project, given=given, notes=notes), notes
     with Server(load_profile(profile)) as server:
         names = server_names(server.rest)
-        return transfer.definitions(exported, project, names, given=given, notes=notes), notes
+        return files.definitions(exported, project, names, given=given, notes=notes), notes
 
 
 def _source(found: list[Definition], output: str, name: str | None) -> str:
@@ -264,11 +265,11 @@ def repair(
 ) -> None:
     """Mend switches and conditions that an import or a copy on the web page left pointing nowhere."""
     from dsflow.dolphinscheduler import repair as repairs
-    from dsflow.dolphinscheduler import transfer
     from dsflow.dolphinscheduler.client import Server
+    from dsflow.dolphinscheduler.wire import files
 
     given = dict(_branch(text) for text in branch or [])
-    exported = transfer.read_file(export) if export else None
+    exported = files.read_file(export) if export else None
     project, name = _split(workflow)
     asking = sys.stdin.isatty() and not dry_run and not yes
     with Server(load_profile(profile)) as server:

@@ -1,7 +1,7 @@
 """Whether carrying out a plan would undo what somebody else changed on the server since dsflow submitted the workflow.
 
 The content of a workflow is compared with the hash that stands in dsflow's record, the schedule with the fields that
-stand there (:mod:`dsflow.dolphinscheduler.fingerprint`). Not every difference of a schedule is somebody's edit:
+stand there (:mod:`dsflow.dolphinscheduler.wire.fingerprint`). Not every difference of a schedule is somebody's edit:
 
 * DolphinScheduler sets it offline with its workflow, and when its end has come;
 * a submit that is under way, or was cut short, leaves it between two states. It has, or has left, a lock;
@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from dsflow.cron import FORMAT
 from dsflow.definition import JsonDict
-from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded, recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.lock import find_lock
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState, has_changed
+from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, recorded, recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.wire.rest import RestClient
 
 Edits = dict[str, tuple[Any, Any]]

@@ -4,7 +4,7 @@ DolphinScheduler keeps every version of a workflow and of each task, but not of 
 that was stands in dsflow's record. A version that the web page
 saved holds the places of the tasks in its drawing; one that came through the gateway holds none. So the last version of
 dsflow's is known also when the page's save has dropped dsflow's record of it (see
-:mod:`dsflow.dolphinscheduler.fingerprint`).
+:mod:`dsflow.dolphinscheduler.wire.fingerprint`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
 from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
 

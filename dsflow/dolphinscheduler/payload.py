@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec
+from dsflow.dolphinscheduler.wire.fingerprint import record
 from dsflow.dolphinscheduler.wire.forms import sent_task
 from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names

@@ -8,7 +8,6 @@ only one task is left that it can mean. Nothing is guessed, and nothing is writt
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +16,8 @@ from dsflow.dolphinscheduler.errors import VerificationError
 from dsflow.dolphinscheduler.lock import submit_lock
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.state import NO_PROJECT, ServerState
-from dsflow.dolphinscheduler.wire.codec import from_server, normalise, task_params
+from dsflow.dolphinscheduler.wire.branches import Dangling, find_dangling, references, with_params
+from dsflow.dolphinscheduler.wire.codec import from_server, normalise
 from dsflow.dolphinscheduler.wire.forms import workflow_form
 from dsflow.dolphinscheduler.wire.names import Names, made_up_code, server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
@@ -30,23 +30,6 @@ MAX_PROJECTS = 50  # how many projects are asked for the task that has an old co
 
 class RepairError(DsflowError):
     """A branch leads nowhere, and it is not certain where it should lead."""
-
-
-@dataclass(frozen=True)
-class Dangling:
-    """A reference of a SWITCH or CONDITIONS task to a code that no task of its workflow has.
-
-    Attributes:
-        task: the name of the SWITCH or CONDITIONS task.
-        place: what the reference is, for a reader: ``branch 1 (${auc} > 0.5)``.
-        code: the code that leads nowhere.
-        upstream: whether it names a task before this one (what a CONDITIONS task looks at) rather than after it.
-    """
-
-    task: str
-    place: str
-    code: int
-    upstream: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,72 +92,6 @@ class Evidence:
 
 
 # ------------------------------------------------------------------ finding
-
-
-def references(raw: JsonDict) -> list[tuple[Dangling, Callable[[int], None]]]:
-    """Every reference of the workflow's SWITCH and CONDITIONS tasks, with what sets it anew.
-
-    ``raw`` must hold ``taskParams`` as mappings; setting a reference changes it in place.
-    """
-    found: list[tuple[Dangling, Callable[[int], None]]] = []
-    for task in raw["tasks"]:
-        params = task["taskParams"]
-        if task["taskType"] == "SWITCH":
-            result = params.get("switchResult") or {}
-            for number, branch in enumerate(result.get("dependTaskList") or [], 1):
-                _add(found, task, branch, "nextNode", f"branch {number} ({branch.get('condition')})")
-            _add(found, task, result, "nextNode", "otherwise")
-        elif task["taskType"] == "CONDITIONS":
-            result = params.get("conditionResult") or {}
-            for key, place in (("successNode", "on success"), ("failedNode", "on failure")):
-                _add(found, task, result, key, place)
-            for group in (params.get("dependence") or {}).get("dependTaskList") or []:
-                for item in group.get("dependItemList") or []:
-                    _add(found, task, item, "depTaskCode", f"looks at ({item.get('status')})", upstream=True)
-    return found
-
-
-def _add(
-    found: list[tuple[Dangling, Callable[[int], None]]],
-    task: JsonDict,
-    holder: JsonDict,
-    key: str,
-    place: str,
-    *,
-    upstream: bool = False,
-) -> None:
-    value = holder.get(key)
-    if isinstance(value, list):
-        for index, code in enumerate(value):
-            if _is_code(code):
-                found.append((Dangling(task["name"], place, int(code), upstream), _setter(value, index)))
-    elif _is_code(value):
-        found.append((Dangling(task["name"], place, int(str(value)), upstream), _setter(holder, key)))
-
-
-def _setter(holder: Any, key: Any) -> Callable[[int], None]:
-    def put(code: int) -> None:
-        holder[key] = code
-
-    return put
-
-
-def _is_code(value: Any) -> bool:
-    return str(value).isdigit() and int(value) != 0
-
-
-def with_params(raw: JsonDict) -> JsonDict:
-    """A deep copy in which every ``taskParams`` is a mapping."""
-    copied = copy.deepcopy(raw)
-    for task in copied["tasks"]:
-        task["taskParams"] = task_params(task)
-    return copied
-
-
-def find_dangling(raw: JsonDict) -> list[Dangling]:
-    """The references that lead nowhere, in the order of the tasks."""
-    own = {int(t["code"]) for t in raw["tasks"]}
-    return [d for d, _ in references(with_params(raw)) if d.code not in own]
 
 
 def decide(raw: JsonDict, evidence: Evidence, project: str = "", workflow: str = "") -> RepairPlan:

@@ -20,7 +20,6 @@ from dsflow.definition import Definition
 from dsflow.dolphinscheduler.checks import refusals
 from dsflow.dolphinscheduler.drift import content_drift, schedule_drift, schedule_edits
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
-from dsflow.dolphinscheduler.fingerprint import recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
@@ -37,6 +36,7 @@ from dsflow.dolphinscheduler.state import (
     locate,
     read,
 )
+from dsflow.dolphinscheduler.wire.fingerprint import recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.wire.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
-from dsflow.dolphinscheduler.fingerprint import fingerprint
 from dsflow.dolphinscheduler.lock import Lock, submit_lock
 from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
 from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, RunError, ServerError, UnreachableError

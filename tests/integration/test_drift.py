@@ -14,10 +14,10 @@ import pytest
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import DriftError
-from dsflow.dolphinscheduler.fingerprint import record
 from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.plan import Plan, Since
 from dsflow.dolphinscheduler.versions import rollback
+from dsflow.dolphinscheduler.wire.fingerprint import record
 from tests.integration.commands import Commands
 
 A_SECOND = 1.1  # the server's history counts in whole ones

@@ -15,8 +15,8 @@ from dsflow.dolphinscheduler import repair, transfer
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import RefusedError
+from dsflow.dolphinscheduler.wire import files, v3_1
 from dsflow.dolphinscheduler.wire import names as kinds
-from dsflow.dolphinscheduler.wire import v3_1
 from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.dolphinscheduler.wire.names import UnknownNameError
 from dsflow.source.yaml_form import load_yaml
@@ -197,7 +197,7 @@ def test_a_file_of_the_server_itself_comes_back_as_it_was(
     """Scheduled and online, which 3.1's own importer refuses (50029) when it is still there."""
     declared = steering(project, schedule=SCHEDULE)
     server.submit(declared)
-    (tmp_path / "x.json").write_text(transfer.to_text(server_file(server, project, "steering")))
+    (tmp_path / "x.json").write_text(files.to_text(server_file(server, project, "steering")))
 
     said = command(running.profile(), tmp_path, "import", "x.json", "--to-server", project, "--name", "again")
 
@@ -215,7 +215,7 @@ def test_a_file_of_the_server_is_repaired_with_the_file(
 ) -> None:
     server.submit(steering(project))
     exported = of_another_server(server_file(server, project, "steering"))
-    (tmp_path / "x.json").write_text(transfer.to_text(exported))
+    (tmp_path / "x.json").write_text(files.to_text(exported))
     delete(server, project, "steering")
     name = import_by_server(server, project, exported)
 
@@ -270,7 +270,7 @@ def test_workflows_that_call_each_other_come_together(server: Server, project: s
 def test_of_several_workflows_all_are_imported_or_none(
     server: Server, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exported = [transfer.export(steering(project, name))[0] for name in ("first", "second")]
+    exported = [files.export(steering(project, name))[0] for name in ("first", "second")]
     put = type(server.rest).put
 
     def refuse_the_second(rest: Any, path: str, doing: str, form: Any) -> Any:
@@ -288,8 +288,8 @@ def test_of_several_workflows_all_are_imported_or_none(
 
 def test_a_name_that_is_taken_changes_nothing(server: Server, project: str) -> None:
     server.submit(steering(project))
-    exported = transfer.export(steering(project))
-    with pytest.raises(transfer.TransferError, match="has a workflow 'steering' already"):
+    exported = files.export(steering(project))
+    with pytest.raises(files.TransferError, match="has a workflow 'steering' already"):
         transfer.import_to_server(server, exported, project)
     code = server.rest.project_code(project)
     assert code is not None
@@ -297,7 +297,7 @@ def test_a_name_that_is_taken_changes_nothing(server: Server, project: str) -> N
 
 
 def test_codes_of_another_server_are_refused_before_anything_is_written(server: Server, project: str) -> None:
-    exported = transfer.export(steering(project))
+    exported = files.export(steering(project))
     exported[0]["tasks"][2]["environmentCode"] = 4711
     with pytest.raises(UnknownNameError, match="'excellent' uses the environment with the code 4711"):
         transfer.import_to_server(server, exported, project)
@@ -312,7 +312,7 @@ def test_what_fails_halfway_is_deleted(server: Server, project: str, monkeypatch
 
     monkeypatch.setattr(type(server.rest), "put", refuse)
     with pytest.raises(RefusedError):
-        transfer.import_to_server(server, transfer.export(steering(project)), project)
+        transfer.import_to_server(server, files.export(steering(project)), project)
     code = server.rest.project_code(project)
     assert code is not None
     assert server.rest.workflows(code) == []
@@ -580,7 +580,7 @@ def test_types_without_a_class_of_their_own_come_back_too(
 def test_a_file_of_the_server_as_source(server: Server, running: Running, project: str, tmp_path: Path) -> None:
     """With the server it came from, codes in the file become names."""
     server.submit(steering(project))
-    (tmp_path / "x.json").write_text(transfer.to_text(server_file(server, project, "steering")))
+    (tmp_path / "x.json").write_text(files.to_text(server_file(server, project, "steering")))
     (tmp_path / "dsflow.yaml").write_text("profiles: {here: {}}\n")
 
     said = command(running.profile(), tmp_path, "import", "x.json", "-o", "x.py", code=1)
@@ -608,7 +608,7 @@ def test_names_in_a_file_are_looked_up_anew(server: Server, running: Running, pr
     """A file for one server, with an environment, taken to a server where that environment has another code."""
     names = kinds.server_names(server.rest)
     declared = with_environment(steering(project), ENVIRONMENT)
-    exported = transfer.export(declared, names, server.rest.series())
+    exported = files.export(declared, names, server.rest.series())
     real = names.code(kinds.ENVIRONMENT, ENVIRONMENT)
     moved = json.loads(json.dumps(exported).replace(str(real), "4711"))
 
@@ -617,7 +617,7 @@ def test_names_in_a_file_are_looked_up_anew(server: Server, running: Running, pr
     held = server.read(project, "steering")
     assert held is not None
     assert normalise(held) == normalise(declared)
-    assert transfer.definitions(moved)[0] == transfer.definitions(exported)[0]
+    assert files.definitions(moved)[0] == files.definitions(exported)[0]
     assert repair.find_dangling(server.state(project, "steering").raw) == []
 
 
@@ -634,7 +634,7 @@ def foreign(entry: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_file_of_another_server_of_3_1_arrives(server: Server, project: str) -> None:
     task = shell("only", "echo here")
-    (entry,) = transfer.export(Definition("old", "one shell", (task,), (), schedule=SCHEDULE), series=v3_1.SERIES)
+    (entry,) = files.export(Definition("old", "one shell", (task,), (), schedule=SCHEDULE), series=v3_1.SERIES)
     (done,) = transfer.import_to_server(server, [foreign(entry)], project)
     assert done.name == "one shell"
     held = server.read(project, "one shell")
@@ -650,7 +650,7 @@ def test_ids_of_another_server_are_refused_and_nothing_arrives(
     """On this server the same number is another datasource."""
     monkeypatch.setitem(kinds._LOADERS, kinds.DATASOURCE, lambda rest, scope: {"prices": 3, "orders": 8})
     params = {**EMPTY, "customConfig": 0, "dataSource": 3, "dataTarget": 3, "sql": "select 1", "targetTable": "t"}
-    (entry,) = transfer.export(Definition("old", "copy", (shell("a"),), ()), series=v3_1.SERIES)
+    (entry,) = files.export(Definition("old", "copy", (shell("a"),), ()), series=v3_1.SERIES)
     file = foreign(entry)
     file["tasks"][0] |= {"taskType": "DATAX", "taskParams": params}
     with pytest.raises(UnknownNameError, match="datasource with the code 3 of the server") as caught:

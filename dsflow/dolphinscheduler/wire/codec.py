@@ -136,7 +136,7 @@ def relations_to_server(
     """``taskRelationJson``: every edge, and one from 0 to each task that has nothing before it.
 
     Args:
-        record: stored with the first edge; see :mod:`dsflow.dolphinscheduler.fingerprint`.
+        record: stored with the first edge; see :mod:`dsflow.dolphinscheduler.wire.fingerprint`.
     """
     later = {r.post for r in definition.relations}
     roots = [(0, codes[t.name]) for t in definition.tasks if t.name not in later]

@@ -11,7 +11,8 @@ import pytest
 
 from dsflow.definition import Definition, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.drift import schedule_edits
-from dsflow.dolphinscheduler.fingerprint import (
+from dsflow.dolphinscheduler.state import ServerState
+from dsflow.dolphinscheduler.wire.fingerprint import (
     record,
     recorded,
     recorded_schedule,
@@ -19,7 +20,6 @@ from dsflow.dolphinscheduler.fingerprint import (
     with_schedule_part,
     without_schedule,
 )
-from dsflow.dolphinscheduler.state import ServerState
 
 SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2031-01-01 00:00:00", "Asia/Shanghai")
 SUBMITTED = Definition(

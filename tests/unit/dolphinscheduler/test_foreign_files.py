@@ -10,9 +10,9 @@ import pytest
 
 from dsflow import Dependent, DependsOn, Workflow
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.dolphinscheduler import transfer
-from dsflow.dolphinscheduler.wire import codec, oldfiles, v3_1, v3_2
+from dsflow.dolphinscheduler.wire import codec, files, oldfiles, v3_1, v3_2
 from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.arrival import callees_first
 from dsflow.dolphinscheduler.wire.names import Names, UnknownNameError
 from tests.unit.source.definitions import orderly
 
@@ -108,21 +108,21 @@ def test_a_k8s_namespace_has_to_be_there():
 def test_a_number_that_only_the_old_server_could_name_is_told():
     exported = [entry(row("DATAX", {"dataSource": 3, "dataTarget": 4}))]
     notes: list[str] = []
-    (kept,) = transfer.definitions(exported, "demo", notes=notes)
+    (kept,) = files.definitions(exported, "demo", notes=notes)
     assert kept.tasks[0].task_params["dataSource"] == 3
     assert [note for note in notes if "--name-of datasource:3=NAME" in note]
     given = {(kinds.DATASOURCE, "3"): "orders", (kinds.DATASOURCE, "4"): "lake"}
     notes.clear()
-    (named,) = transfer.definitions(exported, "demo", given=given, notes=notes)
+    (named,) = files.definitions(exported, "demo", given=given, notes=notes)
     assert (named.tasks[0].task_params["dataSource"], notes) == ("orders", [])
 
 
 def test_a_datasource_of_sql_is_refused_until_it_is_named():
     exported = [entry(row("SQL", {"datasource": 3, "sql": "select 1"}))]
-    with pytest.raises(transfer.TransferError, match="datasource with the code 3") as caught:
-        transfer.definitions(exported, "demo")
+    with pytest.raises(files.TransferError, match="datasource with the code 3") as caught:
+        files.definitions(exported, "demo")
     assert "--name-of datasource:3=NAME" in str(caught.value)
-    (named,) = transfer.definitions(exported, "demo", given={(kinds.DATASOURCE, "3"): "orders"})
+    (named,) = files.definitions(exported, "demo", given={(kinds.DATASOURCE, "3"): "orders"})
     assert named.tasks[0].task_params["datasource"] == "orders"
 
 
@@ -137,7 +137,7 @@ def test_a_datasource_of_sql_is_refused_until_it_is_named():
 )
 def test_a_file_is_known_by_its_path(item, name):
     exported = [entry(row("SPARK", {"mainJar": item, "resourceList": [item]}))]
-    (found,) = transfer.definitions(exported, "demo")
+    (found,) = files.definitions(exported, "demo")
     assert found.tasks[0].task_params["mainJar"]["resourceName"] == name
     assert found.tasks[0].task_params["resourceList"][0]["resourceName"] == name
 
@@ -145,7 +145,7 @@ def test_a_file_is_known_by_its_path(item, name):
 def test_workflows_come_after_those_that_they_call_and_not_after_numbers_in_scripts():
     called = entry(row("SHELL", {"rawScript": "echo 900003"}), name="called", code=900002)
     caller = entry(row("SUB_PROCESS", {"processDefinitionCode": 900002}), name="caller", code=900003)
-    assert [e["workflow"]["name"] for e in transfer._callees_first([caller, called])] == ["called", "caller"]
+    assert [e["workflow"]["name"] for e in callees_first([caller, called])] == ["called", "caller"]
 
 
 FIRST = {
@@ -195,12 +195,12 @@ GIVEN = {
 
 
 def test_a_file_of_1_x_is_read_as_far_as_names_are_given():
-    exported = transfer.check_exported(oldfiles.as_exported([FIRST], "x"), "x")
+    exported = files.check_exported(oldfiles.as_exported([FIRST], "x"), "x")
     assert "DolphinScheduler 1.x" in oldfiles.version_note(exported)
     assert "time zone" in oldfiles.version_note(exported)
-    with pytest.raises(transfer.TransferError, match=r"--name-of datasource:3=NAME"):
-        transfer.definitions(exported)
-    (found,) = transfer.definitions(exported, given=GIVEN)
+    with pytest.raises(files.TransferError, match=r"--name-of datasource:3=NAME"):
+        files.definitions(exported)
+    (found,) = files.definitions(exported, given=GIVEN)
     assert (found.project, found.name, found.timeout, found.description) == ("old", "nightly", 30, "from 1.3")
     load = found.task("load")
     assert (load.fail_retry_times, load.fail_retry_interval, load.task_priority, load.timeout) == (2, 5, "HIGH", 10)
@@ -223,7 +223,7 @@ def test_a_file_of_1_x_is_read_as_far_as_names_are_given():
 
 
 def test_a_file_of_1_x_that_is_broken_says_whose_it_is():
-    with pytest.raises(transfer.TransferError, match=r"'nightly' of this file of DolphinScheduler 1\.x"):
+    with pytest.raises(files.TransferError, match=r"'nightly' of this file of DolphinScheduler 1\.x"):
         oldfiles.as_exported([{**FIRST, "processDefinitionJson": "{}"}], "x")
 
 
@@ -244,19 +244,19 @@ def newer(exported: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_file_of_3_3_is_read():
     exported = [entry(row("SUB_PROCESS", {"processDefinitionCode": 12}), row("SHELL", {"rawScript": "x"}, "b", 2))]
-    read = transfer.check_exported(oldfiles.as_exported([newer(exported[0])], "x"), "x")
+    read = files.check_exported(oldfiles.as_exported([newer(exported[0])], "x"), "x")
     assert "3.3 or later" in oldfiles.version_note(read)
     given = {(kinds.WORKFLOW, "12"): "cleanup"}
-    assert transfer.definitions(read, "demo", given=given) == transfer.definitions(exported, "demo", given=given)
+    assert files.definitions(read, "demo", given=given) == files.definitions(exported, "demo", given=given)
 
 
 def test_a_file_of_2_x_is_named_and_read():
     exported = [entry(row("SHELL", {"rawScript": "x"}))]
     assert "2.x or 3.0" in oldfiles.version_note(exported)
-    assert transfer.definitions(exported, "demo")[0].tasks[0].task_params["rawScript"] == "x"
+    assert files.definitions(exported, "demo")[0].tasks[0].task_params["rawScript"] == "x"
     exported[0]["tasks"][0]["taskExecuteType"] = "BATCH"
     assert oldfiles.version_note(exported) == ""
-    assert oldfiles.version_note(transfer.export(orderly())) == ""
+    assert oldfiles.version_note(files.export(orderly())) == ""
 
 
 def test_a_dependence_on_another_project_names_it_in_a_group():

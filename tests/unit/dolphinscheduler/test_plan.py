@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler.fingerprint import fingerprint, record, recorded
 from dsflow.dolphinscheduler.plan import Change, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.plan_text import plan_to_json, render_plan, summary
+from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, record, recorded
 
 SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2031-01-01 00:00:00", "UTC")
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.dolphinscheduler import transfer
 from dsflow.dolphinscheduler.repair import find_dangling
-from dsflow.dolphinscheduler.wire import oldfiles
+from dsflow.dolphinscheduler.wire import files, oldfiles
 from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.dolphinscheduler.wire.names import Names
 from tests.unit.source.definitions import EMPTY, SCHEDULE, definitions, every_type, orderly
@@ -30,9 +29,9 @@ SERVER = Names(lambda kind, scope: TABLES[kind])
 
 
 def test_a_file_says_everything():
-    exported = transfer.export(every_type(), SERVER)
-    (back,) = transfer.definitions(
-        transfer.check_exported(oldfiles.as_exported(json.loads(transfer.to_text(exported)), "x"), "x")
+    exported = files.export(every_type(), SERVER)
+    (back,) = files.definitions(
+        files.check_exported(oldfiles.as_exported(json.loads(files.to_text(exported)), "x"), "x")
     )
     assert normalise(back) == normalise(every_type())
 
@@ -47,25 +46,25 @@ def test_any_file_says_everything(definition: Definition):
             for t in definition.tasks
         ),
     )
-    exported = transfer.export(definition, SERVER)
+    exported = files.export(definition, SERVER)
     assert find_dangling(exported[0]) == []
-    (back,) = transfer.definitions(oldfiles.as_exported(json.loads(transfer.to_text(exported)), "x"))
+    (back,) = files.definitions(oldfiles.as_exported(json.loads(files.to_text(exported)), "x"))
     assert normalise(back) == normalise(definition)
 
 
 def test_the_same_definition_gives_the_same_file():
-    assert transfer.to_text(transfer.export(orderly())) == transfer.to_text(transfer.export(orderly()))
+    assert files.to_text(files.export(orderly())) == files.to_text(files.export(orderly()))
 
 
 def test_codes_are_such_that_javascript_and_java_read_them():
-    (entry,) = transfer.export(orderly())
+    (entry,) = files.export(orderly())
     codes = [t["code"] for t in entry["tasks"]] + [entry["workflow"]["code"]]
     assert len(set(codes)) == len(codes)
     assert all(10**14 <= code < 2**53 for code in codes)
 
 
 def test_an_online_schedule_is_written_offline_and_remembered():
-    (entry,) = transfer.export(replace(orderly(), schedule=SCHEDULE))
+    (entry,) = files.export(replace(orderly(), schedule=SCHEDULE))
     assert entry["schedule"]["releaseState"] == "OFFLINE"
     assert "id" not in entry["schedule"]
     assert entry["dsflow"]["scheduleOnline"] is True
@@ -80,25 +79,25 @@ def test_an_online_schedule_is_written_offline_and_remembered():
 )
 def test_what_only_a_server_knows_needs_one(change, says):
     task = TaskDefinition("a", "SHELL", {**EMPTY, "rawScript": "true"}, **change)
-    with pytest.raises(transfer.TransferError, match=says) as caught:
-        transfer.export(Definition("p", "w", (task,), ()))
+    with pytest.raises(files.TransferError, match=says) as caught:
+        files.export(Definition("p", "w", (task,), ()))
     assert "task 'a'" in str(caught.value)
     assert "--profile" in str(caught.value)
 
 
 def test_a_code_without_a_name_is_refused():
-    exported = transfer.export(orderly())
+    exported = files.export(orderly())
     exported[0]["tasks"][0]["environmentCode"] = 4711
-    with pytest.raises(transfer.TransferError, match="environment with the code 4711"):
-        transfer.definitions(exported)
+    with pytest.raises(files.TransferError, match="environment with the code 4711"):
+        files.definitions(exported)
 
 
 def test_a_file_of_a_server_needs_a_project():
-    exported = transfer.export(orderly())
+    exported = files.export(orderly())
     del exported[0]["dsflow"]
-    with pytest.raises(transfer.TransferError, match="--project"):
-        transfer.definitions(exported)
-    assert transfer.definitions(exported, "other")[0].project == "other"
+    with pytest.raises(files.TransferError, match="--project"):
+        files.definitions(exported)
+    assert files.definitions(exported, "other")[0].project == "other"
 
 
 @pytest.mark.parametrize(
@@ -121,22 +120,22 @@ def test_a_file_of_a_server_needs_a_project():
 def test_what_is_no_export_is_refused(tmp_path, text, says):
     file = tmp_path / "x.json"
     file.write_text(text)
-    with pytest.raises(transfer.TransferError) as caught:
-        transfer.read_file(file)
+    with pytest.raises(files.TransferError) as caught:
+        files.read_file(file)
     assert says in str(caught.value)
     assert "x.json" in str(caught.value)
 
 
 def test_two_tasks_of_one_name_are_refused():
-    exported = transfer.export(orderly())
+    exported = files.export(orderly())
     exported[0]["tasks"][1]["name"] = "train"
-    with pytest.raises(transfer.TransferError, match="two tasks of one name"):
-        transfer.check_exported(exported, "x")
+    with pytest.raises(files.TransferError, match="two tasks of one name"):
+        files.check_exported(exported, "x")
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path):
-    with pytest.raises(transfer.TransferError, match="No such file"):
-        transfer.read_file(tmp_path / "no.json")
+    with pytest.raises(files.TransferError, match="No such file"):
+        files.read_file(tmp_path / "no.json")
     (tmp_path / "x.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(transfer.TransferError, match="not UTF-8"):
-        transfer.read_file(tmp_path / "x.json")
+    with pytest.raises(files.TransferError, match="not UTF-8"):
+        files.read_file(tmp_path / "x.json")
