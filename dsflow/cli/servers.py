@@ -60,7 +60,9 @@ def openmldb(
 
 
 def serve(
-    apiserver: Annotated[str, typer.Option("--apiserver", metavar="URL", help="OpenMLDB's APIServer.")],
+    apiserver: Annotated[
+        str, typer.Option("--apiserver", metavar="URL", help="OpenMLDB's APIServer; several of a cluster with commas.")
+    ],
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 takes a free one.")] = 8881,
     model_dir: Annotated[
@@ -69,12 +71,16 @@ def serve(
             "--model-dir", metavar="D", help="Where the served model is kept, to serve it again after a restart."
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", metavar="N", min=1, help="Processes that answer; an update reaches all or none."),
+    ] = 1,
 ) -> None:
     """Start the prediction server: POST /predict, POST /update, GET /schema, GET /health."""
-    _need("the prediction server", "serve", "numpy", "starlette", "uvicorn", "xgboost")
+    _need("the prediction server", "serve", "httptools", "msgspec", "numpy", "starlette", "uvicorn", "xgboost")
     from dsflow.serving import serve as serve_predictions
 
-    serve_predictions(apiserver, host, port, model_dir)
+    serve_predictions(apiserver, host, port, model_dir, workers=workers)
 
 
 def _need(feature: str, extra: str, *packages: str) -> None:

@@ -32,6 +32,7 @@ from dsflow.serving.body import ClientGoneError, read_body, read_json
 from dsflow.serving.errors import NoModelError, ServingError
 from dsflow.serving.service import PredictionService
 from dsflow.serving.store import Store
+from dsflow.serving.together import Together
 
 log = logging.getLogger("dsflow.serving")
 
@@ -51,9 +52,9 @@ def create_app(apiserver: str, model_dir: Path | None = None) -> Application:
     return build_app(ApiServer(apiserver), Store(model_dir) if model_dir is not None else None)
 
 
-def build_app(apiserver: ApiServer, store: Store | None) -> Application:
+def build_app(apiserver: ApiServer, store: Store | None, together: Together | None = None) -> Application:
     """The ASGI application over parts that stand already; it closes them when it ends."""
-    return Application(PredictionService(apiserver, store))
+    return Application(PredictionService(apiserver, store, together))
 
 
 class Application:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import signal
 import socket
@@ -18,35 +17,69 @@ import uvicorn
 from dsflow.serving.apiserver import ApiServer, apiserver_urls
 from dsflow.serving.app import Application, build_app
 from dsflow.serving.errors import ServingError
+from dsflow.serving.listening import listen, url_of
+from dsflow.serving.settings import Settings
 from dsflow.serving.store import Store
+from dsflow.serving.together import Link
+from dsflow.serving.workers import serve_workers
 
 _GRACE_SECONDS = 10
 _START_SECONDS = 60.0
 
 
-def serve(apiserver: str, host: str = "127.0.0.1", port: int = 8881, model_dir: Path | None = None) -> None:
+def serve(
+    apiserver: str, host: str = "127.0.0.1", port: int = 8881, model_dir: Path | None = None, *, workers: int = 1
+) -> None:
     """Serve predictions until SIGTERM or SIGINT; requests that are under way are answered first.
 
     One line with the server's URL goes to standard output when it answers.
 
     Args:
-        apiserver: base URL of OpenMLDB's APIServer.
+        apiserver: base URL of OpenMLDB's APIServer; several are separated by commas.
         host: address to listen on.
         port: 0 takes a free one.
         model_dir: where the last good pair is kept over a restart; None keeps it in memory alone.
+        workers: number of processes that answer; an update reaches all of them or none.
 
     Raises:
         ConfigError: the APIServer's URL is not one.
         ServingError: the address is taken, or the model directory cannot be used.
     """
+    settings = Settings(",".join(apiserver_urls(apiserver)), None if model_dir is None else str(model_dir))
+    if workers > 1:
+        serve_workers(settings, host, port, workers)
+        return
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with contextlib.closing(_listen(host, port)) as listening, _quiet_signals():
-        app = _app(apiserver, model_dir)
-        url = _url(host, listening)
+    with contextlib.closing(listen(host, port)) as listening, _quiet_signals():
+        app = _app(settings)
+        url = url_of(host, listening)
         server = _Server(app, lambda: print(f"dsflow prediction server on {url}, APIServer {apiserver}", flush=True))
         server.run(sockets=[listening])
     if not server.was_ready:
         raise ServingError("the prediction server did not start", hint="the lines above say why")
+
+
+def run_worker(settings: Settings, listening: socket.socket, descriptor: int) -> None:
+    """Serve as one of several processes, until SIGTERM or until the parent is gone.
+
+    Args:
+        settings: of the server; with a model directory, which the parent has taken.
+        listening: a socket that listens.
+        descriptor: of the socket to the parent.
+
+    Raises:
+        ServingError: it does not start.
+    """
+
+    def gone() -> None:
+        server.should_exit = True
+
+    link = Link(descriptor, gone)
+    with _quiet_signals():
+        server = _Server(_app(settings, link), link.ready)
+        server.run(sockets=[listening])
+    if not server.was_ready:
+        raise ServingError("a worker of the prediction server did not start", hint="the lines above say why")
 
 
 class PredictionServer:
@@ -68,8 +101,8 @@ class PredictionServer:
     def __init__(
         self, apiserver: str, *, host: str = "127.0.0.1", port: int = 0, model_dir: Path | None = None
     ) -> None:
-        self._apiserver = ",".join(apiserver_urls(apiserver))
-        self._host, self._port, self._model_dir = host, port, model_dir
+        self._settings = Settings(",".join(apiserver_urls(apiserver)), None if model_dir is None else str(model_dir))
+        self._host, self._port = host, port
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
         self._listening: socket.socket | None = None
@@ -96,10 +129,10 @@ class PredictionServer:
         """
         if self._thread is not None:
             raise ServingError("the prediction server is running already")
-        listening = _listen(self._host, self._port)
+        listening = listen(self._host, self._port)
         decided = threading.Event()
         try:
-            server = _Server(_app(self._apiserver, self._model_dir), decided.set)
+            server = _Server(_app(self._settings), decided.set)
         except ServingError:
             listening.close()
             raise
@@ -118,7 +151,7 @@ class PredictionServer:
             listening.close()
             raise ServingError("the prediction server did not start", hint="its log says why")
         self._thread, self._server, self._listening = thread, server, listening
-        self._url = _url(self._host, listening)
+        self._url = url_of(self._host, listening)
         return self
 
     def stop(self) -> None:
@@ -168,42 +201,13 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _app(apiserver: str, model_dir: Path | None) -> Application:
+def _app(settings: Settings, link: Link | None = None) -> Application:
     """The application, its model directory taken already: what is wrong with that is then an error of the caller."""
-    client = ApiServer(apiserver)
-    store = Store(model_dir) if model_dir is not None else None
+    client = ApiServer(settings.apiserver)
+    store = None if settings.model_dir is None else Store(Path(settings.model_dir), locked=link is not None)
     if store is not None:
         store.open()
-    return build_app(client, store)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ServingError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-        listening.bind(address)
-        listening.listen(1024)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ServingError(
-            f"cannot listen on {host}:{port}: {reason}", hint="is another server on this port? Port 0 takes a free one"
-        ) from error
-    return listening
-
-
-def _url(host: str, listening: socket.socket) -> str:
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).version == 6:
-            host = f"[{host}]"
-    return f"http://{host}:{listening.getsockname()[1]}"
+    return build_app(client, store, link)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from dsflow.openmldb.types import ColumnType
 from dsflow.serving.apiserver import ApiServer
@@ -17,6 +20,7 @@ from dsflow.serving.model import read_model
 from dsflow.serving.pair import Pair, fit
 from dsflow.serving.schema import check_rows
 from dsflow.serving.store import Store
+from dsflow.serving.together import Alone, Together
 from dsflow.serving.update import Update, read_update
 
 log = logging.getLogger("dsflow.serving")
@@ -40,9 +44,10 @@ class PredictionService:
     Args:
         apiserver: where deployments are asked.
         store: where the last good pair is kept; None keeps it in memory alone.
+        together: the other worker processes that serve the same; they need a store.
     """
 
-    def __init__(self, apiserver: ApiServer, store: Store | None = None) -> None:
+    def __init__(self, apiserver: ApiServer, store: Store | None = None, together: Together | None = None) -> None:
         self.apiserver = apiserver
         self.restore_error: str | None = None
         self._store = store
@@ -50,7 +55,9 @@ class PredictionService:
         self._previous: Pair | None = None
         # with what knows their columns: a row of other columns is no request any more
         self._recent: deque[tuple[Codec, Row]] = deque(maxlen=RECENT_ROWS)
-        self._updating = asyncio.Lock()
+        self._together = together or Alone()
+        self._started = asyncio.Event()
+        self._prepared: Joiner | None = None
 
     @property
     def pair(self) -> Pair | None:
@@ -71,25 +78,46 @@ class PredictionService:
         Raises:
             StoreError: the model directory cannot be used.
         """
+        if self._store is not None:
+            await asyncio.to_thread(self._store.open)
+        await self._together.start(self._told)
+        await self._restore()
+        self._started.set()
+
+    async def stop(self) -> None:
+        """Close connections and give the model directory back."""
+        await self._together.stop()
+        await self.apiserver.aclose()
+        if self._store is not None:
+            self._store.close()
+
+    async def _restore(self) -> None:
+        """Serve what the store says."""
         if self._store is None:
             return
-        await asyncio.to_thread(self._store.open)
         try:
             saved = await asyncio.to_thread(self._store.load)
             if saved is not None:
                 current, previous = saved
-                self._joiner = self._joiner_of(fit(current.deployment, current.model, current.columns))
-                if previous is not None:
-                    self._previous = fit(previous.deployment, previous.model, previous.columns)
+                joiner = self._joiner_of(fit(current.deployment, current.model, current.columns))
+                before = None if previous is None else fit(previous.deployment, previous.model, previous.columns)
+                self._joiner, self._previous = joiner, before
+                self.restore_error = None
         except ServingError as error:
             self.restore_error = str(error)
             log.error("nothing is served until the next update: %s", error)
 
-    async def stop(self) -> None:
-        """Close connections and give the model directory back."""
-        await self.apiserver.aclose()
-        if self._store is not None:
-            self._store.close()
+    async def _told(self, what: str, about: Mapping[str, Any]) -> None:
+        """Another worker updates: prepare its pair, change over to it, or look at the store again."""
+        await self._started.wait()
+        prepared, self._prepared = self._prepared, None
+        if what == "prepare" and self._store is not None:
+            saved = await asyncio.to_thread(self._store.read, about)
+            self._prepared = await self._probed(fit(saved.deployment, saved.model, saved.columns))
+        elif what == "commit" and prepared is not None:
+            self._change_over(prepared, self._before(prepared.pair))
+        elif what in ("commit", "restore"):  # a worker that was started in the middle of an update
+            await self._restore()
 
     async def update(self, body: object) -> tuple[Pair, Comparison]:
         """Serve another deployment and model. Until this returns, and if it raises, the old pair is served.
@@ -105,14 +133,13 @@ class PredictionService:
             StoreError: the pair could not be saved.
         """
         update = read_update(body)
-        async with self._updating:
+        async with self._together.exclusive():
             deployment = await self.apiserver.deployment(update.database, update.deployment)
             model = await asyncio.to_thread(read_model, update.model_path)
             pair = fit(deployment, model, update.columns)
             joiner = await self._probed(pair)
             comparison = await self._compare(pair, update)
-            unchanged = self.pair is not None and self.pair.to_json() == pair.to_json()
-            await self._serve(joiner, self._previous if unchanged else self.pair)
+            await self._serve(joiner)
             return pair, comparison
 
     async def rollback(self) -> Pair:
@@ -123,20 +150,41 @@ class PredictionService:
             ApiServerError, ApiServerUnreachableError: the APIServer could not be asked.
             StoreError: the change could not be saved.
         """
-        async with self._updating:
+        async with self._together.exclusive():
             pair = self._previous
             if pair is None:
                 raise NotServableError("there is no earlier pair to go back to", hint="POST /update serves another one")
             deployment = await self.apiserver.deployment(pair.deployment.database, pair.deployment.name)
             pair = fit(deployment, pair.model, pair.columns)
-            await self._serve(await self._probed(pair), self.pair)
+            await self._serve(await self._probed(pair))
             return pair
 
-    async def _serve(self, joiner: Joiner, previous: Pair | None) -> None:
-        pair = joiner.pair
+    async def _serve(self, joiner: Joiner) -> None:
+        """Save and serve a pair that was probed, in all workers or in none."""
+        pair, previous = joiner.pair, self._before(joiner.pair)
         if self._store is not None:
-            before = None if previous is None else previous.to_saved()
-            await asyncio.to_thread(self._store.save, pair.to_saved(), before)
+            saved, before = pair.to_saved(), None if previous is None else previous.to_saved()
+            try:
+                if self._together.others:
+                    await self._together.tell("prepare", await asyncio.to_thread(self._store.stage, saved))
+                await asyncio.to_thread(self._store.save, saved, before)
+            except ServingError:
+                with contextlib.suppress(NotServableError):  # a worker that ends has nothing prepared
+                    await self._together.tell("abort")
+                raise
+        self._change_over(joiner, previous)
+        try:
+            await self._together.tell("commit")
+        except NotServableError as error:  # it is started again, and serves what has been saved
+            log.warning("a worker did not change over: %s", error)
+
+    def _before(self, pair: Pair) -> Pair | None:
+        """What to go back to when this pair is served."""
+        unchanged = self.pair is not None and self.pair.to_json() == pair.to_json()
+        return self._previous if unchanged else self.pair
+
+    def _change_over(self, joiner: Joiner, previous: Pair | None) -> None:
+        pair = joiner.pair
         self._joiner, self._previous = joiner, previous
         self.restore_error = None
         log.info("serving %s with %s (%s)", pair.deployment, pair.model.path, pair.model.version)

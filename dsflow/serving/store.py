@@ -7,7 +7,6 @@ moment leaves the old pair or the new one, never a mixture.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dsflow.serving.apiserver import Deployment
+from dsflow.serving.directory import take_directory
 from dsflow.serving.errors import ServingError, StoreError
 from dsflow.serving.model import Model, load_checked
 from dsflow.serving.schema import Column
@@ -27,7 +27,6 @@ from dsflow.serving.schema import Column
 log = logging.getLogger("dsflow.serving")
 
 MANIFEST = "serving.json"
-_LOCK = "serving.lock"
 _COPY = re.compile(r"served-[0-9a-f]{64}\.(json|ubj)")
 _FORMAT = 2
 
@@ -50,10 +49,12 @@ class Store:
 
     Args:
         directory: made if it is missing. One server at a time may use it.
+        locked: somebody else has taken the directory for this process: the parent of worker processes.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, locked: bool = False) -> None:
         self.directory = directory
+        self._locked = locked
         self._lock: IO[bytes] | None = None
 
     def open(self) -> None:
@@ -62,25 +63,8 @@ class Store:
         Raises:
             StoreError: it cannot be made or written, or another server uses it.
         """
-        if self._lock is not None:
-            return
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            handle = (self.directory / _LOCK).open("ab")
-        except OSError as error:
-            raise StoreError(
-                f"the model directory {self.directory} cannot be used: {error.strerror}",
-                hint="give a directory that the prediction server may write",
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.close()
-            raise StoreError(
-                f"the model directory {self.directory} is in use by another prediction server",
-                hint="give each server a directory of its own",
-            ) from error
-        self._lock = handle
+        if self._lock is None and not self._locked:
+            self._lock = take_directory(self.directory)
 
     def close(self) -> None:
         """Give the directory back."""
@@ -106,11 +90,32 @@ class Store:
                 _write(self.directory / _copy_name(model), model.raw)
             _write(self.directory / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
         except OSError as error:
-            raise StoreError(
-                f"the model directory {self.directory} cannot be written: {error.strerror}",
-                hint="the old pair stays in service; make room or give write permission, then update again",
-            ) from error
+            raise _not_written(self.directory, error) from error
         self._remove_other_copies(keep=set(map(_copy_name, models)))
+
+    def stage(self, saved: Saved) -> dict[str, object]:
+        """Write the copy of a model that may be saved soon; what this returns, `read` reads in another process.
+
+        Raises:
+            StoreError: the directory cannot be written.
+        """
+        try:
+            _write(self.directory / _copy_name(saved.model), saved.model.raw)
+        except OSError as error:
+            raise _not_written(self.directory, error) from error
+        return _to_json(saved)
+
+    def read(self, entry: Mapping[str, object]) -> Saved:
+        """What another process has staged.
+
+        Raises:
+            StoreError: it can not be read.
+            NotServableError: it is no model that can be served.
+        """
+        try:
+            return self._read(entry)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"cannot read what another worker wrote: {error!r}") from error
 
     def load(self) -> tuple[Saved, Saved | None] | None:
         """What was saved last: the pair in service and the one before it; None if there is nothing.
@@ -179,6 +184,13 @@ def _to_json(saved: Saved) -> dict[str, object]:
 
 def _copy_name(model: Model) -> str:
     return f"served-{model.sha256}{model.suffix}"
+
+
+def _not_written(directory: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the model directory {directory} cannot be written: {error.strerror}",
+        hint="the old pair stays in service; make room or give write permission, then update again",
+    )
 
 
 _UPDATE = "POST /update puts a pair into service again"
