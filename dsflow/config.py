@@ -27,6 +27,7 @@ from typing import Any
 
 from dsflow.declare.params import to_text
 from dsflow.errors import ConfigError
+from dsflow.placeholders import SERIES
 
 CONFIG_NAME = "dsflow.yaml"
 DEFAULT_GATEWAY_TOKEN = "jwUDzpLsNKEFER4*a8gruBH_GsAurNxU7A@Xc"
@@ -121,7 +122,7 @@ class Profile:
         if not self.version:
             return None
         numbers = tuple(int(n) for n in self.version.split(".")) if re.fullmatch(r"\d+(\.\d+)+", self.version) else ()
-        if numbers[:2] not in ((3, 1), (3, 2)):
+        if numbers[:2] not in SERIES:
             raise ConfigError(
                 f"profile {self.name!r}: version {self.version!r} is no DolphinScheduler that dsflow knows",
                 hint="for example 3.1, 3.1.9, 3.2 or 3.2.2",

@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dsflow.placeholders import SERIES
 from dsflow.standalone.download import download, read
 from dsflow.standalone.errors import StandaloneError
 from dsflow.standalone.guarded import Guarded
 from dsflow.standalone.model import Source, series
 from dsflow.standalone.places import RELEASES_VARIABLE, address, cache_folder, exclusive
 
-SERIES = ((3, 1), (3, 2))
 OLDEST = (3, 1, 1)  # below it the names of the gateway are others again
 STANDALONE = "standalone-server"
 OLD = 86400.0  # seconds: nothing that is unpacked takes that long

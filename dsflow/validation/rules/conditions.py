@@ -15,6 +15,7 @@ from dsflow.conditions.switch import Known, SwitchFailed, decide
 from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Property, TaskDefinition
 from dsflow.errors import SourceLocation
+from dsflow.placeholders import SERIES
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import did_you_mean, rule
 
@@ -25,7 +26,6 @@ _LATER = re.compile(r"\.(includes|repeat|padStart|padEnd|at|find|findIndex|flat)
 _SAMPLES = {"LONG": ("5", "0", "-1"), "INTEGER": ("5", "0", "-1"), "BOOLEAN": ("true", "false"),
             "DOUBLE": ("0.5", "0.0", "-1.5"), "FLOAT": ("0.5", "0.0", "-1.5")}  # fmt: skip
 _MOST = 40
-SERIES = ((3, 1), (3, 2))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 import dsflow
+from dsflow import placeholders
 from dsflow.config import Profile
 from dsflow.definition import SUB_WORKFLOW
 from dsflow.dolphinscheduler.wire import rest, v3_1, v3_2, v3_3
@@ -94,6 +95,7 @@ def test_a_series_is_known_by_its_version() -> None:
     assert series_of((3, 2)) is v3_2.SERIES
     assert series_of((2, 0)) is None
     assert [str(series) for series in SERIES] == ["3.2", "3.1"]
+    assert {series.version for series in SERIES} == set(placeholders.SERIES)  # what a run here follows
 
 
 def test_a_run_tells_what_it_ran() -> None:
