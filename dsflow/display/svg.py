@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from dsflow.declare.folding import Edge, folded, steps_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.display.graph import count_of, edge_labels, edges_of, kind, one_line, parts_of, without_cycles
-from dsflow.display.layout import Layout, Node, lay_out
+from dsflow.layered import Layout, Node, lay_out
 from dsflow.display.states import duration, look, whole_steps
 from dsflow.display.text import drawn_width, fit, wrap
 from dsflow.report import SKIPPED, STOPPED, WAITING, RunReport, TaskReport

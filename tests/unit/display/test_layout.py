@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsflow.display.graph import edges_of, reading_order, without_cycles
-from dsflow.display.layout import Layout, lay_out
+from dsflow.layered import Layout, lay_out
 
 from .strategies import chart, dags
 
