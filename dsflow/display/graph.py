@@ -6,10 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from dsflow.declare.folding import Edge, part_of
-from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Definition, TaskDefinition
-
-OTHERWISE = "otherwise"
 
 
 def edges_of(definition: Definition) -> list[Edge]:
@@ -17,40 +14,6 @@ def edges_of(definition: Definition) -> list[Edge]:
     names = {task.name for task in definition.tasks}
     edges = ((r.pre, r.post) for r in definition.relations)
     return list(dict.fromkeys((pre, post) for pre, post in edges if pre in names and post in names))
-
-
-def edge_labels(definition: Definition, steps: Mapping[str, str] | None = None) -> dict[Edge, str]:
-    """What decides whether an edge is taken: a switch's conditions, or how a CONDITIONS task's tasks ended.
-
-    Args:
-        steps: the steps of nodes that are folded away; without them, each node stands for itself.
-    """
-    labels: dict[Edge, list[str]] = {}
-    of = steps or {}
-    for task in definition.tasks:
-        for target, text in _branches(task):
-            edge = (of.get(task.name, task.name), of.get(target, target))
-            if edge[0] != edge[1] or task.name not in of:
-                labels.setdefault(edge, []).append(text)
-    return {edge: " or ".join(texts) for edge, texts in labels.items()}
-
-
-def _branches(task: TaskDefinition) -> Iterable[tuple[str, str]]:
-    if task.task_type == "SWITCH":
-        result = task.task_params.get("switchResult") or {}
-        for branch in result.get("dependTaskList") or []:
-            yield str(branch.get("nextNode")), readable(str(branch.get("condition")))
-        yield str(result.get("nextNode")), OTHERWISE
-    elif task.task_type == "CONDITIONS":
-        result = task.task_params.get("conditionResult") or {}
-        for key, text in (("successNode", "success"), ("failedNode", "failure")):
-            for target in result.get(key) or []:
-                yield str(target), text
-
-
-def readable(condition: str) -> str:
-    """A switch's expression without the ``${}`` around the names, and without what turns a bool into a text."""
-    return one_line(re.sub(r'\("" \+ (\w+)\)', r"\1", PLACEHOLDER.sub(r"\1", condition)))
 
 
 def one_line(text: str) -> str:

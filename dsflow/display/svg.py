@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
+from dsflow.branches import edge_labels
 from dsflow.declare.folding import Edge, folded, steps_of
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.display.graph import count_of, edge_labels, edges_of, kind, one_line, parts_of, without_cycles
-from dsflow.layered import Layout, Node, lay_out
+from dsflow.display.graph import count_of, edges_of, kind, one_line, parts_of, without_cycles
 from dsflow.display.states import duration, look, whole_steps
 from dsflow.display.text import drawn_width, fit, wrap
+from dsflow.layered import Layout, Node, lay_out
 from dsflow.report import SKIPPED, STOPPED, WAITING, RunReport, TaskReport
 
 _FONT = (

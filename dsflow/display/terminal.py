@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from dsflow.branches import edge_labels
 from dsflow.declare.folding import Edge, folded, steps_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.display.graph import (
     count_of,
-    edge_labels,
     edges_of,
     grouped,
     kind,

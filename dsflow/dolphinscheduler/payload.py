@@ -1,4 +1,4 @@
-"""What is sent to the gateway: a Definition in one server's codes, with what the server already holds kept as it is."""
+"""What is sent to the server: a Definition in one server's codes, with what the server already holds kept as it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler.locations import locations_text, stored
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec
@@ -21,6 +22,13 @@ def held_codes(definition: Definition, state: ServerState, plan: Plan) -> dict[s
     held = {t["name"]: int(t["code"]) for t in state.raw.get("tasks", [])}
     before = ((t.name, plan.renamed.get(t.name, t.name)) for t in definition.tasks)
     return {name: held[old] for name, old in before if old in held}
+
+
+def lacks_places(definition: Definition, state: ServerState, plan: Plan) -> bool:
+    """Whether the server has no place in its drawing for one of the tasks."""
+    codes = held_codes(definition, state, plan)
+    known = stored(state.raw["workflow"]) if state.raw else {}
+    return any(codes.get(task.name) not in known for task in definition.tasks)
 
 
 def workflow_call(
@@ -55,7 +63,14 @@ def workflow_call(
         online=definition.release_state == "ONLINE",
         relations=json.dumps(codec.relations_to_server(definition, codes, record(definition))),
         tasks=json.dumps(_tasks(definition, state, plan, codes, names, series)),
+        locations=_locations(definition, state, plan, codes),
     )
+
+
+def _locations(definition: Definition, state: ServerState, plan: Plan, codes: Mapping[str, int]) -> str:
+    if not lacks_places(definition, state, plan):
+        return ""
+    return locations_text(definition, codes, stored(state.raw["workflow"]) if state.raw else {})
 
 
 def _tasks(

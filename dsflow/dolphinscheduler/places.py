@@ -10,7 +10,7 @@ Pure and deterministic; names and numbers in, numbers out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from itertools import count
 
@@ -21,12 +21,14 @@ Place = tuple[int, int]
 """The upper left corner of a box, in the page's pixels."""
 
 WIDTH, HEIGHT = 220, 48
-STEP_X, STEP_Y = 280, 110
-_SCREEN = (1500.0, 760.0)  # what a page shows beside its menus
+STEP_X, STEP_Y = 265, 110
+_SCREEN = (1280.0, 800.0)  # what the page shows beside its menus, of 1920 x 1080
+_LABEL_HEIGHT, _LABEL_CHARACTER = 26.0, 12.5
 _ORIGIN = 60
 _MARGIN = 8.0  # between an edge and a box that it passes
 _GAP_X, _GAP_Y = 30, 40  # between two boxes; the icon of a state stands above its box
 _STUB = 12  # how far an edge leaves its box straight
+_EFFORT = 216_000  # moves times tasks squared, to be done in a second or two
 _MOVES = 60
 _MANY = 1_000
 _SPREADS = (1, 2)
@@ -36,22 +38,26 @@ _FREE_X, _FREE_Y = WIDTH + _GAP_X, HEIGHT + _GAP_Y
 _AROUND = [(right, down) for right in (0, -1, 1, -2, 2) for down in range(-5, 6) if (right, down) != (0, 0)]
 
 
-def places(names: Sequence[str], edges: Iterable[Edge], held: Mapping[str, Place]) -> dict[str, Place]:
+def places(
+    names: Sequence[str], edges: Iterable[Edge], held: Mapping[str, Place], labels: Mapping[Edge, str] | None = None
+) -> dict[str, Place]:
     """A place for every task.
 
     Args:
         names: the tasks, in the order of their declaration.
         edges: acyclic.
         held: the places that are stored already; they are kept.
+        labels: what stands beside edges, half way along; it should not lie on a box.
     """
     known = set(names)
     edges = [e for e in dict.fromkeys(edges) if set(e) <= known and e[0] != e[1]]
     kept = {name: held[name] for name in names if name in held}
+    wide = {edge: len(text) * _LABEL_CHARACTER for edge, text in (labels or {}).items() if text}
     if kept:
-        return _added(names, edges, kept)
+        return _added(names, edges, kept, wide)
     if not names:
         return {}
-    return _arranged(names, edges).from_origin()
+    return _arranged(names, edges, wide).from_origin()
 
 
 class _Drawing:
@@ -60,10 +66,12 @@ class _Drawing:
     Attributes:
         at: the place of each box.
         edges: those whose two ends are placed.
+        labels: how wide the label of an edge is.
     """
 
-    def __init__(self, at: Mapping[str, Place], edges: Iterable[Edge]) -> None:
+    def __init__(self, at: Mapping[str, Place], edges: Iterable[Edge], labels: Mapping[Edge, float]) -> None:
         self.at = dict(at)
+        self.labels = labels
         self.edges = list(edges)
         self._lines = {edge: self._drawn(edge) for edge in self.edges}
         self._own: dict[str, list[Edge]] = {}
@@ -87,13 +95,22 @@ class _Drawing:
             self._lines[edge] = self._drawn(edge)
 
     def hits(self) -> list[tuple[Edge, str]]:
-        """Each edge with each box that it runs through."""
-        return [
+        """Each edge with each box that it, or its label, runs through; with a box beyond a label that its own meets."""
+        found = [
             (edge, name)
             for edge, line in self._lines.items()
             for name, place in self.at.items()
             if _meets(line, place) and name not in edge
         ]
+        shown = [(edge, self._label(edge)) for edge in self.edges if edge in self.labels]
+        found += [(edge, name) for edge, label in shown for name, place in self.at.items() if _covers(label, place)]
+        found += [
+            (edge, other[1])
+            for edge, label in shown
+            for other, second in shown
+            if edge < other and _overlap(label, second)
+        ]
+        return found
 
     def is_free(self, name: str, place: Place) -> bool:
         """Whether a box may stand there as far as other boxes go."""
@@ -104,7 +121,7 @@ class _Drawing:
         )
 
     def hits_of(self, name: str, limit: int) -> int:
-        """How often an edge of a box runs through another, or another edge through it; counted up to ``limit``."""
+        """How often an edge of a box, or its label, meets another box, or others' meet this one; up to ``limit``."""
         own = self._own.get(name, ())
         place, found = self.at[name], 0
         for edge in own:
@@ -114,7 +131,17 @@ class _Drawing:
                     found += 1
             if found >= limit:
                 return found
-        return found + sum(_meets(line, place) and name not in edge for edge, line in self._lines.items())
+        for edge, line in self._lines.items():
+            if _meets(line, place) and name not in edge:
+                found += 1
+        shown = {edge: self._label(edge) for edge in self.edges if edge in self.labels}
+        for edge, label in shown.items():
+            if name in edge:
+                found += sum(_covers(label, other) for other in self.at.values())
+                found += sum(_overlap(label, other) for key, other in shown.items() if key != edge)
+            else:
+                found += _covers(label, place)
+        return found
 
     def cost(self, name: str) -> float:
         """What else a box costs where it stands: the length of its edges, those that go up, and crossings."""
@@ -132,7 +159,8 @@ class _Drawing:
     def fill(self) -> float:
         """How many screens it takes, by its longer side."""
         xs, ys = zip(*self.at.values(), strict=True)
-        return max((max(xs) - min(xs) + WIDTH) / _SCREEN[0], (max(ys) - min(ys) + HEIGHT) / _SCREEN[1])
+        wide, tall = max(xs) - min(xs) + WIDTH, max(ys) - min(ys) + HEIGHT
+        return float(max(wide / _SCREEN[0], tall / _SCREEN[1]))
 
     def length(self) -> float:
         """The mean length of the edges, in pixels."""
@@ -143,24 +171,31 @@ class _Drawing:
         left, top = (min(place[axis] for place in self.at.values()) for axis in (0, 1))
         return {name: (x - left + _ORIGIN, y - top + _ORIGIN) for name, (x, y) in self.at.items()}
 
+    def _label(self, edge: Edge) -> Rectangle:
+        x, y, to_x, to_y = self._lines[edge]
+        across, down = (x + to_x) / 2, (y + to_y) / 2
+        half = self.labels[edge] / 2
+        return across - half, down - _LABEL_HEIGHT / 2, across + half, down + _LABEL_HEIGHT / 2
+
     def _drawn(self, edge: Edge) -> Line:
         return _line(self.at[edge[0]], self.at[edge[1]])
 
 
-def _arranged(names: Sequence[str], edges: list[Edge]) -> _Drawing:
+def _arranged(names: Sequence[str], edges: list[Edge], labels: Mapping[Edge, float]) -> _Drawing:
     """Ranks along bands, and then boxes moved out of the way of edges."""
     layout = lay_out(names, edges, breadth=lambda name: 1.0, labels={}, gap=0.0)
     ranks = [[n.name for n in layer if n.name is not None] for layer in layout.layers]
-    found: list[tuple[int, _Drawing]] = []
+    found: list[tuple[int, float, int, _Drawing]] = []
     for spread in _SPREADS:
-        drawings = [_Drawing(_banded(ranks, wide, spread), edges) for wide in _WIDTHS]
-        # what has fewest hits per screen is soonest clear, and still fits
-        drawing = min(drawings, key=lambda d: (max(d.fill(), 1.0), len(d.hits()), d.length() / 500 + d.fill()))
-        _clear(drawing)
-        found.append((len(drawing.hits()), drawing))
+        drawings = [_Drawing(_banded(ranks, wide, spread), edges, labels) for wide in _WIDTHS]
+        for drawing in sorted(drawings, key=lambda d: (max(d.fill(), 1.0), len(d.hits()), d.length())):
+            _clear(drawing)
+            found.append((len(drawing.hits()), max(drawing.fill(), 1.0), len(found), drawing))
+            if not found[-1][0]:
+                break
         if not found[-1][0]:
             break
-    return min(found, key=lambda pair: pair[0])[1]
+    return min(found, key=lambda entry: entry[:3])[3]
 
 
 def _banded(ranks: list[list[str]], wide: int, spread: int) -> dict[str, Place]:
@@ -187,11 +222,12 @@ def _banded(ranks: list[list[str]], wide: int, spread: int) -> dict[str, Place]:
 def _clear(drawing: _Drawing) -> None:
     """Move boxes until no edge runs through one, if that can be reached."""
     stuck: set[tuple[Edge, str]] = set()
-    for _ in range(_MOVES):
+    right = max(x for x, _ in drawing.at.values())
+    for _ in range(min(_MOVES, _EFFORT // len(drawing.at) ** 2)):
         hit = next((hit for hit in drawing.hits() if hit not in stuck), None)
         if hit is None:
             return
-        moves = [best for name in (hit[1], *hit[0]) if (best := _best_move(drawing, name)) is not None]
+        moves = [best for name in (hit[1], *hit[0]) if (best := _best_move(drawing, name, right)) is not None]
         if moves:
             _, _, name, place = min(moves)
             drawing.move(name, place)
@@ -200,14 +236,14 @@ def _clear(drawing: _Drawing) -> None:
             stuck.add(hit)
 
 
-def _best_move(drawing: _Drawing, name: str) -> tuple[int, float, str, Place] | None:
+def _best_move(drawing: _Drawing, name: str, border: int) -> tuple[int, float, str, Place] | None:
     """Where a box has fewer hits than where it is: how many, what else it costs there, the box, and the place."""
     here = drawing.at[name]
     limit = drawing.hits_of(name, _MANY)
     best: tuple[int, float, str, Place] | None = None
     for right, down in _AROUND:
         place = here[0] + right * STEP_X, here[1] + down * STEP_Y // 2
-        if not drawing.is_free(name, place):
+        if not 0 <= place[0] <= border or not drawing.is_free(name, place):
             continue
         drawing.move(name, place)
         hits = drawing.hits_of(name, limit)
@@ -219,12 +255,14 @@ def _best_move(drawing: _Drawing, name: str) -> tuple[int, float, str, Place] | 
     return best
 
 
-def _added(names: Sequence[str], edges: list[Edge], kept: dict[str, Place]) -> dict[str, Place]:
+def _added(
+    names: Sequence[str], edges: list[Edge], kept: dict[str, Place], labels: Mapping[Edge, float]
+) -> dict[str, Place]:
     """Places for those that have none, beside what is there."""
     sorter: TopologicalSorter[str] = TopologicalSorter({name: [] for name in names})
-    for before, after in edges:
-        sorter.add(after, before)
-    drawing = _Drawing(kept, [e for e in edges if set(e) <= set(kept)])
+    for first, second in edges:
+        sorter.add(second, first)
+    drawing = _Drawing(kept, [e for e in edges if set(e) <= set(kept)], labels)
     for name in sorter.static_order():
         if name in kept:
             continue
@@ -267,6 +305,7 @@ def _room(drawing: _Drawing, name: str, wish: Place) -> Place:
 # ------------------------------------------------------------------ how the page draws an edge
 
 Line = tuple[float, float, float, float]
+Rectangle = tuple[float, float, float, float]
 
 
 def _line(source: Place, target: Place) -> Line:
@@ -312,3 +351,11 @@ def _cross(one: Line, other: Line) -> bool:
         side(one, other[0], other[1]) * side(one, other[2], other[3]) < 0
         and side(other, one[0], one[1]) * side(other, one[2], one[3]) < 0
     )
+
+
+def _covers(label: Rectangle, place: Place) -> bool:
+    return _overlap(label, (place[0], place[1], place[0] + WIDTH, place[1] + HEIGHT))
+
+
+def _overlap(one: Rectangle, other: Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -23,7 +23,7 @@ from dsflow.dolphinscheduler.errors import DriftError, RefusedError, Verificatio
 from dsflow.dolphinscheduler.history import since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
-from dsflow.dolphinscheduler.payload import held_codes, workflow_call
+from dsflow.dolphinscheduler.payload import held_codes, lacks_places, workflow_call
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online, preview_note, put_back
 from dsflow.dolphinscheduler.state import (
@@ -37,6 +37,7 @@ from dsflow.dolphinscheduler.state import (
     read,
 )
 from dsflow.dolphinscheduler.wire.fingerprint import recorded_schedule, schedule_part
+from dsflow.dolphinscheduler.wire.forms import content_form
 from dsflow.dolphinscheduler.wire.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
@@ -89,9 +90,14 @@ class Checked:
     recent: bool = True
 
     @property
-    def needs_gateway(self) -> bool:
+    def writes_content(self) -> bool:
         """Whether submitting writes the workflow itself."""
-        return _needs_gateway(self.definition, self.state, self.plan)
+        return _writes_content(self.definition, self.state, self.plan)
+
+    @property
+    def needs_gateway(self) -> bool:
+        """Whether it does so through the gateway, which can not be given places for tasks."""
+        return self.writes_content and not lacks_places(self.definition, self.state, self.plan)
 
 
 class Submitter:
@@ -310,8 +316,9 @@ class Submitter:
             return self._result(definition, state, plan, written=False, notes=notes)
         if checked.plan.is_empty or lock.waited or lock.taken_over or plan != checked.plan:
             self.check(now, overwrite=overwrite)
-        if now.needs_gateway:
+        if now.writes_content:
             call = call or self._call(now)
+        if now.needs_gateway:
             notes += tuple(lease.gateway().notes())
         try:
             code, more = self._write_until_taken(now, lease, call, lock)
@@ -329,7 +336,7 @@ class Submitter:
         if lock.waited or lock.taken_over or not checked.recent:
             return self._read_anew(checked, lock), None
         disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
-        call = self._call(checked) if checked.needs_gateway else None
+        call = self._call(checked) if checked.writes_content else None
         return (self._read_anew(checked, lock), None) if disturbed.result() else (checked, call)
 
     def _write_until_taken(
@@ -347,15 +354,19 @@ class Submitter:
             if now.plan.is_empty:
                 assert now.state.code is not None
                 return now.state.code, ()
-            call = self._call(now) if now.needs_gateway else None
+            call = self._call(now) if now.writes_content else None
         return self._write(now, lease, call)
 
     def _write(self, now: Checked, lease: Lease, call: WorkflowCall | None) -> tuple[int, tuple[str, ...]]:
         """Write the workflow, or only its release state, and then its schedule; gives its code, and notes."""
         notes: tuple[str, ...] = ()
-        if call is not None:
+        if call is not None and call.locations:
+            code, notes = self._write_placed(now, call)
+        elif call is not None:
+            gateway = lease.gateway()
+            gateway.check_server(call.user, call.project, now.state.project_code)
             try:
-                code = lease.gateway().create_or_update(call)
+                code = gateway.create_or_update(call)
             except UnreachableError as error:
                 code = self._outcome(now.definition, error)
                 notes = ("the connection to the gateway broke during the call, but the server carried it out",)
@@ -365,6 +376,26 @@ class Submitter:
             if now.plan.changes_release:
                 self._rest.release(now.state.project_code, code, now.definition.release_state)
         self._apply_schedule(now, code)
+        return code, notes
+
+    def _write_placed(self, now: Checked, call: WorkflowCall) -> tuple[int, tuple[str, ...]]:
+        """Write a workflow with places for its tasks, as the web page does; gives its code, and notes."""
+        project, code = now.state.project_code, now.state.code
+        notes: tuple[str, ...] = ()
+        form = content_form(self._rest, call)
+        if now.state.online:
+            assert code is not None
+            self._rest.release(project, code, "OFFLINE")
+        try:
+            if code is None:
+                code = self._rest.create_workflow(project, form)
+            else:
+                self._rest.update_workflow(project, code, f"write workflow {call.name!r}", form)
+        except UnreachableError as error:
+            code = self._outcome(now.definition, error, released=False)
+            notes = ("the connection broke while the workflow was written, but the server carried it out",)
+        if call.online:
+            self._rest.release(project, code, "ONLINE")
         return code, notes
 
     def _read_anew(self, checked: Checked, lock: Lock) -> Checked:
@@ -391,15 +422,19 @@ class Submitter:
             series=self._rest.series(),
         )
 
-    def _outcome(self, definition: Definition, error: UnreachableError) -> int:
+    def _outcome(self, definition: Definition, error: UnreachableError, *, released: bool = True) -> int:
         """The connection broke during the call: the workflow's code if the server carries it out all the same.
 
         Until it is known, nothing may be touched: going online in the middle makes the server refuse its own update.
+
+        Args:
+            released: the call sets the release state too.
         """
         for _ in range(SETTLE_CHECKS):
             state = self.read(definition.project, definition.name)
             left = self._differences(definition, state)
-            if state.code is not None and not _needs_gateway(definition, state, left) and not left.changes_release:
+            done = not _writes_content(definition, state, left) and not (released and left.changes_release)
+            if state.code is not None and done:
                 return state.code
             self._sleep(SETTLE_PAUSE)
         raise error
@@ -499,7 +534,7 @@ def _missing(project: str) -> str:
     return f"project {project!r} is not there yet: submitting makes it"
 
 
-def _needs_gateway(definition: Definition, state: ServerState, plan: Plan) -> bool:
+def _writes_content(definition: Definition, state: ServerState, plan: Plan) -> bool:
     """Whether the workflow itself is to be written, and not only its release state or its schedule.
 
     A schedule that is declared anew is written down in dsflow's record, which is a part of the workflow.

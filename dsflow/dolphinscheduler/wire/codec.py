@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dsflow.branches import short_labels
 from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.names import Code, Names, UnknownNameError
@@ -32,6 +33,7 @@ WHOLE_WORKFLOW = 0  # depTaskCode: the state of the workflow's run
 ALL_TASKS = -1  # depTaskCode, where the series has it: the states of all its tasks
 ALL_TASKS_NAME = "*"
 MAX_DESCRIPTION = 255
+LONGEST_LABEL = 18  # characters beside an edge: the page's box is not much wider
 
 _STREAM_TYPES = frozenset({"FLINK_STREAM"})
 SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
@@ -139,11 +141,12 @@ def relations_to_server(
         record: stored with the first edge; see :mod:`dsflow.dolphinscheduler.wire.fingerprint`.
     """
     later = {r.post for r in definition.relations}
-    roots = [(0, codes[t.name]) for t in definition.tasks if t.name not in later]
-    edges = [(codes[r.pre], codes[r.post]) for r in definition.relations]
+    roots = [(0, codes[t.name], "") for t in definition.tasks if t.name not in later]
+    labels = short_labels(definition, LONGEST_LABEL)
+    edges = [(codes[r.pre], codes[r.post], labels.get((r.pre, r.post), "")) for r in definition.relations]
     return [
         {
-            "name": "",
+            "name": label,
             "preTaskCode": pre,
             "preTaskVersion": 0,
             "postTaskCode": post,
@@ -151,7 +154,7 @@ def relations_to_server(
             "conditionType": "NONE",
             "conditionParams": record if record and index == 0 else {},
         }
-        for index, (pre, post) in enumerate(roots + edges)
+        for index, (pre, post, label) in enumerate(roots + edges)
     ]
 
 

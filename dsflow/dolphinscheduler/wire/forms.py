@@ -9,6 +9,7 @@ from typing import Any
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.codec import NO_ENVIRONMENT, task_params
+from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.dolphinscheduler.wire.words import EDGES, TASKS, WORKFLOW
@@ -53,6 +54,24 @@ def workflow_form(rest: RestClient, raw: JsonDict) -> JsonDict:
     }
     if rest.series().user_has_tenant:
         form["tenantCode"] = own.get("tenantCode") or rest.user().get("tenantCode") or "default"
+    return form
+
+
+def content_form(rest: RestClient, call: WorkflowCall) -> JsonDict:
+    """The form by which a workflow is made, or an offline one is given another content, with places for its tasks."""
+    form: JsonDict = {
+        "name": call.name,
+        "description": call.description,
+        "globalParams": call.global_params,
+        "locations": call.locations,
+        "timeout": call.timeout,
+        "executionType": call.execution_type,
+        "releaseState": "OFFLINE",
+        "taskRelationJson": call.relations,
+        "taskDefinitionJson": call.tasks,
+    }
+    if rest.series().user_has_tenant:
+        form["tenantCode"] = rest.user().get("tenantCode") or "default"
     return form
 
 

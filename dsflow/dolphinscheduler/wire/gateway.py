@@ -40,7 +40,11 @@ _import_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class WorkflowCall:
-    """The arguments of ``createOrUpdateWorkflow``, in DolphinScheduler's own form (JSON texts, codes)."""
+    """The arguments of ``createOrUpdateWorkflow``, in DolphinScheduler's own form (JSON texts, codes).
+
+    Attributes:
+        locations: the places of the tasks; '' keeps what is stored. The gateway can not be given any.
+    """
 
     user: str
     project: str
@@ -55,6 +59,7 @@ class WorkflowCall:
     online: bool
     relations: str
     tasks: str
+    locations: str = ""
 
 
 class Gateway:

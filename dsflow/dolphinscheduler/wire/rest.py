@@ -458,6 +458,10 @@ class RestClient:
         """``workflow``, ``edges`` and ``tasks`` of a workflow."""
         return self.words.read(self.get(self._workflows(project, code), f"read workflow {code}"))
 
+    def create_workflow(self, project: int, form: Mapping[str, Any]) -> int:
+        """Make an offline workflow; gives its code. See :func:`dsflow.dolphinscheduler.wire.forms.content_form`."""
+        return int(self.post(self._workflows(project), f"create workflow {form['name']!r}", form)["code"])
+
     def update_workflow(self, project: int, code: int, doing: str, form: Mapping[str, Any]) -> None:
         """Replace the content of an offline workflow; see :func:`dsflow.dolphinscheduler.wire.forms.workflow_form`."""
         self.put(self._workflows(project, code), doing, form)
