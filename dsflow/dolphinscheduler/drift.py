@@ -43,6 +43,11 @@ def content_drift(state: ServerState, plan: Plan) -> str:
     return f"{what} was changed since dsflow submitted it{change}"
 
 
+def is_unrecorded(state: ServerState) -> bool:
+    """Whether dsflow's record of the content is gone: the web page writes all edges anew without it."""
+    return recorded(state.raw["edges"]) is None
+
+
 def schedule_drift(rest: RestClient, state: ServerState, plan: Plan, *, alone: bool = False) -> str:
     """'' or a sentence on how the schedule was edited since dsflow submitted it, if the plan would undo that.
 

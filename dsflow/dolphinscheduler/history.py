@@ -2,7 +2,8 @@
 
 DolphinScheduler keeps every version of a workflow and of each task, but not of the edges, nor of the schedule: what
 that was stands in dsflow's record. A version that the web page
-saved holds the places of the tasks in its drawing; one that came through the gateway holds none. So the last version of
+saved holds the places of the tasks in its drawing; one that came through the gateway holds none, and one that dsflow
+wrote with places has its mark beside them (:mod:`dsflow.dolphinscheduler.locations`). So the last version of
 dsflow's is known also when the page's save has dropped dsflow's record of it (see
 :mod:`dsflow.dolphinscheduler.wire.fingerprint`).
 """
@@ -13,6 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dsflow.definition import Definition, JsonDict
+from dsflow.dolphinscheduler.locations import content_mark
+from dsflow.dolphinscheduler.pagesave import with_types_of
 from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
@@ -44,6 +47,7 @@ def since_submitted(
     if found is None:
         return None
     row, base = found
+    held = with_types_of(held, state.raw, base)
     part = recorded_schedule(state.raw["edges"])
     known = part is not None and state.lock is None
     if part is not None and known:
@@ -57,18 +61,40 @@ def since_submitted(
     )
 
 
+def is_as_submitted(rest: RestClient, state: ServerState, names: Names, plan: Plan) -> bool:
+    """Whether a workflow whose record is gone still holds what dsflow submitted last: the page saved it unedited.
+
+    Args:
+        plan: what is to be done to it. Of the edges the server keeps no history; they count as they were when this
+            changes none, or when the mark of the last version fits them.
+    """
+    assert state.definition is not None
+    found = _submitted(rest, state, names)
+    if found is None:
+        return False
+    row, base = found
+    held = with_types_of(state.definition, state.raw, base)
+    if build_plan(held, base).changes_content:
+        return False
+    return fingerprint(base) == content_mark(row) or not (plan.edges_added or plan.edges_removed)
+
+
 def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[JsonDict, Definition] | None:
     """The version that dsflow submitted last."""
     assert state.code is not None
     mark = recorded(state.raw["edges"])
     rows = [r for r in rest.versions(state.project_code, state.code) if int(r["version"]) <= state.version]
     found = None
-    for row in [r for r in rows if not r.get("locations")][:LOOKED_AT]:
+    for row in [r for r in rows if not r.get("locations") or content_mark(r)][:LOOKED_AT]:
         if mark is None and int(row["version"]) == state.version:
             return None  # what is there came through the gateway, and not from dsflow
         base = _at(rest, state, names, row)
         if mark is None:
-            return row, base
+            wrote = content_mark(row)
+            if wrote is None or fingerprint(base) == wrote:
+                return row, base
+            found = found or (row, base)  # an edit of one task copied the places, or the edges are others now
+            continue
         if fingerprint(base) == mark:
             found = row, base  # of several in a row the first: an edit of one task copies the version before it
         elif found is not None:

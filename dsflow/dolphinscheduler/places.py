@@ -28,10 +28,10 @@ _ORIGIN = 60
 _MARGIN = 8.0  # between an edge and a box that it passes
 _GAP_X, _GAP_Y = 30, 40  # between two boxes; the icon of a state stands above its box
 _STUB = 12  # how far an edge leaves its box straight
-_EFFORT = 216_000  # moves times tasks squared, to be done in a second or two
-_MOVES = 60
+_EFFORT = 720_000  # moves times tasks squared, to be done in a second or two
+_MOVES = 200
 _MANY = 1_000
-_SPREADS = (1, 2)
+_ROWS = 20  # that may be opened
 _WIDTHS = (4, 5, 6)  # ranks in a band
 _HIT, _CROSSING, _UPWARDS = 1000.0, 3.0, 2.0
 _FREE_X, _FREE_Y = WIDTH + _GAP_X, HEIGHT + _GAP_Y
@@ -57,7 +57,8 @@ def places(
         return _added(names, edges, kept, wide)
     if not names:
         return {}
-    return _arranged(names, edges, wide).from_origin()
+    found = _arranged(names, edges, wide).from_origin()
+    return {name: found[name] for name in names}
 
 
 class _Drawing:
@@ -93,6 +94,14 @@ class _Drawing:
         self.at[name] = place
         for edge in self._own.get(name, ()):
             self._lines[edge] = self._drawn(edge)
+
+    def open_row(self, name: str) -> None:
+        """An empty row below a box."""
+        below = [key for key, (_, y) in self.at.items() if y > self.at[name][1]]
+        for key in below:
+            x, y = self.at[key]
+            self.at[key] = x, y + STEP_Y
+        self._lines = {edge: self._drawn(edge) for edge in self.edges}
 
     def hits(self) -> list[tuple[Edge, str]]:
         """Each edge with each box that it, or its label, runs through; with a box beyond a label that its own meets."""
@@ -185,26 +194,18 @@ def _arranged(names: Sequence[str], edges: list[Edge], labels: Mapping[Edge, flo
     """Ranks along bands, and then boxes moved out of the way of edges."""
     layout = lay_out(names, edges, breadth=lambda name: 1.0, labels={}, gap=0.0)
     ranks = [[n.name for n in layer if n.name is not None] for layer in layout.layers]
+    drawings = [_Drawing(_banded(ranks, wide), edges, labels) for wide in _WIDTHS]
     found: list[tuple[int, float, int, _Drawing]] = []
-    for spread in _SPREADS:
-        drawings = [_Drawing(_banded(ranks, wide, spread), edges, labels) for wide in _WIDTHS]
-        for drawing in sorted(drawings, key=lambda d: (max(d.fill(), 1.0), len(d.hits()), d.length())):
-            _clear(drawing)
-            found.append((len(drawing.hits()), max(drawing.fill(), 1.0), len(found), drawing))
-            if not found[-1][0]:
-                break
-        if not found[-1][0]:
+    for drawing in sorted(drawings, key=lambda d: (max(d.fill(), 1.0), len(d.hits()), d.length())):
+        _clear(drawing)
+        found.append((len(drawing.hits()), max(drawing.fill(), 1.0), len(found), drawing))
+        if found[-1][:2] == (0, 1.0):
             break
     return min(found, key=lambda entry: entry[:3])[3]
 
 
-def _banded(ranks: list[list[str]], wide: int, spread: int) -> dict[str, Place]:
-    """Ranks along bands.
-
-    Args:
-        wide: ranks in a band.
-        spread: rows that a box takes; more leave room between.
-    """
+def _banded(ranks: list[list[str]], wide: int) -> dict[str, Place]:
+    """Ranks along bands of so many each."""
     at: dict[str, Place] = {}
     top = 0
     for band, begin in enumerate(range(0, len(ranks), wide)):
@@ -214,8 +215,8 @@ def _banded(ranks: list[list[str]], wide: int, spread: int) -> dict[str, Place]:
             column = index if band % 2 == 0 else wide - 1 - index
             for number, name in enumerate(row):
                 half_rows = tall - len(row) + 2 * number
-                at[name] = (column * STEP_X, top + half_rows * STEP_Y * spread // 2)
-        top += tall * STEP_Y * spread
+                at[name] = (column * STEP_X, top + half_rows * STEP_Y // 2)
+        top += tall * STEP_Y
     return at
 
 
@@ -223,10 +224,16 @@ def _clear(drawing: _Drawing) -> None:
     """Move boxes until no edge runs through one, if that can be reached."""
     stuck: set[tuple[Edge, str]] = set()
     right = max(x for x, _ in drawing.at.values())
+    rows = _ROWS
     for _ in range(min(_MOVES, _EFFORT // len(drawing.at) ** 2)):
         hit = next((hit for hit in drawing.hits() if hit not in stuck), None)
         if hit is None:
-            return
+            if not stuck or rows == 0:
+                return
+            rows -= 1
+            drawing.open_row(min(stuck)[1])
+            stuck.clear()
+            continue
         moves = [best for name in (hit[1], *hit[0]) if (best := _best_move(drawing, name, right)) is not None]
         if moves:
             _, _, name, place = min(moves)

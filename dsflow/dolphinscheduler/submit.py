@@ -18,11 +18,12 @@ from datetime import datetime, timezone
 from dsflow.config import Profile
 from dsflow.definition import Definition
 from dsflow.dolphinscheduler.checks import refusals
-from dsflow.dolphinscheduler.drift import content_drift, schedule_drift, schedule_edits
+from dsflow.dolphinscheduler.drift import content_drift, is_unrecorded, schedule_drift, schedule_edits
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
-from dsflow.dolphinscheduler.history import since_submitted
+from dsflow.dolphinscheduler.history import is_as_submitted, since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
+from dsflow.dolphinscheduler.pagesave import with_types_of
 from dsflow.dolphinscheduler.payload import held_codes, lacks_places, workflow_call
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online, preview_note, put_back
@@ -183,7 +184,10 @@ class Submitter:
             plan = replace(plan, notes=(*plan.notes, _missing(definition.project)))
         if plan.changes_schedule and (note := preview_note(self._rest, definition, state.project_code)):
             plan = replace(plan, notes=(*plan.notes, note))
-        found = content_drift(state, plan), schedule_drift(self._rest, state, plan, alone=alone)
+        content = content_drift(state, plan)
+        if content and is_unrecorded(state) and is_as_submitted(self._rest, state, server_names(self._rest), plan):
+            content = ""  # it was saved on the page, and nothing was edited
+        found = content, schedule_drift(self._rest, state, plan, alone=alone)
         sentences = "; ".join(sentence for sentence in found if sentence)
         if not sentences:
             return plan
@@ -193,7 +197,8 @@ class Submitter:
     def _differences(self, definition: Definition, state: ServerState) -> Plan:
         """That plan without drift and notes: the server's history is not read for it."""
         now = datetime.now(timezone.utc)
-        return build_plan(definition, state.definition, extra=self._tenant_change(state), now=now)
+        held = state.definition and with_types_of(state.definition, state.raw, definition)
+        return build_plan(definition, held, extra=self._tenant_change(state), now=now)
 
     def _tenant_change(self, state: ServerState) -> tuple[Change, ...]:
         """3.1 stores a tenant on the workflow and always takes the submitting user's."""

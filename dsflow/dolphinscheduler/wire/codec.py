@@ -574,6 +574,8 @@ def _normal_fields(task: TaskDefinition) -> JsonDict:
     params = {k: v for k, v in written.items() if v not in (None, [], {})}
     if task.task_type != "CONDITIONS" and params.get("conditionResult") == _NO_BRANCHES:
         del params["conditionResult"]
+    if task.task_type == "SWITCH" and params.get("rawScript") == "":
+        del params["rawScript"]  # the page writes it into a switch that was opened
     if "localParams" in params:
         params["localParams"] = [Property.from_dict(p).to_dict() for p in params["localParams"]]
     fields: JsonDict = {"task_params": params, "where": None}

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsflow.definition import Definition, Relation, TaskDefinition
-from dsflow.display.graph import readable
+from dsflow.branches import readable
 from dsflow.display.svg import workflow_svg
 from dsflow.report import FAILURE, RUNNING, SKIPPED, SUCCESS, TIMEOUT, RunReport, TaskReport
 
