@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dsflow.branches import edge_labels
 from dsflow.declare.folding import folded, steps_of
 from dsflow.definition import Definition
-from dsflow.display.graph import edge_labels, edges_of, kind, one_line, parts_of
+from dsflow.display.graph import edges_of, kind, one_line, parts_of
 
 _STEERING = frozenset({"SWITCH", "CONDITIONS"})
 

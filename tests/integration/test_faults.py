@@ -204,7 +204,9 @@ def try_all(
 
 def writes_a_workflow(exchange: Exchange) -> bool:
     """Through the gateway; or, with places for new tasks, over REST."""
-    return exchange.name == "gateway createOrUpdateWorkflow" or exchange.name.startswith("POST")
+    return exchange.name == "gateway createOrUpdateWorkflow" or (
+        exchange.name.startswith("POST ") and exchange.name.endswith("/process-definition")
+    )
 
 
 def report(trials: list[Trial]) -> str:

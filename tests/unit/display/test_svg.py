@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsflow.definition import Definition, Relation, TaskDefinition
 from dsflow.branches import readable
+from dsflow.definition import Definition, Relation, TaskDefinition
 from dsflow.display.svg import workflow_svg
 from dsflow.report import FAILURE, RUNNING, SKIPPED, SUCCESS, TIMEOUT, RunReport, TaskReport
 

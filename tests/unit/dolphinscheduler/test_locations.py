@@ -19,9 +19,8 @@ def shell(name: str) -> TaskDefinition:
     return TaskDefinition(name, "SHELL", {"rawScript": "true"})
 
 
-CHAIN = Definition(
-    "p", "w", (shell("a"), shell("b")), (Relation("a", "b"),), global_params=(Property("least", type="DOUBLE", value="0.7"),)
-)  # fmt: skip
+LEAST = Property("least", type="DOUBLE", value="0.7")
+CHAIN = Definition("p", "w", (shell("a"), shell("b")), (Relation("a", "b"),), global_params=(LEAST,))
 
 
 def test_what_is_written_is_read_again_with_its_mark() -> None:
