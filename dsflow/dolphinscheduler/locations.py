@@ -12,9 +12,9 @@ from typing import Any
 
 from dsflow.branches import short_labels
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
 from dsflow.dolphinscheduler.places import Place, places
 from dsflow.dolphinscheduler.wire.codec import LONGEST_LABEL
+from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
 
 KEY = "dsflow"
 
