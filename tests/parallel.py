@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.fast import is_fast
 from tests.servers import KINDS, server_command
 
 # what stands at the end of pytest's output: the lines of each section
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "own_server: with xdist, in another process than other tests of that server version"
     )
+    config.addinivalue_line("markers", "fast: pure Python; all of them end within a minute (tests/fast.py says which)")
     given = getattr(config, "workerinput", {}).get("servers")
     config.stash[SERVERS] = Path(given) if given else kept_folder() or Path(tempfile.mkdtemp(prefix="dsflow-servers-"))
 
@@ -89,8 +91,10 @@ def has_own_server(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one server version run in one process, one after the other."""
+    """Tests of one server version run in one process, one after the other; those that are fast are marked so."""
     for item in items:
+        if is_fast(item):
+            item.add_marker(pytest.mark.fast)
         version = getattr(item, "callspec", None) and item.callspec.params.get("running")  # type: ignore[attr-defined]
         if version in KINDS:
             group = OWN if has_own_server(item) else f"DolphinScheduler {version}"

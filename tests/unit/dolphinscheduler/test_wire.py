@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -27,6 +28,7 @@ PATH = re.compile(
 FIELD = re.compile(r"\bprocess(Definition|Define|Task|Instance)\w*")
 
 
+@cache
 def texts(file: Path) -> list[str]:
     """The strings of a module, without its docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
