@@ -86,6 +86,12 @@ def import_(
         str | None, typer.Option("--project", metavar="NAME", help="The project to write into the source.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Python source with each node by itself, not steps such as table.load_offline(...)."
+        ),
+    ] = False,
     name_of: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,7 +114,7 @@ def import_(
     if output is not None:
         _check_output(output, force)
         found = _read_definitions(file, from_server, project, profile, _given(name_of))
-        _write(output, _source(found, output, name), force=force)
+        _write(output, _source(found, output, name, every), force=force)
     else:
         if file is None:
             raise ConfigError("--to-server takes an export file, not a workflow of the server")
@@ -198,7 +204,7 @@ def _read_file(
         return files.definitions(exported, project, names, given=given, notes=notes), notes
 
 
-def _source(found: list[Definition], output: str, name: str | None) -> str:
+def _source(found: list[Definition], output: str, name: str | None, every: bool) -> str:
     from dataclasses import replace
 
     if name is not None:
@@ -216,7 +222,7 @@ def _source(found: list[Definition], output: str, name: str | None) -> str:
         )
     from dsflow.source.python import python_source
 
-    return python_source(found[0])
+    return python_source(found[0], every=every)
 
 
 def _check_output(output: str, force: bool) -> None:

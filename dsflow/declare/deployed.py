@@ -67,7 +67,7 @@ def _needs(
 
     db = ""
     for statement in statements:
-        tree = _parsed(statement)
+        tree = parsed_with_parameters(statement)
         if isinstance(tree, nodes.UseDatabase):
             db = tree.name
         elif isinstance(tree, nodes.Deploy):
@@ -76,7 +76,7 @@ def _needs(
                 yield from ((table, replace(need, ttl=need.ttl.with_bias(bias))) for need in needs)
 
 
-def _parsed(statement: str) -> exp.Expr | None:
+def parsed_with_parameters(statement: str) -> exp.Expr | None:
     """A statement's tree: a parameter in the place of a column or a number is a placeholder, in a name its text."""
     from sqlglot import exp, parse_one
     from sqlglot.errors import SqlglotError
@@ -92,14 +92,21 @@ def _parsed(statement: str) -> exp.Expr | None:
         tree: exp.Expr = parse_one(PLACEHOLDER.sub(mark, statement), read=Dialect)
     except SqlglotError:
         return None  # validation says so, with the place
-    for node in list(tree.find_all(exp.Column, exp.Identifier)) if marks else ():
+    for node in list(tree.find_all(exp.Column, exp.Identifier, exp.Literal)) if marks else ():
         if isinstance(node, exp.Column):
             if any(each in part.name for each in marks.values() for part in node.parts):
                 node.replace(exp.Placeholder())
         else:
-            for text, each in marks.items():
-                node.set("this", node.name.replace(each, text))
+            node.set("this", _restored(node.name, marks))
+    if isinstance(tree.args.get("path"), str):
+        tree.set("path", _restored(tree.args["path"], marks))
     return tree
+
+
+def _restored(text: str, marks: Mapping[str, str]) -> str:
+    for parameter, mark in marks.items():
+        text = text.replace(mark, parameter)
+    return text
 
 
 def _bias(deploy: Any) -> Bias:

@@ -80,12 +80,14 @@ class TaskDeclaration:
     Attributes:
         kind: the name of the class in :mod:`dsflow`, such as ``Shell``.
         fields: the arguments that differ from their defaults, without the name.
+        on: of a step the key of the table or feature view whose method ``kind`` makes it; else ''.
     """
 
     kind: str
     name: str
     fields: dict[str, Any] = field(default_factory=dict)
     where: SourceLocation | None = None
+    on: str = ""
 
 
 @dataclass

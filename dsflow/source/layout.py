@@ -33,7 +33,7 @@ class Bracketed:
 Node = Code | Bracketed
 
 
-def call(name: str, *arguments: Node, **keywords: Node) -> Node:
+def call(name: str, /, *arguments: Node, **keywords: Node) -> Node:
     """``name(a, b, key=c)``."""
     items = [*(("", a) for a in arguments), *((f"{k}=", v) for k, v in keywords.items())]
     return Bracketed(f"{name}(", tuple(items), ")")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from graphlib import CycleError
 from typing import Any
 
-from dsflow.declare.params import Reference, property_type
+from dsflow.declare.folding import steps_of
+from dsflow.declare.params import PLACEHOLDER, Reference, property_type
+from dsflow.declare.steps import Check
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError
 from dsflow.source.conditions import Comparison, Expression, Joined, Negated, parse
@@ -28,6 +32,7 @@ from dsflow.source.errors import SourceError
 from dsflow.source.from_definition import declare, differences
 from dsflow.source.layout import WIDTH, Code, Node, block, call, listing, literal, mapping, render, string
 from dsflow.source.names import Identifiers, is_attribute
+from dsflow.source.steps import Made, Steps, TableDeclaration, ViewDeclaration, read_steps, with_steps
 
 # arguments that hold a text of several lines, and how the constant that holds it is called
 _TEXTS = {"script": "script", "body": "script", "sql": "sql", "raw_sql": "sql"}
@@ -42,24 +47,80 @@ _POSITIONAL = {
     "Dependent": ("on",),
     "SubWorkflow": ("runs",),
     "RawTask": ("task_type", "fields"),
+    "create": (),
+    "load_offline": ("path",),
+    "load_online": ("path",),
+    "extract": ("path",),
+    "deploy": ("name",),
+    "serve": ("server",),
 }
 _LAST = ("extra",)
 
 
-def python_source(definition: Definition) -> str:
+def python_source(definition: Definition, *, every: bool = False) -> str:
     """A Python file that declares this workflow.
 
     What the file compiles to is compared with the Definition before it is given out.
 
+    Args:
+        every: each node of a step by itself; else ``table.load_offline(...)`` and the like, where they make just these
+            nodes.
+
     Raises:
         SourceError: it can not be declared, or not exactly.
     """
-    text = _Writer(declare(definition)).text()
-    _prove(text, definition)
+    declaration = declare(definition)
+    if not every and (text := _with_steps(declaration, definition)):
+        return text
+    text = _Writer(declaration).text()
+    left = _differences(text, definition)
+    if left:
+        raise SourceError(
+            f"the source of workflow {definition.name!r} would not declare it exactly:"
+            + "".join(f"\n  - {line}" for line in left)
+        )
     return text
 
 
-def _prove(text: str, definition: Definition) -> None:
+def _with_steps(declaration: WorkflowDeclaration, definition: Definition) -> str:
+    """The source with steps; '' when there are none that make just these nodes."""
+    found = read_steps(definition, declaration)
+    strict = {k: v for k, v in declaration.fields.items() if k != "strict"}
+    while found.steps:
+        wanted = with_steps(replace(declaration, fields=strict), definition, found.steps)
+        try:
+            text = _Writer(wanted, found.made).text()
+            left = _differences(text, definition)
+        except (SourceError, CycleError):
+            return ""
+        if not left:
+            return text
+        if not _less(found, definition, left):
+            return ""
+    return ""
+
+
+def _less(found: Steps, definition: Definition, left: Sequence[str]) -> bool:
+    """Take away what makes a difference; whether there was something to take away."""
+    nodes = {name: step for name, step in steps_of(definition).items() if step in found.steps}
+    wrong = {
+        nodes.get(task.name, task.name)
+        for task in definition.tasks
+        if any(line.startswith(f"task {task.name!r}") for line in left)
+        and nodes.get(task.name, task.name) in found.steps
+    }
+    wrong &= set(found.steps)
+    for name in wrong:
+        table = found.made[found.steps[name].on]
+        if found.steps[name].kind == "create" and isinstance(table, TableDeclaration) and table.derived:
+            table.indexes, table.derived = table.derived, []  # they were declared after all
+            return True
+    for name in wrong:
+        del found.steps[name]
+    return bool(wrong)
+
+
+def _differences(text: str, definition: Definition) -> list[str]:
     from dsflow.declare.workflow import Workflow
 
     scope: dict[str, Any] = {"__name__": "dsflow_imported"}
@@ -67,19 +128,18 @@ def _prove(text: str, definition: Definition) -> None:
         exec(compile(text, "<imported>", "exec"), scope)
         workflow = scope["wf"]
         assert isinstance(workflow, Workflow)
-        left = differences(definition, workflow.definition())
+        return differences(definition, workflow.definition())
     except (DsflowError, SyntaxError) as error:
         raise SourceError(f"the source of workflow {definition.name!r} does not run: {error}") from error
-    if left:
-        raise SourceError(
-            f"the source of workflow {definition.name!r} would not declare it exactly:"
-            + "".join(f"\n  - {line}" for line in left)
-        )
 
 
 class _Writer:
-    def __init__(self, declaration: WorkflowDeclaration) -> None:
+    def __init__(self, declaration: WorkflowDeclaration, made: Mapping[str, Made] | None = None) -> None:
         self.declaration = declaration
+        used = {task.on for task in declaration.tasks}
+        views = {key: view for key, view in (made or {}).items() if key in used and isinstance(view, ViewDeclaration)}
+        used |= {view.table for view in views.values()}
+        self.made = {key: one for key, one in (made or {}).items() if key in used}
         self.tasks = in_order(declaration)
         self.owners = declaration.owners()
         self.imports: set[str] = {"Workflow"}
@@ -88,8 +148,9 @@ class _Writer:
         from dsflow.source.build import KINDS
 
         taken = ["wf", "datetime", "Workflow", "Schedule", "Param", "Condition", *KINDS]
-        taken += ["DependsOn", "all_of", "any_of", "succeeded", "failed"]
+        taken += ["DependsOn", "all_of", "any_of", "succeeded", "failed", "Table", "FeatureView", "Index", "Check"]
         self.identifiers = Identifiers(taken)
+        self.objects = {key: self.identifiers.new(one.name, "table") for key, one in self.made.items()}
         named = self._named()
         self.variables = {
             task.name: self.identifiers.new(task.name, "task") for task in declaration.tasks if task.name in named
@@ -121,7 +182,7 @@ class _Writer:
 
     def text(self) -> str:
         header = render(self._workflow(), 0, "with ", " as wf:")
-        body = [f"    {line}" for line in self._tasks()]
+        body = [f"    {line}" for line in (*self._objects(), *self._tasks())]
         chains = [f"    {line}" for line in self._chains()]
         parts = [_docstring(self.declaration), self._imports()]
         parts += [f"{name} = {block(text)}" for name, text in self.constants]
@@ -178,25 +239,60 @@ class _Writer:
 
     # -- tasks -------------------------------------------------------------------------------------------------------
 
+    def _objects(self) -> Iterator[str]:
+        for key, one in self.made.items():
+            prefix = f"{self.objects[key]} = "
+            if isinstance(one, TableDeclaration):
+                self.imports.add("Table")
+                keywords: dict[str, Node] = {"database": self._operand(one.database)}
+                if one.indexes:
+                    self.imports.add("Index")
+                    keywords["indexes"] = listing([self._index(index) for index in one.indexes])
+                node = call("Table", Code(string(one.name)), literal(one.columns), **keywords)
+            else:
+                self.imports.add("FeatureView")
+                source = Code(self.objects[one.table])
+                node = call("FeatureView", Code(string(one.name)), source=source, sql=self._sql(one))
+            yield prefix + render(node, 1, prefix)
+
+    def _operand(self, text: str) -> Node:
+        match = PLACEHOLDER.fullmatch(text)
+        return Code(self._reference(match[1])) if match and match[1] in self.declaration.params else literal(text)
+
+    def _index(self, index: Mapping[str, Any]) -> Node:
+        return call("Index", literal(index["key"]), **{k: literal(v) for k, v in index.items() if k != "key"})
+
+    def _sql(self, view: ViewDeclaration) -> Node:
+        if "\n" not in view.sql:
+            return literal(view.sql)
+        name = self.identifiers.new(f"{view.name} sql", "sql").upper()
+        self.constants.append((name, view.sql))
+        return Code(name)
+
     def _tasks(self) -> Iterator[str]:
         for task in self.tasks:
-            self.imports.add(task.kind)
+            if not task.on:
+                self.imports.add(task.kind)
             prefix = f"{self.variables[task.name]} = " if task.name in self.variables else ""
             yield prefix + render(self._call(task), 1, prefix)
 
     def _call(self, task: TaskDeclaration) -> Node:
         fields = dict(task.fields)
-        positional: list[Node] = [Code(string(task.name))]
+        positional: list[Node] = [] if task.on else [Code(string(task.name))]
         for name in _POSITIONAL[task.kind]:
             if name not in fields:
                 break
             positional.append(self._value(task, name, fields.pop(name)))
         rest = sorted(fields, key=lambda name: name in _LAST)
-        return call(task.kind, *positional, **{name: self._value(task, name, fields[name]) for name in rest})
+        called = f"{self.objects[task.on]}.{task.kind}" if task.on else task.kind
+        return call(called, *positional, **{name: self._value(task, name, fields[name]) for name in rest})
 
     def _value(self, task: TaskDeclaration, name: str, value: Any) -> Node:
         if name in _TEXTS and isinstance(value, str) and "\n" in value.strip("\n"):
             return self._constant(task, _TEXTS[name], value)
+        if isinstance(value, Check):
+            self.imports.add("Check")
+            return call("Check", literal(value.timeout))
         if isinstance(value, TaskRef):
             return Code(self.variables[value.name])
         if isinstance(value, ParamRef):
