@@ -273,12 +273,8 @@ class _Reader:
         for node in self.nodes.get(task.name, ()):
             settings = _calls(node).get(function)
             if settings is not None:
-                minutes = float(settings.get("minutes", 0))
-                return (
-                    {}
-                    if minutes == Check().timeout
-                    else {"check": Check(int(minutes) if minutes.is_integer() else minutes)}
-                )
+                minutes: float = settings.get("minutes", Check().timeout)
+                return {} if minutes == Check().timeout else {"check": Check(minutes)}
         return {"check": False}
 
     # -- views -------------------------------------------------------------------------------------------------------

@@ -161,6 +161,15 @@ def test_bootstrap_submit_run_predict(
     assert online_rows(openmldb) == CLICKS
     assert httpx.post(f"{predict}/predict", json=CLICK, timeout=60).json() == answer.json()
 
+    # a part that begins with a step whose ask is the check before it: that check asks, and looks at nothing
+    command(pipeline, "run", "--only", "extract features", "--report", str(report))
+    tasks = {task["name"]: task for task in json.loads(report.read_text())["tasks"]}
+    ran = {name for name, task in tasks.items() if task["state"] == "SUCCESS"}
+    assert ran == {"load talkingdata offline: check", "extract features", "extract features: check"}
+    assert not re.search(r"job \d+ \(\w+\) is", tasks["load talkingdata offline: check"]["log"])
+    assert re.search(r"job \d+ \(ExportOfflineData\) is FINISHED", tasks["extract features: check"]["log"])
+    command(pipeline, "run", "--from", "load talkingdata offline", "--set", "min_auc=0.9999", expect=1)
+
     # a job that fails leaves its OPENMLDB task green, as with OpenMLDB's own SDK: the check is what fails
     for job, step in FAILING.items():
         fault = {"job": job, "message": f"the disk is full ({step})", "times": 1}
