@@ -234,8 +234,9 @@ class Table:
 
         The load is awaited (``@@sync_job``), which an online step otherwise is not.
 
+        The path, the file's options and ``check`` are as for :meth:`load_offline`.
+
         Args:
-            path, name, format, delimiter, header, null_value, quote, check: as for :meth:`load_offline`.
             replace: empty the table first, so that its rows are the file's and no others. Until the load is done,
                 deployments answer from fewer rows.
             repeated: what rows are that the file holds more than once: ``keep`` has each as often as the file, ``drop``
