@@ -14,7 +14,7 @@ with Workflow(
         "model_dir": Param("/tmp/talkingdata/models", local="{state}/models"),
         "min_auc": 0.7,
         "deployment": "demo",
-        "predict_server": Param("http://127.0.0.1:8881", local="{predict_server}"),
+        "predict_server": Param("127.0.0.1:8881", local="{predict_address}"),
         "zookeeper": "127.0.0.1:2181",
         "zookeeper_path": "/openmldb",
     },
@@ -64,7 +64,7 @@ with Workflow(
     deploy = features.deploy(wf.params.deployment, range_bias="inf", rows_bias="inf")
     online = clicks.load_online(wf.params.data)
     serve = features.serve(
-        wf.params.predict_server, model_path=train.outputs.model_path, deployment=wf.params.deployment
+        f"http://{wf.params.predict_server}", model_path=train.outputs.model_path, deployment=wf.params.deployment
     )
     reject = Shell("reject model", "echo 'AUC ${auc} is below ${min_auc}: the model is not deployed'; exit 1")
 

@@ -41,7 +41,7 @@ class Param:
         default: the value unless ``--set`` or a profile gives another; its type is the parameter's type.
         local: the value of a local run instead, unless ``--set`` gives another. A text may hold ``{here}`` (the folder
             of the pipeline file), ``{state}`` (the run's ``--state`` folder), ``{openmldb}`` and ``{predict_server}``
-            (addresses of the servers that the local run starts).
+            (addresses of the servers that the local run starts), ``{predict_address}`` (the latter without http://).
         description: one line for ``show``.
         type: DolphinScheduler's own name of the type (``INTEGER``, ``DATE``, ...), where the default's Python type does
             not say it; a default given as text is then sent as it stands.

@@ -22,7 +22,7 @@ from dsflow.local.folders import earlier_folder_name, folder_name
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import SUCCESS, RunReport, TaskReport
 
-PREDICT_SERVER = "{predict_server}"
+PREDICT_SERVER = ("{predict_server}", "{predict_address}")
 
 
 class Display(Protocol):
@@ -156,7 +156,8 @@ def _execute(
     version: tuple[int, ...] | None,
 ) -> LocalRun:
     """Start the servers, run the workflow, and ask for a prediction."""
-    places = {"here": str(workflow.folder), "state": str(state), "openmldb": "", "predict_server": ""}
+    places = {"here": str(workflow.folder), "state": str(state), "openmldb": ""}
+    places.update(predict_server="", predict_address="")
     if needs_openmldb:
         from dsflow.embedded.server import EmbeddedServer
 
@@ -167,6 +168,7 @@ def _execute(
 
         server = PredictionServer(apiserver=places["openmldb"], model_dir=state / "served")
         places["predict_server"] = servers.enter_context(server).url
+        places["predict_address"] = places["predict_server"].removeprefix("http://")
         display.note(f"prediction server at {places['predict_server']}")
     definition = workflow.definition(local_values(workflow, values, places))
     folder = _run_folder(state)
@@ -211,7 +213,7 @@ def local_values(workflow: Workflow, values: Mapping[str, Scalar], places: Mappi
 def _wants_predict_server(workflow: Workflow, values: Mapping[str, Scalar]) -> bool:
     """Whether a parameter that nobody set asks for the run's own prediction server."""
     return any(
-        isinstance(param.local, str) and PREDICT_SERVER in param.local and name not in values
+        isinstance(param.local, str) and any(p in param.local for p in PREDICT_SERVER) and name not in values
         for name, param in workflow.parameters.items()
     )
 

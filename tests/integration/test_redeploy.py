@@ -113,7 +113,7 @@ class Site:
         pipeline = self.folder / f"pipeline{self.runs}.py"
         pipeline.write_text(text)
         workflow = load_workflow(str(pipeline))
-        given = {"data": str(self.data), "min_auc": "0.0", "predict_server": self.predict}
+        given = {"data": str(self.data), "min_auc": "0.0", "predict_server": self.predict.removeprefix("http://")}
         places = {"here": str(self.pipelines), "state": str(self.folder), "openmldb": self.openmldb}
         values = local_values(workflow, given, places | {"predict_server": self.predict})
         logs = self.folder / f"run{self.runs}"

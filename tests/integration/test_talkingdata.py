@@ -109,7 +109,7 @@ def test_bootstrap_submit_run_predict(
 
     values = {
         "data": str(root / "pipelines" / "data" / "train_sample.csv"),
-        "predict_server": predict,
+        "predict_server": predict.removeprefix("http://"),
         "feature_dir": str(tmp_path / "features"),
         "model_dir": str(tmp_path / "models"),
     }

@@ -201,7 +201,7 @@ def test_the_compose_profile_leads_to_these_services() -> None:
     host, port = params["zookeeper"].split(":")
     assert f"{host}:{port}" == OPENMLDB["openmldb"]["environment"]["ZK_CLUSTER"]
     assert params["zookeeper_path"] == OPENMLDB["openmldb"]["environment"]["ZK_ROOT_PATH"]
-    host, port = params["predict_server"].removeprefix("http://").split(":")
+    host, port = params["predict_server"].split(":")
     assert int(port) in published(SERVICES[host])
 
     # OpenMLDB's jobs, the tasks and the prediction server see features and models under the same paths.
@@ -222,7 +222,7 @@ def test_the_prediction_server_is_started_where_it_is_asked() -> None:
     assert command[:2] == ["dsflow", "serve"]
     options = dict(zip(command[2::2], command[3::2], strict=True))
     assert set(options) == {"--apiserver", "--host", "--port", "--model-dir"}
-    host, port = options["--apiserver"].removeprefix("http://").split(":")
+    host, port = options["--apiserver"].split(":")
     assert int(port) in published(SERVICES[host])
     assert int(options["--port"]) in published(SERVICES["predict"])
     assert options["--model-dir"] in mounts(SERVICES["predict"])

@@ -221,6 +221,8 @@ _CYCLES = {
     ),
     "month": ("thisMonth", "thisMonthBegin", "lastMonth", "lastMonthBegin", "lastMonthEnd"),
 }
+PAGE_DEFAULTS = {"checkInterval": 10, "failurePolicy": "DEPENDENT_FAILURE_FAILURE"}
+"""What the web page fills in, and saves no task without: seconds between two looks, and what a failed one does."""
 DATES: dict[str, str] = {date: cycle for cycle, dates in _CYCLES.items() for date in dates}
 
 
@@ -273,6 +275,7 @@ class Dependent(Task):
         return {
             "dependence": {
                 "relation": self.relation,
+                **PAGE_DEFAULTS,
                 "dependTaskList": [
                     {
                         "relation": group.relation,

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsflow.branches import short_labels
+from dsflow.declare.tasks.logic import PAGE_DEFAULTS
 from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.names import Code, Names, UnknownNameError
@@ -574,6 +575,8 @@ def _normal_fields(task: TaskDefinition) -> JsonDict:
     params = {k: v for k, v in written.items() if v not in (None, [], {})}
     if task.task_type != "CONDITIONS" and params.get("conditionResult") == _NO_BRANCHES:
         del params["conditionResult"]
+    if task.task_type == "DEPENDENT" and isinstance(params.get("dependence"), dict):
+        params["dependence"] = {**PAGE_DEFAULTS, **params["dependence"]}
     if task.task_type == "SWITCH" and params.get("rawScript") == "":
         del params["rawScript"]  # the page writes it into a switch that was opened
     if "localParams" in params:

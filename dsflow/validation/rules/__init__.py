@@ -7,6 +7,7 @@ from dsflow.validation.rules import (
     differences,
     features,
     order,
+    page,
     paths,
     placeholders,
     queries,
@@ -85,6 +86,7 @@ RULES: tuple[Rule, ...] = (
     conditions.decided_differently,
     conditions.breaks_with_a_value,
     conditions.not_evaluated_here,
+    page.not_saved_on_the_page,
 )
 
 __all__ = ["RULES", "Rule"]

@@ -11,7 +11,7 @@ with Workflow(
         "payments": Param("/data/payments.csv", local="{here}/../data/payments.csv"),
         "feature_dir": Param("/data/features", local="{state}/features"),
         "model_dir": Param("/data/models", local="{state}/models"),
-        "predict_server": Param("http://127.0.0.1:8881", local="{predict_server}"),
+        "predict_server": Param("127.0.0.1:8881", local="{predict_address}"),
         "min_auc": 0.8,
         "zookeeper": "127.0.0.1:2181",
         "zookeeper_path": "/openmldb",
@@ -55,7 +55,7 @@ with Workflow(
         outputs={"auc": float, "model_path": str},
     )
     deploy = features.deploy(range_bias="inf")
-    serve = features.serve(wf.params.predict_server, model_path=train.outputs.model_path)
+    serve = features.serve(f"http://{wf.params.predict_server}", model_path=train.outputs.model_path)
     reject = Shell("reject model", "echo 'AUC ${auc} is below ${min_auc}: the model is not deployed'; exit 1")
 
     payments.create() >> payments.load_offline(wf.params.payments) >> features.extract(wf.params.feature_dir) >> train

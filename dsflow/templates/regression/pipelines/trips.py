@@ -13,7 +13,7 @@ with Workflow(
         "weather": Param("/data/weather.csv", local="{here}/../data/weather.csv"),
         "feature_dir": Param("/data/features", local="{state}/features"),
         "model_dir": Param("/data/models", local="{state}/models"),
-        "predict_server": Param("http://127.0.0.1:8881", local="{predict_server}"),
+        "predict_server": Param("127.0.0.1:8881", local="{predict_address}"),
         "max_error": 0.8,
         "zookeeper": "127.0.0.1:2181",
         "zookeeper_path": "/openmldb",
@@ -74,7 +74,7 @@ with Workflow(
         outputs={"error": float, "model_path": str},
     )
     deploy = features.deploy(range_bias="inf")
-    serve = features.serve(wf.params.predict_server, model_path=train.outputs.model_path)
+    serve = features.serve(f"http://{wf.params.predict_server}", model_path=train.outputs.model_path)
     reject = Shell("reject model", "echo 'its error is ${error} of the mean: the model is not deployed'; exit 1")
 
     sources = {trips: wf.params.trips, others: wf.params.others, weather: wf.params.weather}
