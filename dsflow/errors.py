@@ -37,18 +37,28 @@ class DsflowError(Exception):
         message: what is wrong.
         where: the place in the user's code or data, when there is one.
         hint: what to do about it.
+        excerpt: the line where it is wrong, and below it a caret, when the place is known so well.
     """
 
     exit_code: int = 1
 
-    def __init__(self, message: str, *, where: SourceLocation | str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: SourceLocation | str | None = None,
+        hint: str | None = None,
+        excerpt: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.hint = hint
+        self.excerpt = excerpt
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
+        text += "".join(f"\n  | {line}" for line in self.excerpt.splitlines())
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 

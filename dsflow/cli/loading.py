@@ -45,8 +45,11 @@ def load_workflows(path: Path) -> list[Workflow]:
     except DsflowError:
         raise
     except SyntaxError as error:
+        line, start = (error.text or "").rstrip("\n"), max((error.offset or 1) - 1, 0)
         raise DeclarationError(
-            f"{error.msg}", where=SourceLocation(error.filename or str(path), error.lineno or 0)
+            f"{error.msg}",
+            where=SourceLocation(error.filename or str(path), error.lineno or 0),
+            excerpt=f"{line}\n{' ' * start}^" if line else "",
         ) from error
     except Exception as error:
         if (known := explained(error)) is not None:

@@ -64,6 +64,26 @@ def validate(
     _check([workflow], parse_set(set_), _form(json_, form), [], target(workflow, profile))
 
 
+def validate_first(workflow: Workflow, values: Mapping[str, str], place: Profile, otherwise: str) -> None:
+    """Check a workflow before something is done with it; warnings are for ``validate`` to tell.
+
+    Args:
+        otherwise: what has not been done, for the message.
+
+    Raises:
+        typer.Exit: there are errors; they have been told.
+    """
+    from dsflow.validation import check, findings_text
+
+    report = check(workflow, values, release=place.openmldb, version=place.known_version())
+    if report.ok:
+        return
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    print(findings_text(errors), file=sys.stderr)
+    print(f"{otherwise}: mend it, or add --no-validate", file=sys.stderr)
+    raise typer.Exit(exits.FAILED)
+
+
 def validate_paths(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Pipeline files, folders of them, or FILE:WORKFLOW.")
@@ -133,7 +153,7 @@ def _check(
         findings += report.findings
         notes += [note for note in report.notes if note not in notes]
         if report.ok and form is FindingsForm.TEXT:
-            print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: ok")
+            print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: {_VERDICTS[report.compiled_by]}")
             if len(workflows) == 1:  # of many, a line each
                 print(indent(indexes_text(workflow), "  "), end="")
     # what is refused as a file is read, at the place that the error names
@@ -147,6 +167,14 @@ def _check(
         indexes = [found for workflow in workflows for found in indexes_data(workflow)]
         sys.stdout.write(_written(form, [*findings, *unread], notes, indexes))
     raise typer.Exit(exits.FAILED if failed else exits.OK)
+
+
+_VERDICTS = {
+    None: "ok",
+    "OpenMLDB": "ok; its SQL was compiled by OpenMLDB's own compiler",
+    "embedded": "ok; its SQL was compiled by the embedded OpenMLDB",
+    "": "no mistake found, but not all of its SQL was compiled",
+}
 
 
 def _written(

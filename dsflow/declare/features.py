@@ -75,7 +75,12 @@ class FeatureView:
             text = PLACEHOLDER.sub(r"\1", self.sql)  # a name in place of each parameter: it parses all the same
             names = output_names(text, {self.source.name: tuple(self.source.columns)})
         except DeclarationError as error:
-            raise DeclarationError(f"feature view {self.name!r}: {error.message}", where=self.where) from None
+            raise DeclarationError(
+                f"feature view {self.name!r}: {error.message}",
+                where=self.where,
+                hint=error.hint,
+                excerpt=error.excerpt,
+            ) from None
         if self.declared_label is not None and self.declared_label not in names:
             raise DeclarationError(
                 f"feature view {self.name!r}: the label {self.declared_label!r} is not among its columns",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dsflow.errors import DeclarationError
 
@@ -90,8 +90,23 @@ def parse_query(sql: str) -> exp.Query:
         query = parse_one(sql, read=OpenMLDB)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
-        place = f"line {first.get('line')}, column {first.get('col')}: " if first else ""
-        raise DeclarationError(f"the SQL does not parse: {place}{first.get('description', error)}") from None
+        raise DeclarationError(
+            f"the SQL does not parse: {first.get('description', error)}",
+            excerpt=_excerpt(sql, first),
+            hint="just before it a comma, a bracket or a word is missing, or one too many" if first else None,
+        ) from None
     if not isinstance(query, exp.Query):
         raise DeclarationError("the SQL is not a SELECT")
     return query
+
+
+def _excerpt(sql: str, error: Mapping[str, Any]) -> str:
+    """The line of a text with a caret below the word at which the parser stumbled; '' where it does not say."""
+    number, end = error.get("line"), error.get("col")
+    lines = sql.splitlines()
+    if not isinstance(number, int) or not isinstance(end, int) or not 0 < number <= len(lines):
+        return ""
+    line = lines[number - 1]
+    start = max(end - len(error.get("highlight") or " "), 0)
+    indent = len(line) - len(line.lstrip())
+    return f"{line.strip()}\n{' ' * max(start - indent, 0)}^"

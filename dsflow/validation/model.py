@@ -23,6 +23,7 @@ from dsflow.errors import DsflowError, SourceLocation
 from dsflow.openmldb.indexes import IndexNeed
 from dsflow.openmldb.sdk import Compiler, CompilerError, Refusal
 from dsflow.openmldb.types import ColumnType
+from dsflow.validation.embedded import EmbeddedCompiler
 from dsflow.validation.filling import Filled, fill
 from dsflow.validation.finding import Place, Severity
 from dsflow.validation.source import Sources
@@ -143,6 +144,7 @@ class Model:
     Attributes:
         values: the text of every parameter.
         compiler: OpenMLDB's, when it is installed.
+        embedded: else that of the embedded OpenMLDB, which knows less: no indexes, and not all that OpenMLDB runs.
         notes: what was not checked, one line each.
         release: of the cluster's OpenMLDB, such as ``0.9.2``; '' when nobody says.
         version: of DolphinScheduler, such as ``(3, 1)``; None when nobody says.
@@ -156,6 +158,7 @@ class Model:
     notes: list[str] = field(default_factory=list)
     release: str = ""
     version: tuple[int, ...] | None = None
+    embedded: EmbeddedCompiler | None = None
     _answers: dict[tuple[str, str, str], Refusal | CompilerError | None] = field(default_factory=dict)
     _indexes: dict[tuple[str, str], dict[str, list[IndexNeed]]] = field(default_factory=dict)
 
@@ -169,10 +172,16 @@ class Model:
     @cached_property
     def before(self) -> dict[str, set[str]]:
         """Task -> all tasks that have run when it starts."""
+        from dsflow.declare.compile import all_relations
+
         found: dict[str, set[str]] = {name: set() for name in self.workflow.tasks}
         direct: dict[str, list[str]] = {}
-        edges = [(r.pre, r.post) for r in self.definition.relations] if self.definition else self.workflow.edges
-        for pre, post in edges:
+        try:
+            # also where the workflow does not compile: what a switch implies is an edge all the same
+            relations = all_relations(self.workflow)
+        except DsflowError:
+            return {name: set(found) for name in found}  # a circle has no order, and compiling says so
+        for pre, post in relations:
             direct.setdefault(post, []).append(pre)
         for name in found:
             waiting = list(direct.get(name, ()))
@@ -395,7 +404,7 @@ class Model:
         key = (text, db, mode)
         if key not in self._answers:
             if self.compiler is None:
-                return None
+                return self._embedded_refusal(key)
             try:
                 # a syntax error is found with any table, but not with none
                 tables = self.catalog if db else {"db": {"t": [("c", "int")]}}
@@ -408,6 +417,24 @@ class Model:
                     self.compiler = None
                     self.notes.append(f"further queries were not compiled: {error.message}")
         return self._answers[key]
+
+    def _embedded_refusal(self, key: tuple[str, str, str]) -> Refusal | CompilerError | None:
+        text, db, mode = key
+        if self.embedded is None or not db:
+            return None
+        try:
+            self._answers[key] = self.embedded.validate(
+                text, db, self.catalog, "request" if mode == "request" else "batch"
+            )
+        except CompilerError as error:
+            self._answers[key] = error
+        return self._answers[key]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a compiler has looked at each query and taken or refused it."""
+        answers = list(self._answers.values())
+        return len(answers) > 0 and not any(isinstance(answer, CompilerError) for answer in answers)
 
     def needed_indexes(self, query: Query) -> Mapping[str, list[IndexNeed]]:
         """Table -> the indexes that a deployment of a query needs, which must compile in request mode."""

@@ -14,6 +14,7 @@ from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
 from dsflow.errors import ConfigError, DsflowError, SourceLocation
 from dsflow.openmldb.releases import RELEASES
+from dsflow.validation.embedded import EmbeddedCompiler
 from dsflow.validation.finding import Finding, Place
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import Rule
@@ -33,10 +34,12 @@ class Report:
     Attributes:
         findings: in the order of files and lines.
         notes: what was not checked and why, one line each.
+        compiled_by: who has compiled the SQL: ``OpenMLDB``, ``embedded``, or '' for nobody; None when there is none.
     """
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    compiled_by: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -114,14 +117,15 @@ def _check(
     compiler, lacking = _compiler() if use_compiler and has_sql else (None, "")
     from dsflow.validation.rules import RULES
 
-    model = Model(workflow, definition, values, compiler, release=release, version=version)
+    embedded = EmbeddedCompiler() if use_compiler and has_sql and compiler is None else None
+    model = Model(workflow, definition, values, compiler, release=release, version=version, embedded=embedded)
     if workflow.where:
         model.sources[workflow.where.file]
     if lacking:
-        codes = ", ".join(rule.code for rule in RULES if rule.compiles)
-        notes.append(f"SQL was parsed, but not compiled with its tables ({codes} were left out): {lacking}")
+        codes = ", ".join(rule.code for rule in RULES if rule.compiles and not rule.embedded)
+        notes.append(f"{codes}, which OpenMLDB's own compiler decides: {lacking}")
     found: list[Finding] = []
-    ran = [rule for rule in RULES if compiler or not rule.compiles]
+    ran = [rule for rule in RULES if compiler or not rule.compiles or (embedded and rule.embedded)]
     for rule in ran:
         found += [_finding(model, rule, problem) for problem in rule.check(model)]
     if refused is not None:
@@ -136,7 +140,17 @@ def _check(
     known = {rule.code for rule in RULES} | {NOT_COMPILED, *CODES}
     found = apply_silences(dict.fromkeys(found), model.sources.read, known, _all_said(model, {r.code for r in ran}))
     shown = [f if f.excerpt else replace(f, excerpt=model.sources.excerpt(f.where)) for f in found]
-    return Report(tuple(sorted(shown, key=_position)), tuple(dict.fromkeys([*notes, *model.notes])))
+    return Report(
+        tuple(sorted(shown, key=_position)),
+        tuple(dict.fromkeys([*notes, *model.notes])),
+        _compiled_by(model) if model.queries else None,
+    )
+
+
+def _compiled_by(model: Model) -> str:
+    if not model.compiled:
+        return ""
+    return "OpenMLDB" if model.compiler is not None else "embedded"
 
 
 def _compiler() -> tuple[Compiler | None, str]:
@@ -188,7 +202,8 @@ def _refusal(model: Model, error: DsflowError, found: list[Finding]) -> Iterator
 
 def _not_compiled(sources: Sources, error: DsflowError, where: SourceLocation | None) -> Finding:
     place = sources.with_column(where)
-    return Finding(NOT_COMPILED, "error", error.message, place, sources.excerpt(place), error.hint or "")
+    excerpt = error.excerpt or sources.excerpt(place)
+    return Finding(NOT_COMPILED, "error", error.message, place, excerpt, error.hint or "")
 
 
 def _all_said(model: Model, ran: set[str]) -> Callable[[Place, str], bool]:

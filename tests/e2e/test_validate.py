@@ -24,7 +24,7 @@ def validate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
     """What it prints, but for the note on a machine without OpenMLDB's compiler."""
-    return [line for line in done.stdout.splitlines() if not line.startswith("not checked: SQL was parsed")]
+    return [line for line in done.stdout.splitlines() if not line.startswith("not checked: DSF108")]
 
 
 def test_the_projects_examples_and_pipelines(root: Path) -> None:

@@ -49,12 +49,14 @@ class Refusal:
         trace: where in its own passes it happened; names the expression it was at.
         line: line in the query, from 1, when it says so.
         column: column in that line, from 1.
+        hint: what to write instead, when it says so.
     """
 
     message: str
     trace: str = ""
     line: int | None = None
     column: int | None = None
+    hint: str = ""
 
     @property
     def is_syntax(self) -> bool:

@@ -21,7 +21,8 @@ class Rule:
         title: what it looks for, as the heading of its section in docs/rules.md.
         check: yields a problem for each place.
         severity: of problems that do not say their own.
-        compiles: whether it needs OpenMLDB's compiler.
+        compiles: whether it needs a compiler.
+        embedded: whether the embedded OpenMLDB's compiler does as well as OpenMLDB's own.
     """
 
     code: str
@@ -29,13 +30,16 @@ class Rule:
     check: Check
     severity: Severity
     compiles: bool = False
+    embedded: bool = False
 
 
-def rule(code: str, severity: Severity = "error", *, compiler: bool = False) -> Callable[[Check], Rule]:
+def rule(
+    code: str, severity: Severity = "error", *, compiler: bool = False, embedded: bool = False
+) -> Callable[[Check], Rule]:
     """Make a rule of a function; its docstring is the title."""
 
     def make(check: Check) -> Rule:
-        return Rule(code, (check.__doc__ or "").strip().rstrip("."), check, severity, compiler)
+        return Rule(code, (check.__doc__ or "").strip().rstrip("."), check, severity, compiler, embedded)
 
     return make
 

@@ -23,6 +23,7 @@ def too_early(model: Model) -> Iterator[Problem]:
 
     created = _makers(model, nodes.CreateTable)
     loaded = _makers(model, nodes.LoadData, "offline")
+    told: dict[tuple[str, str], set[str]] = {}  # where one edge is missing, all that follows comes too early
     for task in model.tasks:
         said: set[str] = set()
         for statement in (s for s in model.statements if s.task is task):
@@ -43,6 +44,10 @@ def too_early(model: Model) -> Iterator[Problem]:
                     if late and node.name not in said:
                         said.add(node.name)
                         maker = sorted(names)[0]
+                        earlier = told.setdefault((maker, node.name), set())
+                        earlier.add(task.name)
+                        if earlier & model.before.get(task.name, set()):
+                            continue
                         yield Problem(
                             f"task {task.name!r} uses the table {node.name!r}, which {what} task {maker!r}, but does"
                             " not run after it",

@@ -35,15 +35,15 @@ def syntax(model: Model) -> Iterator[Problem]:
             yield Problem(f"task {statement.task.name!r}: {statement.failure.message}", where, hint, excerpt=excerpt)
 
 
-@rule("DSF102", compiler=True)
+@rule("DSF102", compiler=True, embedded=True)
 def batch(model: Model) -> Iterator[Problem]:
     """A query that an offline job refuses."""
     for query in model.queries:
         if "batch" in query.modes:
-            yield from _refused(model, query, "batch", "OpenMLDB refuses the query")
+            yield from _refused(model, query, "batch", "refuses the query")
 
 
-@rule("DSF103", compiler=True)
+@rule("DSF103", compiler=True, embedded=True)
 def request(model: Model) -> Iterator[Problem]:
     """A query that can not be deployed."""
     for query in model.queries:
@@ -51,7 +51,7 @@ def request(model: Model) -> Iterator[Problem]:
             continue
         if "batch" in query.modes and _refusal(model, query, "batch"):
             continue  # said once
-        yield from _refused(model, query, "request", "OpenMLDB can not serve the query")
+        yield from _refused(model, query, "request", "can not serve the query")
 
 
 @rule("DSF104", "warning")
@@ -122,7 +122,7 @@ def output_columns(model: Model) -> Iterator[Problem]:
                 )
 
 
-@rule("DSF107", "warning", compiler=True)
+@rule("DSF107", "warning", compiler=True, embedded=True)
 def crashed(model: Model) -> Iterator[Problem]:
     """A query that OpenMLDB's compiler does not survive."""
     for query in model.queries:
@@ -187,9 +187,9 @@ def _refused(model: Model, query: Query, mode: str, what: str) -> Iterator[Probl
         return
     offset = culprit(query, refusal)
     where, excerpt = model.in_query(query, offset)
-    yield Problem(
-        f"{query.owner}: {what}: {_plain(refusal.message)}", where, _hint(model, query, refusal), excerpt=excerpt
-    )
+    who = "OpenMLDB" if model.compiler is not None else "the embedded OpenMLDB"
+    hint = _hint(model, query, refusal) or refusal.hint
+    yield Problem(f"{query.owner}: {who} {what}: {_plain(refusal.message)}", where, hint, excerpt=excerpt)
 
 
 def _plain(message: str) -> str:
@@ -213,7 +213,7 @@ def culprit(query: Query, refusal: Refusal) -> int:
 
 
 _NO_COLUMN = re.compile(
-    r"(?:[Ff]ail to find column|[Cc]olumn [Nn]ot found:|Ambiguous column name)"
+    r"(?:[Ff]ail to find column|[Cc]olumn [Nn]ot found:|Ambiguous column name|there is no column)"
     r" [\w.]*?(?:(?P<table>\w+)\.)?(?P<name>\w+)\Z"
 )
 
@@ -313,8 +313,8 @@ def _hint(model: Model, query: Query, refusal: Refusal) -> str:
         tables = {t.name for t in _tables(query)}
         known = [c for (_, name), table in model.tables.items() if name in tables for c in table.columns]
         return did_you_mean(column["name"], known, "columns: " + ", ".join(dict.fromkeys(known)))
-    if function := re.search(r"resolve expression:? (\w+)\(", message):
-        name = function[1].lower()
+    if function := re.search(r"resolve expression:? (\w+)\(|there is no function (?:\w+\.)?(\w+)", message):
+        name = (function[1] or function[2]).lower()
         if name in NAMES and name not in _FUNCTION_HINTS:
             return f"{name} does not take arguments of these types"
         return _FUNCTION_HINTS.get(name) or did_you_mean(name, NAMES, "there is no such function")
@@ -360,7 +360,8 @@ def _grammar_hint(text: str, message: str) -> str:
     said = next((part for part in wrong.groups() if part), "") if wrong else ""
     if said.upper() in _ELSEWHERE:
         return f"OpenMLDB has no {said.upper()}"
-    return did_you_mean(said.upper(), _WORDS, "the mistake is at this word, or just before it")
+    otherwise = "the mistake is at this word, or just before it: is a comma or a bracket missing?"
+    return did_you_mean(said.upper(), _WORDS, otherwise)
 
 
 _ELSEWHERE = frozenset("UPDATE MERGE BEGIN COMMIT ROLLBACK REPLACE UPSERT COPY ANALYZE".split())  # noqa: SIM905

@@ -40,14 +40,31 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_compiler")
-def test_without_the_compiler_it_says_what_was_left_out() -> None:
-    report = check(view_workflow("SELECT nope FROM clicks"))
-    assert report.findings == ()
+def test_without_openmldbs_compiler_the_embedded_one_compiles() -> None:
+    report = check(view_workflow("SELECT ipp FROM clicks"))
+    [finding] = report.findings
+    assert (finding.code, finding.hint) == ("DSF102", "did you mean 'ip'?")
+    assert "the embedded OpenMLDB refuses the query" in finding.message
     [note] = report.notes
-    assert "not compiled with its tables" in note
     for rule in RULES:
-        assert (rule.code in note) == rule.compiles
+        assert (rule.code in note) == (rule.compiles and not rule.embedded)
     assert "--install-compiler" in note
+    assert report.compiled_by == "embedded"
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_an_unknown_function_gets_a_suggestion() -> None:
+    [finding] = check(view_workflow("SELECT uper(ip) AS ip FROM clicks")).findings
+    assert (finding.code, finding.hint) == ("DSF102", "did you mean 'upper'?")
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_sql_that_nobody_compiled_is_never_ok() -> None:
+    report = check(view_workflow("SELECT farm_fingerprint(ip) AS ip FROM clicks"))
+    compiled = report.compiled_by
+    assert check(view_workflow(), compiler=False).compiled_by == ""
+    # what the embedded OpenMLDB does not run may be right
+    assert (compiled == "") == any(finding.code == "DSF107" for finding in report.findings)
 
 
 @pytest.mark.usefixtures("no_compiler")
