@@ -23,7 +23,8 @@ any        ``resourceList[].resourceName``: the full name of a file in the resou
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from dsflow.errors import SourceLocation
@@ -202,6 +203,14 @@ class Definition:
     def downstream(self, name: str) -> list[str]:
         """Names of the tasks directly after ``name``."""
         return [r.post for r in self.relations if r.pre == name]
+
+    def part(self, names: Collection[str]) -> Definition:
+        """Some of its tasks, with the edges between them."""
+        return replace(
+            self,
+            tasks=tuple(task for task in self.tasks if task.name in names),
+            relations=tuple(r for r in self.relations if r.pre in names and r.post in names),
+        )
 
     def to_dict(self) -> JsonDict:
         """Plain data, fit for JSON and YAML; :meth:`from_dict` reads it back."""

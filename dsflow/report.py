@@ -29,6 +29,8 @@ class TaskReport:
         missing: those OUT parameters to which it gave no value (or an empty one), although it succeeded.
         log: the whole log text.
         attempts: how often it was started.
+        taken_from: of a local run: the name of the earlier run that it was taken from, '' when it was run.
+        because: of a local run: why it was run again, '' when there is nothing to say.
     """
 
     name: str
@@ -39,9 +41,11 @@ class TaskReport:
     missing: list[str] = field(default_factory=list)
     log: str = ""
     attempts: int = 0
+    taken_from: str = ""
+    because: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        data: dict[str, Any] = {
             "name": self.name,
             "type": self.type,
             "state": self.state,
@@ -51,6 +55,11 @@ class TaskReport:
             "missingOutputs": self.missing,
             "log": self.log,
         }
+        if self.taken_from:
+            data["takenFrom"] = self.taken_from
+        if self.because:
+            data["because"] = self.because
+        return data
 
 
 @dataclass

@@ -74,7 +74,7 @@ def main() -> None:
     print(f"{len(answers)} clicks, {int(answers.sum())} of them with {label} = 1, from {feature_dir}")
     print(f"validation: {how}")
 
-    booster = train(values[~held_out], answers[~held_out], features)
+    booster = train(values[~held_out], answers[~held_out], features, [Rounds()])
     seen, unseen = answers[~held_out], answers[held_out]
     score = auc(unseen, predict(booster, values[held_out]))
     print(f"trained on {len(seen)} clicks ({int(seen.sum())} positive), {ROUNDS} trees")
@@ -252,9 +252,21 @@ def time_range(frame: pd.DataFrame) -> tuple[str, str] | None:
     return f"day {first['day']:.0f}{hour[0]}", f"day {last['day']:.0f}{hour[1]}"
 
 
-def train(values: np.ndarray, answers: np.ndarray, features: list[str]) -> xgb.Booster:
+class Rounds(xgb.callback.TrainingCallback):
+    """Says how far the training is, by a line that dsflow shows while the task runs."""
+
+    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: object) -> bool:
+        if (epoch + 1) % 10 == 0:
+            print(f"progress: {epoch + 1}/{ROUNDS} rounds", flush=True)
+        return False
+
+
+def train(
+    values: np.ndarray, answers: np.ndarray, features: list[str], callbacks: list[Rounds] | None = None
+) -> xgb.Booster:
     """The model of these clicks; the same clicks give the same model."""
-    return xgb.train(PARAMETERS, xgb.DMatrix(values, answers, feature_names=features), ROUNDS)
+    clicks = xgb.DMatrix(values, answers, feature_names=features)
+    return xgb.train(PARAMETERS, clicks, ROUNDS, callbacks=callbacks)
 
 
 def predict(booster: xgb.Booster, values: np.ndarray) -> np.ndarray:

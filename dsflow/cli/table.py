@@ -54,6 +54,7 @@ def _all() -> tuple[Command, ...]:
         Command("run", AUTHOR, "Run the workflow and follow it; with --local here.", "workflow_commands:run"),
         Command("render", AUTHOR, "Print the Definition, as JSON or YAML.", "workflow_commands:render"),
         Command("schema", AUTHOR, "Print a JSON Schema for an editor.", "schema:schema", there),
+        Command("clean", AUTHOR, "Remove what local runs of the workflow have kept.", "cleaning:clean"),
         Command("consistency", AUTHOR, "Compare features of training and serving.", "consistency:consistency"),
         Command("plan", SERVER, "Show what submit would change.", "workflow_commands:plan"),
         Command("submit", SERVER, "Make the server hold this workflow.", "workflow_commands:submit"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsflow.cli.exits import CHANGES, FAILED, OK
+from dsflow.cli.exits import CHANGES, FAILED, OK, TIMED_OUT, of_state
 from dsflow.cli.following import (
     SERVER_TIMEOUT,
     Detach,
@@ -27,15 +27,16 @@ from dsflow.cli.following import (
 )
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
 from dsflow.cli.runs import run_there
+from dsflow.cli.validating import validate_first
 from dsflow.declare.workflow import Workflow
 from dsflow.errors import ConfigError, UnreachableError
-from dsflow.report import SUCCESS, RunReport
+from dsflow.report import SUCCESS, TIMEOUT, RunReport
 
 if TYPE_CHECKING:
     from dsflow.config import Profile
     from dsflow.definition import Definition
     from dsflow.dolphinscheduler.plan import Plan
-    from dsflow.local.runner import LocalRun
+    from dsflow.local.runner import LocalRun, Part
 
 Offline = Annotated[
     bool, typer.Option("--offline", help="Leave the workflow and its schedule offline, whatever is declared.")
@@ -43,6 +44,9 @@ Offline = Annotated[
 
 
 All = Annotated[bool, typer.Option("--all", help="Every node of each step, and every text in full.")]
+
+
+NoValidate = Annotated[bool, typer.Option("--no-validate", help="Go on although `validate` would find errors.")]
 
 
 def show(
@@ -128,9 +132,10 @@ def submit(
         typer.Option("--overwrite-drift", help="Also undo what somebody else changed on the server since dsflow did."),
     ] = False,
     every: All = False,
+    no_validate: NoValidate = False,
     profile: ProfileName = None,
 ) -> None:
-    """Make the server hold this workflow, and read it back to be sure.
+    """Make the server hold this workflow, and read it back to be sure. It is validated first.
 
     What somebody else changed on the server is not undone unasked: in a terminal the plan is shown and a question
     asked, elsewhere (and with --yes) the command ends with exit code 1. Exit code 5: a server did not answer.
@@ -140,6 +145,9 @@ def submit(
     from dsflow.dolphinscheduler.plan_text import next_runs
 
     definition, place = _submitted(workflow, set_, offline, profile)
+    if not no_validate:
+        given = server_values(workflow, place, parse_set(set_))
+        validate_first(workflow, given, place, "nothing was submitted")
     with Server(place) as server:
         if dry_run:
             found = server.plan(definition)
@@ -195,6 +203,12 @@ def run(
         typer.Option("--state", metavar="DIR", help="Where a local run keeps its data, models and logs."),
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="After a local run keep its servers up until Ctrl-C.")] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh", help="Run all steps here; else those whose inputs did not change are those of the run before."
+        ),
+    ] = False,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="TASK", help="Start with this task; all that comes after it runs.")
     ] = None,
@@ -207,16 +221,17 @@ def run(
     stop_on_interrupt: StopOnInterrupt = False,
     report: ReportFile = None,
     server_timeout: ServerTimeout = SERVER_TIMEOUT,
+    no_validate: NoValidate = False,
     profile: ProfileName = None,
 ) -> None:
-    """Run the workflow and follow it to its end; here with --local, else on the server.
+    """Run the workflow and follow it to its end; here with --local (it is validated first), else on the server.
 
     Exit code 0: SUCCESS, 1: FAILURE, 3: it was stopped, 4: --timeout is over, 5: the server went away.
     """
     values = parse_set(set_)
     check_report(report)
-    if not local and (serve or state is not None):
-        raise typer.BadParameter("--serve and --state go with --local")
+    if not local and (serve or fresh or state is not None):
+        raise typer.BadParameter("--serve, --state and --fresh go with --local")
     if from_ is not None and only is not None:
         raise typer.BadParameter("--from and --only exclude each other")
     if not local:
@@ -228,12 +243,16 @@ def run(
             error.hint = f"{error.hint}; {here}" if error.hint else here
             raise
         raise typer.Exit(code)
-    if from_ or only or tail or timeout is not None or detach or stop_on_interrupt:
-        raise typer.BadParameter(
-            "--from, --only, --tail, --timeout, --detach and --stop-on-interrupt are for a run on a server, not --local"
-        )
-    outcome = _run_local(workflow, values, state, serve, report, profile)
-    raise typer.Exit(0 if outcome.state == SUCCESS else 1)
+    if detach:
+        raise typer.BadParameter("--detach is for a run on a server: one with --local ends with the command")
+    from dsflow.local.runner import Part
+
+    part = Part(from_, only, fresh, timeout, tail)
+    part.check(workflow)
+    if not no_validate:
+        validate_first(workflow, values, target(workflow, profile), "nothing was run")
+    outcome = _run_local(workflow, values, state, serve, report, profile, part)
+    raise typer.Exit(TIMED_OUT if outcome.state == TIMEOUT else of_state(outcome.state))
 
 
 def _run_local(
@@ -243,15 +262,16 @@ def _run_local(
     serve: bool,
     report: Path | None,
     profile: str | None,
+    part: Part,
 ) -> RunReport:
     from dsflow.config import load_version
     from dsflow.display.progress import RunDisplay
-    from dsflow.local.runner import local_run
+    from dsflow.local.runner import local_definition, local_run
 
     _terminate_like_interrupt()
-    display = RunDisplay(workflow.definition())
+    display = RunDisplay(local_definition(workflow))
     version = load_version(profile, start=workflow.folder)
-    with local_run(workflow, values=dict(values), state=state, display=display, version=version) as ended:
+    with local_run(workflow, values=dict(values), state=state, display=display, version=version, part=part) as ended:
         outcome = ended.report
         if report is not None:
             outcome.write(report)

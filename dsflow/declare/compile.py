@@ -31,8 +31,14 @@ _NOT_SUBSTITUTED = {
 }
 
 
-def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> Definition:
-    """Compile; see :meth:`dsflow.Workflow.definition` for what goes in and out."""
+def compile_workflow(
+    workflow: Workflow, values: Mapping[str, Scalar | str], *, steps_alone: bool = False
+) -> Definition:
+    """Compile; see :meth:`dsflow.Workflow.definition` for what goes in and out.
+
+    Args:
+        steps_alone: each step asks for itself what it asks, so that it can be run, or not, without the one before it.
+    """
     if not workflow.tasks:
         raise DeclarationError(f"workflow {workflow.name!r} has no tasks", where=workflow.where)
     chosen = parameter_values(workflow, values)
@@ -45,7 +51,7 @@ def compile_workflow(workflow: Workflow, values: Mapping[str, Scalar | str]) -> 
     relations = all_relations(workflow)
     if workflow.strict:
         _check_sources(workflow, relations)
-    merged = merged_asks(workflow, relations)
+    merged = {} if steps_alone else merged_asks(workflow, relations)
     tasks = tuple(
         _define(task, merged, workflow, resolve) for task in workflow.tasks.values() if task.name not in merged
     )

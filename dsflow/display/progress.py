@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _LOG_LINES = 30
+_OUTPUTS_ROOM = 20
+_PROGRESS_PAUSE = 5.0  # seconds between two lines about a task's progress, where lines are written
 
 
 @dataclass
@@ -47,14 +50,23 @@ class _Row:
     outputs: dict[str, Any] = field(default_factory=dict)
     last_line: str = ""
     told_at: float = 0.0
+    taken_from: str = ""
+    because: str = ""
+    progress: str = ""
+    progress_at: float = 0.0
 
     def elapsed(self, now: float) -> float:
         """How long it has run by now."""
         return self.seconds + (now - self.told_at if self.state == RUNNING else 0.0)
 
     def remark(self) -> str:
-        """Its outputs, or while there are none the last line that it wrote."""
-        return outputs_text(self.outputs) or self.last_line
+        """How far it is; its outputs; the last line that it wrote: what there is of it."""
+        if self.state == RUNNING:
+            return self.progress or (f"again: {self.because}" if self.because else self.last_line)
+        words = outputs_text(self.outputs)
+        if self.taken_from:
+            return f"{_taken(self.taken_from)}  {words}".rstrip()
+        return words or self.last_line
 
 
 class RunDisplay:
@@ -80,6 +92,7 @@ class RunDisplay:
         self._began = time.monotonic()
         self._live: Live | None = None
         self._gone = False
+        self._on_screen = False
 
     def __enter__(self) -> RunDisplay:
         self._began = time.monotonic()
@@ -96,6 +109,7 @@ class RunDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
+            self._on_screen = len(self._rows) <= self._room()  # the last table stays there
             self._live.stop()
             self._live = None
 
@@ -109,9 +123,24 @@ class RunDisplay:
             changed = (row.state, row.attempts) != (task.state, task.attempts)
             row.state, row.seconds, row.attempts = task.state, task.seconds, task.attempts
             row.outputs, row.told_at = dict(task.outputs), now
+            row.taken_from = task.taken_from
+            changed = changed or (bool(task.because) and task.because != row.because)
+            row.because = task.because
             row.last_line = _last_line(task.log)
             if changed and not self.live and task.state != WAITING:
                 self._write(self._change(row))
+
+    def progress(self, task: str, text: str) -> None:
+        """Show how far a task is."""
+        now = time.monotonic()
+        with self._lock:
+            row = self._rows.get(task)
+            if row is None:
+                return
+            row.progress = text
+            if not self.live and row.state == RUNNING and now - row.progress_at >= _PROGRESS_PAUSE:
+                row.progress_at = now
+                self._write("  ".join([self._clock(), pad(one_line(row.name), self._width), text]))
 
     def note(self, text: str) -> None:
         """Show a line that is about no single task."""
@@ -122,8 +151,11 @@ class RunDisplay:
                 self._write(f"{self._clock()}  {text}")
 
     def summary(self, report: RunReport) -> str:
-        """How a run ended: every task's state, time and outputs; of failed ones the end of the log and what to do."""
-        return run_summary(self.definition, report)
+        """How a run ended: every task's state, time and outputs; of failed ones the end of the log and what to do.
+
+        The list of tasks is left out where it stands on the same screen already.
+        """
+        return run_summary(self.definition, report, listed=not (self._on_screen and sys.stdout.isatty()))
 
     # -- lines -------------------------------------------------------------------------------------------------------
 
@@ -145,7 +177,11 @@ class RunDisplay:
         parts = [self._clock(), pad(one_line(row.name), self._width), row.state]
         if row.state == RUNNING and row.attempts > 1:
             parts.append(f"(attempt {row.attempts})")
-        if row.state in FINAL_STATES and row.state != SKIPPED:
+        if row.state == RUNNING and row.because:
+            parts.append(f"(again: {row.because})")
+        if row.taken_from:
+            parts.append(f"({_taken(row.taken_from)})")
+        elif row.state in FINAL_STATES and row.state != SKIPPED:
             parts.append(f"({duration(row.seconds)})")
         if row.state == SUCCESS and row.outputs:
             parts.append(outputs_text(row.outputs))
@@ -155,14 +191,17 @@ class RunDisplay:
 
     # -- table -------------------------------------------------------------------------------------------------------
 
+    def _room(self) -> int:
+        """How many tasks the screen has lines for."""
+        return (self._live.console.height if self._live else 25) - 4
+
     def _table(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
         now = time.monotonic()
-        room = (self._live.console.height if self._live else 25) - 4
         with self._lock:
-            rows, above, below = _visible(list(self._rows.values()), room)
+            rows, above, below = _visible(list(self._rows.values()), self._room())
             table = Table.grid(padding=(0, 2), expand=True)
             # where it is narrow, the remarks give way first
             table.add_column(no_wrap=True, min_width=9)
@@ -226,28 +265,45 @@ def _value(value: Any) -> str:
     )
 
 
-def run_summary(definition: Definition, report: RunReport) -> str:
+def _taken(run: str) -> str:
+    """``from the run of 02:11:33``; with the date where it was another day."""
+    try:
+        when = datetime.strptime(run[:15], "%Y%m%d-%H%M%S")
+    except ValueError:
+        return f"from run {run}"
+    return f"from the run of {when:%H:%M:%S}" if when.date() == datetime.now().date() else f"from the run of {when}"
+
+
+def run_summary(definition: Definition, report: RunReport, *, listed: bool = True) -> str:
     """How a run ended, as plain text with a line end after the last line.
 
     Args:
         definition: what ran; says where a failed task was declared.
         report: how it went.
+        listed: begin with a line for each task.
     """
     width = widest([one_line(task.name) for task in report.tasks])
     states = widest([task.state for task in report.tasks])
     names = [task.name for task in definition.tasks]
     order = {n: i for i, n in enumerate(reading_order(names, without_cycles(names, edges_of(definition))[0]))}
     lines = []
-    for task in sorted(report.tasks, key=lambda task: order.get(task.name, len(order))):
+    for task in sorted(report.tasks, key=lambda task: order.get(task.name, len(order))) if listed else ():
         ran = task.state not in (SKIPPED, WAITING) and (task.seconds or (task.attempts and task.state in FINAL_STATES))
         parts = [
             f"{look(task.state).symbol} {pad(task.state, states)}",
             pad(one_line(task.name), width),
             f"{duration(task.seconds) if ran else '':>8}",
             f"{task.attempts} attempts" if task.attempts > 1 else "",
+            _taken(task.taken_from) if task.taken_from else "",
             outputs_text(task.outputs),
         ]
         lines.append("  ".join(part for i, part in enumerate(parts) if part or i < 3).rstrip())
+    if not listed:  # the table cuts what is long
+        lines += [
+            f"{one_line(task.name)}: {words}"
+            for task in report.tasks
+            if len(words := outputs_text(task.outputs)) > _OUTPUTS_ROOM
+        ]
     for task in report.failed:
         lines += ["", *_failure(definition, report, task)]
     for task in report.tasks:
@@ -309,12 +365,24 @@ def _next_steps(definition: Definition, report: RunReport, task: TaskReport) -> 
 
 
 def _prediction(prediction: dict[str, Any]) -> list[str]:
-    import json
-
-    lines = ["a prediction for a row of the online table"]
+    """The request and the answer in pairs; the answer's parts that are not known here as they are."""
     answer = prediction.get("answer")
-    parts = {"request": prediction.get("request"), **(answer if isinstance(answer, dict) else {"answer": answer})}
-    width = widest(list(parts))
-    for name, value in parts.items():
-        lines.append(f"  {pad(name, width)}  {json.dumps(value, ensure_ascii=False, default=str)}")
-    return lines
+    parts = dict(answer) if isinstance(answer, dict) else {"answer": answer}
+    model = parts.pop("model", None)
+    by = [f"{name} {parts.pop(name)}" for name in ("deployment", "database") if name in parts]
+    if isinstance(model, dict):
+        attributes = model.get("attributes") or {}
+        auc = f" (auc {attributes['auc']})" if isinstance(attributes, dict) and "auc" in attributes else ""
+        by.insert(0, f"model {model.get('version', '')}{auc}")
+    elif model is not None:
+        by.insert(0, f"model {_pairs(model)}")
+    rows = {"request": prediction.get("request"), **parts} | ({"by": ", ".join(by)} if by else {})
+    width = widest(list(rows))
+    lines = ["a prediction for a new row, one second after one of the online table"]
+    return lines + [f"  {pad(name, width)}  {_pairs(value)}" for name, value in rows.items()]
+
+
+def _pairs(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_pairs(item)}" for name, item in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else one_line(str(value))

@@ -4,8 +4,9 @@ All answers are HTTP 200 with ``code`` and ``msg``; paths, bodies and messages a
 client has to ask for: ``"dsflow": {"columns": true, "db": name or null}`` in the body of ``POST /dbs/{db}`` adds the
 columns' names to the answer and says which database is the current one; with ``"request": [row, ...]`` the SELECT is
 run in request mode for these rows, or, with ``"call": name``, a deployment or procedure is. ``GET
-/dsflow/dbs/{db}/deployments/{name}/request`` names the table whose rows are requests; ``POST /dsflow/fault`` makes jobs
-fail.
+/dsflow/dbs/{db}/deployments/{name}/request`` names the table whose rows are requests; ``POST
+/dsflow/contents`` tells by digests whether tables and deployments are what they were, ``GET /dsflow/progress`` how far
+the running jobs are; ``POST /dsflow/fault`` makes jobs fail.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from dsflow.embedded import restjson
@@ -98,6 +100,7 @@ class Api:
                 (("dbs", ":db", "deployments", ":name"), lambda p, b: self._get_procedure(p, "deployment")),
                 (("dbs", ":db", "procedures", ":name"), lambda p, b: self._get_procedure(p, "procedure")),
                 (("dsflow", "dbs", ":db", "deployments", ":name", "request"), self._get_request_table),
+                (("dsflow", "progress"), self._get_progress),
             ],
             "PUT": [(("dbs", ":db", "tables", ":table"), self._put)],
             "POST": [
@@ -105,6 +108,7 @@ class Api:
                 (("dbs", ":db", "deployments", ":name"), lambda p, b: self._execute(p, b, "deployment")),
                 (("dbs", ":db", "procedures", ":name"), lambda p, b: self._execute(p, b, "procedure")),
                 (("refresh",), self._refresh),
+                (("dsflow", "contents"), self._contents),
                 (("dsflow", "fault"), self._fault),
             ],
         }
@@ -181,6 +185,9 @@ class Api:
     def _get_request_table(self, params: Params, body: bytes) -> Answer:
         db, table = self._engine.request_table(params["db"], params["name"])
         return {"code": 0, "msg": "ok", "data": {"db": db, "table": table}}
+
+    def _get_progress(self, params: Params, body: bytes) -> Answer:
+        return {"code": 0, "msg": "ok", "data": [asdict(found) for found in self._engine.jobs.progress()]}
 
     def _procedure(self, params: Params) -> Procedure:
         try:
@@ -304,6 +311,16 @@ class Api:
     def _refresh(self, params: Params, body: bytes) -> Answer:
         self._engine.warm_up()
         return {"code": 0, "msg": "ok"}
+
+    def _contents(self, params: Params, body: bytes) -> Answer:
+        try:
+            document = restjson.parse(body)
+        except JsonError as error:
+            raise Refused(f"Json parse failed, error code: {error.code}") from None
+        things = document.get("things") if isinstance(document, dict) else None
+        if not isinstance(things, list):
+            raise Refused("the body must be an object with things, a list of [kind, database, name]")
+        return {"code": 0, "msg": "ok", "data": [self._engine.contents(*map(str, thing)) for thing in things]}
 
     def _fault(self, params: Params, body: bytes) -> Answer:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
-from dsflow.embedded import deployments, intotable, links, loading, outfile, parquetfiles, tables
+from dsflow.embedded import contents, deployments, intotable, links, loading, outfile, parquetfiles, tables
 from dsflow.embedded.compiler import CompiledQuery, compile_batch
 from dsflow.embedded.compiler.parse import parse
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -360,7 +360,9 @@ class Engine:
             loading.check_mode(table, kind, options)
             if not options.deep_copy:
                 return self._link(run, table, statement.path, options)
+            run.doing(loading.size_of(statement.path), "bytes")
             staged = loading.stage(run.connection, table, statement.path, options)
+            run.doing(staged.count, "rows stored")
             loading.check_staged(run.connection, table, kind, staged)
             log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"
             with self._storage.writing(run.connection) as transaction:
@@ -407,10 +409,18 @@ class Engine:
                 return self._select_into_table(run, statement, db)
             options = outfile.OutfileOptions.of(statement.options)
             with self._reading(statement.query, db, kind, (), run.connection) as compiled:
+                run.doing(self._rows_behind(statement.query, db), "rows")
                 count = outfile.write_folder(run.connection, compiled.sql, compiled.columns, statement.path, options)
             return f"wrote {count} rows to {statement.path}"
 
         return self._job(self.jobs.submit("ExportOfflineData", sql, work), sync, timeout_ms)
+
+    def _rows_behind(self, query: exp.Expr, db: str | None) -> int:
+        """How many offline rows the first table of a query has: about so many does it give."""
+        first = query.find(exp.Table)
+        state = self._storage.catalog.state
+        table = state.tables.get((first.db or db or "", first.name)) if first is not None else None
+        return self._storage.count(table, "offline") if table is not None else 0
 
     def _select_into_table(self, run: JobRun, statement: nodes.SelectInto, db: str | None) -> str:
         own_db, name, create = intotable.target_of(statement.path, statement.options)
@@ -529,6 +539,18 @@ class Engine:
     def table(self, db: str, name: str) -> Table:
         """The table of that name, or a SqlError."""
         return self._storage.catalog.state.table(db, name)
+
+    def contents(self, kind: str, db: str, name: str) -> str:
+        """A digest of what a thing holds; '' when it is not there.
+
+        Args:
+            kind: ``database``; ``deployment``; ``table`` (its columns), ``indexes`` (with its indexes), ``online`` or
+                ``offline`` (with those rows).
+
+        Raises:
+            SqlError: there is no such kind.
+        """
+        return contents.digest(self._storage, kind, db, name)
 
     def set_endpoint(self, endpoint: str) -> None:
         """Say where the server listens, for SHOW COMPONENTS."""

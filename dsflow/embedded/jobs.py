@@ -10,7 +10,7 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
@@ -95,6 +95,7 @@ class Jobs:
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="openmldb-job")
         self._futures: dict[int, Future[None]] = {}
         self._connections: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._runs: dict[int, JobRun] = {}
         self._killed: set[int] = set()
         self._faults: list[Fault] = []
         connection = storage.connection()
@@ -156,6 +157,11 @@ class Jobs:
         if connection is not None:
             connection.interrupt()
 
+    def progress(self) -> Sequence[Progress]:
+        """How far the running jobs are, as far as anybody knows."""
+        with self._lock:
+            return [found for run in self._runs.values() if (found := run.progress()) is not None]
+
     def add_fault(self, pattern: str, message: str | None = None, times: int | None = None) -> None:
         """Make the next jobs whose statement a regular expression matches fail; see `Fault`."""
         with self._lock:
@@ -181,6 +187,7 @@ class Jobs:
         with self._lock:
             self._jobs[job.id] = job  # the database need not know: whether submitted or running, a restart ends it
             self._connections[job.id] = connection
+            self._runs[job.id] = run
         try:
             self._check_killed(job)
             self._check_faults(job)
@@ -197,7 +204,7 @@ class Jobs:
             job = replace(job, state="KILLED" if killed else "FAILED", end_time=now_ms(), error=text, log=log)
         finally:
             with self._lock:
-                del self._connections[job.id]
+                del self._connections[job.id], self._runs[job.id]
             self._storage.release(connection)
         self._save(job)
 
@@ -240,6 +247,24 @@ class Jobs:
             self._jobs[job.id] = job
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        job: its number.
+        statement: the SQL text that asked for it.
+        done, total: of ``unit``; estimated by DuckDB.
+        unit: what is counted: ``bytes`` that are read, ``rows`` that are written, ``rows stored``.
+    """
+
+    job: int
+    statement: str
+    done: int
+    total: int
+    unit: str
+
+
 class JobRun:
     """A job while it runs.
 
@@ -252,6 +277,26 @@ class JobRun:
         self.job = job
         self.connection = connection
         self.finished: Job | None = None
+        self._amount: tuple[int, str] | None = None
+        connection.execute("SET enable_progress_bar = true")  # without it DuckDB does not keep count
+        connection.execute("SET enable_progress_bar_print = false")
+
+    def doing(self, total: int, unit: str) -> None:
+        """Say what the job's next query is about; how far it is, DuckDB knows.
+
+        Args:
+            total: so much of ``unit`` is to be done; see :class:`Progress`.
+            unit: what is counted.
+        """
+        self._amount = (total, unit)
+
+    def progress(self) -> Progress | None:
+        """How far it is; None when nobody knows. May be asked from any thread."""
+        share = self.connection.query_progress()
+        if self._amount is None or share < 0:
+            return None
+        total, unit = self._amount
+        return Progress(self.job.id, self.job.parameter, min(int(total * share / 100), total), total, unit)
 
     def finish_in(self, transaction: Transaction, log: str) -> None:
         """Make FINISHED a part of the transaction that holds the job's effect: both happen, or neither does."""

@@ -84,6 +84,15 @@ def stage(
     return Staged(name, int(count), tuple(source.file for source in sources))
 
 
+def size_of(path: str) -> int:
+    """Bytes of the files that a path of LOAD DATA means.
+
+    Raises:
+        LoadError: there are none.
+    """
+    return sum(Path(source.file).stat().st_size for source in find_sources(path))
+
+
 def check_files(
     connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions
 ) -> Sequence[Source]:

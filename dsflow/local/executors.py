@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +16,7 @@ from dsflow.conditions.switch import Known, decide
 from dsflow.definition import TaskDefinition
 from dsflow.errors import DsflowError, RunError
 from dsflow.local.processes import run_process
+from dsflow.local.progress import progress_line
 from dsflow.local.values import TaskValues, check_outputs, read_outputs
 from dsflow.outputs import OutputError, decoded, is_coded
 from dsflow.placeholders import Series
@@ -61,6 +63,9 @@ class Attempt:
 
 
 Outcome = dict[str, str]
+
+PROGRESS_PERIOD = 1.0
+"""Seconds between two questions how far a job is."""
 
 
 def run_shell(attempt: Attempt) -> Outcome:
@@ -142,6 +147,36 @@ def run_openmldb(attempt: Attempt) -> Outcome:
             raise TaskFailed(str(error)) from error
         attempt.say(_show(result) + f"({time.monotonic() - started:.2f} s)")
     return {}
+
+
+@contextlib.contextmanager
+def _watching(attempt: Attempt, statement: str) -> Iterator[None]:
+    """Write into the log how far the job of a statement is, while it runs."""
+    import httpx
+
+    over = threading.Event()
+
+    def watch() -> None:
+        said = ""
+        with httpx.Client(timeout=10, trust_env=False) as client:
+            while not over.wait(PROGRESS_PERIOD):
+                try:
+                    jobs = client.get(f"{attempt.openmldb_url}/dsflow/progress").json()["data"]
+                except (httpx.HTTPError, ValueError, LookupError):
+                    return  # it went away: the statement itself will say so
+                for job in jobs:
+                    line = progress_line(job["done"], job["total"], job["unit"])
+                    if job["statement"].strip() == statement.strip() and line != said and job["done"]:
+                        attempt.say(line)
+                        said = line
+
+    watcher = threading.Thread(target=watch, daemon=True, name="dsflow-progress")
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _show(result: Any, most: int = 20) -> str:

@@ -10,17 +10,27 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
-from dsflow.declare.params import Scalar, to_text
+from dsflow.declare.compile import compile_workflow
+from dsflow.declare.params import Scalar, placeholders, to_text
 from dsflow.declare.workflow import Workflow
+from dsflow.definition import Definition
 from dsflow.errors import MissingExtraError, RunError
+from dsflow.local.example import ask_prediction
 from dsflow.local.executors import check_runnable
 from dsflow.local.folders import earlier_folder_name, folder_name
+from dsflow.local.following import LogFollower
+from dsflow.local.held import held
+from dsflow.local.reuse import Past, Reuse, earlier_outputs
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import SUCCESS, RunReport, TaskReport
+
+STATES = ".dsflow"
+"""The folder below the working directory that holds the states of local runs."""
 
 PREDICT_SERVER = ("{predict_server}", "{predict_address}")
 
@@ -35,6 +45,8 @@ class Display(Protocol):
     ) -> None: ...
 
     def update(self, task: TaskReport) -> None: ...
+
+    def progress(self, task: str, text: str) -> None: ...
 
     def note(self, text: str) -> None: ...
 
@@ -51,6 +63,9 @@ class Silent:
         """Nothing."""
 
     def update(self, task: TaskReport) -> None:
+        """Nothing."""
+
+    def progress(self, task: str, text: str) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:
@@ -74,17 +89,60 @@ class LocalRun:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Part:
+    """What of a workflow is run here, and how.
+
+    Attributes:
+        start_at: the task to start with; all that comes after it runs too.
+        only: the one task to run, with its checks.
+        fresh: run all of it; else steps whose inputs did not change are taken from the run before.
+        limit: seconds for the whole run, after which it is stopped; None for none.
+        tail: show what the tasks write while they run.
+    """
+
+    start_at: str | None = None
+    only: str | None = None
+    fresh: bool = False
+    limit: float | None = None
+    tail: bool = False
+
+    def check(self, workflow: Workflow) -> None:
+        """Raise RunError when a task is named that there is not."""
+        for name in (self.start_at, self.only):
+            if name is not None and name not in workflow.tasks:
+                close = get_close_matches(name, workflow.tasks, 1)
+                raise RunError(
+                    f"workflow {workflow.name!r} has no task {name!r}",
+                    hint=f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(workflow.tasks)}",
+                )
+
+    def nodes(self, workflow: Workflow, definition: Definition) -> frozenset[str] | None:
+        """The nodes to run; None for all."""
+        if self.only is not None:
+            return frozenset(node.name for node in workflow.tasks[self.only].nodes)
+        if self.start_at is None:
+            return None
+        waiting, found = [workflow.tasks[self.start_at].entry.name], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += definition.downstream(name)
+        return frozenset(found)
+
+
 def default_state(workflow: Workflow) -> Path:
     """Where a local run keeps its state by default: ``.dsflow/PROJECT/WORKFLOW`` in the working directory.
 
     Names that no folder can have, and names with capitals, get a digest: see :func:`dsflow.local.folders.folder_name`.
     """
-    return Path.cwd() / ".dsflow" / folder_name(workflow.project) / folder_name(workflow.name)
+    return Path.cwd() / STATES / folder_name(workflow.project) / folder_name(workflow.name)
 
 
 def _earlier_state(workflow: Workflow) -> Path | None:
     """A state that an older version made in the working directory, under a folder that several names may share."""
-    earlier = Path.cwd() / ".dsflow" / earlier_folder_name(workflow.project) / earlier_folder_name(workflow.name)
+    earlier = Path.cwd() / STATES / earlier_folder_name(workflow.project) / earlier_folder_name(workflow.name)
     current = default_state(workflow)
     return earlier if earlier != current and (earlier / "runs").is_dir() and not current.exists() else None
 
@@ -96,6 +154,7 @@ def run_local(
     state: Path | None = None,
     display: Display | None = None,
     version: tuple[int, ...] | None = None,
+    fresh: bool = False,
 ) -> RunReport:
     """Run a workflow here and stop the servers again.
 
@@ -106,11 +165,14 @@ def run_local(
         display: told of the progress.
         version: the DolphinScheduler whose rules hold; None takes what 3.1 and 3.2 have in common, and says where they
             go different ways.
+        fresh: run all steps; else those whose inputs did not change are taken from the run before.
 
     Raises:
         DsflowError: it could not be started. A task that fails is no exception: see the report's state.
     """
-    with local_run(workflow, values=values, state=state, display=display, version=version) as run:
+    with local_run(
+        workflow, values=values, state=state, display=display, version=version, part=Part(fresh=fresh)
+    ) as run:
         return run.report
 
 
@@ -122,12 +184,15 @@ def local_run(
     state: Path | None = None,
     display: Display | None = None,
     version: tuple[int, ...] | None = None,
+    part: Part | None = None,
 ) -> Iterator[LocalRun]:
     """Like :func:`run_local`, but the servers stay up as long as the ``with`` block lasts."""
     display = display or Silent()
+    part = part or Part()
+    part.check(workflow)
     earlier = _earlier_state(workflow) if state is None else None
     state = (state or default_state(workflow)).resolve()
-    probe = workflow.definition(local_values(workflow, values or {}, {}))
+    probe = local_definition(workflow, local_values(workflow, values or {}, {}))
     for task in probe.tasks:
         check_runnable(task)
     needs_openmldb = any(task.task_type == "OPENMLDB" for task in probe.tasks)
@@ -135,13 +200,14 @@ def local_run(
     _check_extras(needs_openmldb, own_server)
     _make_folder(state)
     with contextlib.ExitStack() as servers:
+        servers.enter_context(held(state))
         with display:
             if earlier is not None:
                 display.note(
                     f"an older dsflow kept a state in {earlier}, which other names could share; this run begins anew in"
                     f" {state}. If it is this workflow's, run with --state {shlex.quote(str(earlier))}"
                 )
-            run = _execute(workflow, values or {}, state, display, servers, needs_openmldb, own_server, version)
+            run = _execute(workflow, values or {}, state, display, servers, needs_openmldb, own_server, version, part)
         yield run
 
 
@@ -154,6 +220,7 @@ def _execute(
     needs_openmldb: bool,
     needs_predict_server: bool,
     version: tuple[int, ...] | None,
+    part: Part,
 ) -> LocalRun:
     """Start the servers, run the workflow, and ask for a prediction."""
     places = {"here": str(workflow.folder), "state": str(state), "openmldb": ""}
@@ -170,8 +237,13 @@ def _execute(
         places["predict_server"] = servers.enter_context(server).url
         places["predict_address"] = places["predict_server"].removeprefix("http://")
         display.note(f"prediction server at {places['predict_server']}")
-    definition = workflow.definition(local_values(workflow, values, places))
+    definition = local_definition(workflow, local_values(workflow, values, places))
+    steps = steps_of(workflow)
+    chosen = part.nodes(workflow, definition)
+    earlier = _earlier(definition, steps, chosen, state) if chosen is not None else {}
     folder = _run_folder(state)
+    # what was asked for by name is run
+    fresh = part.fresh or chosen is not None
     scheduler = Scheduler(
         definition,
         folder,
@@ -180,9 +252,14 @@ def _execute(
         version=version,
         given={name: to_text(value) for name, value in values.items()},
         on_note=display.note,
+        reuse=Reuse(state, definition, steps, places["openmldb"], folder.name, running=chosen, fresh=fresh),
+        only=chosen,
+        earlier=earlier,
+        limit=part.limit,
     )
     started = time.monotonic()
-    outcome = scheduler.run()
+    with LogFollower(scheduler, display, tail=part.tail):
+        outcome = scheduler.run()
     report = RunReport(
         workflow=definition.name,
         state=outcome,
@@ -190,10 +267,52 @@ def _execute(
         seconds=time.monotonic() - started,
     )
     report.write(folder / "report.json")  # asking may fail
-    if outcome == SUCCESS and needs_predict_server:
+    if outcome == SUCCESS and needs_predict_server and chosen is None:
         report.prediction = ask_prediction(places["predict_server"], places["openmldb"])
-    report.write(folder / "report.json")
+        report.write(folder / "report.json")
     return LocalRun(report, places["openmldb"], places["predict_server"], folder)
+
+
+def local_definition(workflow: Workflow, values: Mapping[str, Scalar] | None = None) -> Definition:
+    """The Definition as it is run here: its steps stand alone, since each may be taken from an earlier run.
+
+    Raises:
+        DeclarationError, ParameterError: as of :meth:`dsflow.Workflow.definition`.
+    """
+    return compile_workflow(workflow, values or {}, steps_alone=True)
+
+
+def steps_of(workflow: Workflow) -> dict[str, tuple[str, ...]]:
+    """What the user declared as one task, by name: the names of its nodes, from the first to the last."""
+    found = {name: tuple(node.name for node in task.nodes) for name, task in workflow.tasks.items()}
+    inner = {node for name, nodes in found.items() for node in nodes if node != name}
+    return {name: nodes for name, nodes in found.items() if name not in inner}
+
+
+def _earlier(
+    definition: Definition, steps: Mapping[str, tuple[str, ...]], chosen: frozenset[str], state: Path
+) -> dict[str, Past]:
+    """How the tasks that are not run ended when they last ran.
+
+    Raises:
+        RunError: a task that is run asks for an output that no run before has given.
+    """
+    found: dict[str, Past] = {}
+    for name, nodes in steps.items():
+        if not chosen.issuperset(nodes):
+            found |= earlier_outputs(state, name)
+    made = {p.prop: task.name for task in definition.tasks for p in task.local_params if p.direct == "OUT"}
+    known = {name for past in found.values() for values in past.outputs.values() for name in values}
+    for task in definition.tasks:
+        if task.name in chosen:
+            for name in placeholders(json.dumps(task.task_params)):
+                if name in made and made[name] not in chosen and name not in known:
+                    raise RunError(
+                        f"task {task.name!r} asks for the output {name!r} of {made[name]!r}, which has not run here",
+                        hint="run the whole workflow first, or begin with a task before it",
+                        where=task.where,
+                    )
+    return found
 
 
 def local_values(workflow: Workflow, values: Mapping[str, Scalar], places: Mapping[str, str]) -> dict[str, Scalar]:
@@ -229,6 +348,9 @@ def _check_extras(openmldb: bool, predict_server: bool) -> None:
 def _make_folder(state: Path) -> None:
     try:
         state.mkdir(parents=True, exist_ok=True)
+        own = Path.cwd() / STATES
+        if own in state.parents and not (own / ".gitignore").exists():
+            (own / ".gitignore").write_text("# what local runs keep is no part of the project\n*\n", encoding="utf-8")
     except OSError as error:
         raise RunError(
             f"the state folder {state} can not be made: {error.strerror}", hint="name another with --state"
@@ -247,42 +369,8 @@ def _run_folder(state: Path) -> Path:
         except FileExistsError:
             continue
         latest = runs / "latest"
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(folder.name)
+        if latest.is_symlink() or not latest.exists():  # a copy of a state may have made a folder of it
+            latest.unlink(missing_ok=True)
+            latest.symlink_to(folder.name)
         return folder
     raise RunError(f"no free folder in {runs}")
-
-
-def ask_prediction(predict_url: str, openmldb_url: str) -> dict[str, Any] | None:
-    """One real prediction, for a row that is in the online table: ``{"request": ..., "answer": ...}``.
-
-    None when no model is served (the workflow did not hand one over).
-
-    Raises:
-        RunError: the prediction server answers with an error.
-    """
-    import httpx
-
-    with httpx.Client(timeout=30, trust_env=False) as client:
-        schema = client.get(f"{predict_url}/schema")
-        if schema.status_code != 200:
-            return None
-        served = schema.json()
-        described = client.get(f"{openmldb_url}/dbs/{served['database']}/deployments/{served['deployment']}").json()
-        place = f"{served['database']}/deployments/{served['deployment']}/request"
-        found = client.get(f"{openmldb_url}/dsflow/dbs/{place}").json()
-        if "data" not in found:
-            raise RunError(f"deployment {served['deployment']!r} can not be asked: {found.get('msg')}")
-        source = found["data"]
-        query = {"mode": "online", "sql": f"SELECT * FROM `{source['db']}`.`{source['table']}` LIMIT 1"}
-        rows = client.post(f"{openmldb_url}/dbs/{served['database']}", json=query).json()
-        if not rows.get("data", {}).get("data"):
-            return None
-        names = [column["name"] for column in described["data"]["input_schema"]]
-        request = dict(zip(names, rows["data"]["data"][0], strict=True))
-        answer = client.post(f"{predict_url}/predict", json=request)
-        if answer.status_code != 200:
-            raise RunError(
-                f"the prediction server answered {answer.status_code} to {json.dumps(request)}: {answer.text}"
-            )
-        return {"request": request, "answer": answer.json()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from dsflow.conditions.javascript import UnknownExpression
@@ -18,6 +19,7 @@ from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_
 from dsflow.local.folders import folder_name
 from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
+from dsflow.local.reuse import Past, Reuse
 from dsflow.local.values import Pool, Shared, TaskValues, series_of, typed
 from dsflow.outputs import decoded
 from dsflow.placeholders import Series
@@ -58,6 +60,7 @@ class _Node:
     passed: tuple[str, ...] = ()
     holds: bool = True
     there: str = ""  # of a SWITCH: what 3.1 does, where that is something else
+    outputs: dict[Series, dict[str, str]] = field(default_factory=dict)  # what its script has set itself
     ended: float = 0.0
 
 
@@ -74,6 +77,10 @@ class Scheduler:
         given: values of parameters that were given for this run; the Definition holds them already.
         failure_strategy: ``END`` stops all that runs when a task has failed; None takes the schedule's.
         on_note: told what the user should know of the run.
+        reuse: what may be taken from earlier runs; None runs everything.
+        only: the tasks to run; None: all. The others are SKIPPED, and what they hand on is that of ``earlier``.
+        earlier: how tasks that are not to run ended before, by name.
+        limit: seconds, after which all that runs is stopped and the run is a TIMEOUT; None for none.
     """
 
     def __init__(
@@ -88,6 +95,10 @@ class Scheduler:
         given: Mapping[str, str] | None = None,
         failure_strategy: str | None = None,
         on_note: OnNote = lambda text: None,
+        reuse: Reuse | None = None,
+        only: frozenset[str] | None = None,
+        earlier: Mapping[str, Past] | None = None,
+        limit: float | None = None,
     ) -> None:
         self.definition = definition
         self.folder = folder
@@ -102,9 +113,26 @@ class Scheduler:
         self._values = Shared(definition, given or {}, self.now)
         strategy = failure_strategy or (definition.schedule.failure_strategy if definition.schedule else "CONTINUE")
         self._rules = rules_of(version or (3, 2))
-        self._order = Order(definition, self._rules, strategy)
+        self._reuse = reuse
+        self._limit = limit
+        self._out_of_time = False
+        part = definition if only is None else definition.part(only)
+        self._order = Order(part, self._rules, strategy)
         # without a version: whether 3.1 would do the same
-        self._other = Order(definition, rules_of((3, 1)), strategy) if version is None else None
+        self._other = Order(part, rules_of((3, 1)), strategy) if version is None else None
+        if only is not None:
+            self._hand_on(only, earlier or {})
+
+    def _hand_on(self, only: Collection[str], earlier: Mapping[str, Past]) -> None:
+        """What the tasks that are not run handed on when they last ran."""
+        graph = {name: self.definition.upstream(name) for name in self.nodes}
+        for place, name in enumerate(TopologicalSorter(graph).static_order()):
+            node = self.nodes[name]
+            if name not in only:
+                node.pools = {series: self._before(name, series) for series in self._series}
+                node.ended = -1 / (place + 1)  # before this run, in their order
+                if name in earlier:
+                    self._set_outputs(node, earlier[name].outputs)
 
     @property
     def reports(self) -> list[TaskReport]:
@@ -114,7 +142,9 @@ class Scheduler:
     def run(self) -> str:
         """Run to the end; gives the workflow's state. Ctrl-C ends the tasks and gives STOPPED."""
         running: dict[Future[None], _Node] = {}
-        deadline = time.monotonic() + self.definition.timeout * MINUTE if self.definition.timeout else None
+        own = time.monotonic() + self.definition.timeout * MINUTE if self.definition.timeout else None
+        limit = time.monotonic() + self._limit if self._limit is not None else None
+        deadline = min((end for end in (own, limit) if end is not None), default=None)
         ready = self._order.start()
         if self._other:
             self._other.start()
@@ -122,15 +152,15 @@ class Scheduler:
             try:
                 while True:
                     for name in [] if self.stop.is_set() else ready:
-                        self._set(self.nodes[name], RUNNING)
                         running[pool.submit(self._execute, self.nodes[name])] = self.nodes[name]
                     ready = []
                     if not running:
                         break
-                    patience = max(0.0, deadline - time.monotonic()) if deadline else None
+                    patience = max(0.0, deadline - time.monotonic()) if deadline is not None else None
                     done, _ = wait(running, timeout=patience, return_when=FIRST_COMPLETED)
                     if not done:
-                        self.stop.set()  # the workflow's own time is up
+                        self.stop.set()  # the time is up: the workflow's own, or this run's
+                        self._out_of_time = limit is not None and time.monotonic() >= limit
                         deadline = None
                     for future in sorted(done, key=lambda f: running[f].ended):
                         node = running.pop(future)
@@ -173,7 +203,7 @@ class Scheduler:
 
     def _outcome(self) -> str:
         if self.stop.is_set():
-            return STOPPED
+            return TIMEOUT if self._out_of_time else STOPPED
         outcome = self._order.outcome
         if self._other and self._other.outcome != outcome:
             self._say_difference("at the end", self._other.outcome, outcome)
@@ -192,6 +222,13 @@ class Scheduler:
         log_path = folder / "task.log"
         started = time.monotonic()
         state = FAILURE
+        if self._reuse is not None:
+            past = self._reuse.begin(task.name, lambda of: self._fill(node, of), self._series)
+            if past is not None:
+                self._take(node, past, log_path)
+                return
+            report.because = self._reuse.why(task.name)
+        self._set(node, RUNNING)
         with open(log_path, "a", encoding="utf-8") as log:
             if task.delay_time:
                 node.stop.wait(task.delay_time * MINUTE)
@@ -212,7 +249,27 @@ class Scheduler:
         node.ended = time.monotonic()
         report.seconds = node.ended - started
         report.log = decoded(log_path.read_text(encoding="utf-8", errors="replace"))
+        if self._reuse is not None:
+            run = self.folder.name
+            self._reuse.ended(task.name, state, Past(run, node.outputs, node.taken, node.passed))
         self._set(node, state)
+
+    def _fill(self, node: _Node, task: TaskDefinition) -> Callable[[str], str]:
+        """Puts what a node sees at its beginning into the texts of a task."""
+        before = {s: {n: p.value for n, p in self._before(node.task.name, s).items()} for s in self._series}
+        return TaskValues(self._values, task, before).fill
+
+    def _take(self, node: _Node, past: Past, log: Path) -> None:
+        """Take a node's ending from an earlier run."""
+        node.pools = {series: self._before(node.task.name, series) for series in self._series}
+        node.taken, node.passed, node.report.taken_from = past.taken, past.passed, past.run
+        self._set_outputs(node, past.outputs)
+        found = {name: decoded(value) for name, value in past.outputs.get(self._series[-1], {}).items()}
+        node.report.outputs = dict(typed(node.task, found))
+        node.report.log = f"-- nothing has changed since run {past.run}: taken from there\n"
+        log.write_text(node.report.log, encoding="utf-8")
+        node.ended = time.monotonic()
+        self._set(node, SUCCESS)
 
     def _attempt(self, node: _Node, work: Path, log: object) -> str:
         task = node.task
@@ -257,13 +314,19 @@ class Scheduler:
         finally:
             if warning:
                 warning.cancel()
-            types = {p.prop: p.type for p in task.local_params}
-            for series, given in attempt.outputs.items():
-                for name, text in given.items():
-                    if text or series >= (3, 2):
-                        value = decoded(text) if series >= (3, 2) else text
-                        node.pools[series][name] = Property(name, "OUT", types[name], value)
+            self._set_outputs(node, attempt.outputs)
         return SUCCESS
+
+    def _set_outputs(self, node: _Node, outputs: Mapping[Series, Mapping[str, str]]) -> None:
+        """What a script has set, among what its task hands on."""
+        node.outputs = {series: dict(given) for series, given in outputs.items()}
+        types = {p.prop: p.type for p in node.task.local_params}
+        for series, given in outputs.items():
+            for name, text in given.items():
+                if text or series >= (3, 2):
+                    value = decoded(text) if series >= (3, 2) else text
+                    pool = node.pools.setdefault(series, {})
+                    pool[name] = Property(name, "OUT", types.get(name, "VARCHAR"), value)
 
     def _switch(self, node: _Node, attempt: Attempt) -> str:
         """Choose the branch; one that leads nowhere fails the task, as on a server."""

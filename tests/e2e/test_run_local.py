@@ -98,7 +98,9 @@ def test_the_main_job_ends_with_a_prediction(first: Ended) -> None:
     assert 0 < answer["prediction"] < 1
     assert set(answer["features"]) >= {"qty", "ip_app_count", "ip_app_os_count"}
     assert re.search(r"prediction", first.out)
-    assert str(answer["prediction"]) in first.out
+    assert f"prediction  {answer['prediction']:.6g}\n" in first.out
+    # a new click: the row that it is like counts once, and the click itself
+    assert answer["features"]["qty"] >= 2
 
 
 def test_every_task_has_its_log(first: Ended) -> None:

@@ -205,15 +205,17 @@ def summary(train, serve=STOPPED, **fields):
 
 def test_a_good_run():
     train = TaskReport("train", "PYTHON", SUCCESS, 4.1, {"auc": 0.95, "path": "/m/1.bin"}, attempts=2)
-    prediction = {"request": {"ip": 1}, "answer": {"score": 0.5}}
+    prediction = {"request": {"ip": 1}, "answer": {"score": 0.5000001, "deployment": "demo", "database": "db"}}
+    prediction["answer"]["model"] = {"path": "/m/1.bin", "version": "2d5d", "attributes": {"auc": "0.98"}}
     assert summary(train, SKIPPED, prediction=prediction) == (
         "✓ SUCCESS  load       2.0s\n"
         "✓ SUCCESS  train      4.1s  2 attempts  auc=0.95 path=/m/1.bin\n"
         "↷ SKIPPED  serve\n"
         "\n"
-        "a prediction for a row of the online table\n"
-        '  request  {"ip": 1}\n'
+        "a prediction for a new row, one second after one of the online table\n"
+        "  request  ip=1\n"
         "  score    0.5\n"
+        "  by       model 2d5d (auc 0.98), deployment demo, database db\n"
         "\n"
         "✓ fraud/clicks: SUCCESS in 8.2s\n"
     )
