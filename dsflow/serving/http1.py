@@ -135,19 +135,24 @@ class _Connection(asyncio.Protocol):
         answer: asyncio.Future[tuple[int, bytes]] = loop.create_future()
         self._answer = answer
         self._used, self._began = used, False
-        timer = loop.call_later(max(timeout, 0.0), self._fail, TimeoutError("no answer in time"))
+        timer = loop.call_later(max(timeout, 0.0), self._expire, answer)
         try:
             self._transport.write(request)
             return await answer
         finally:
             timer.cancel()
-            if self._answer is not None:  # whoever asked has gone: the answer must not be taken for the next one's
+            # by now the connection may have been given to the next one, who waits for another answer
+            if self._answer is answer:  # whoever asked has gone: the answer must not be taken for the next one's
                 self._answer = None
                 self.close()
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def _expire(self, answer: asyncio.Future[tuple[int, bytes]]) -> None:
+        if self._answer is answer:
+            self._fail(TimeoutError("no answer in time"))
 
     def _fail(self, error: Exception) -> None:
         answer, self._answer = self._answer, None

@@ -169,3 +169,22 @@ def test_an_answer_that_nobody_waits_for_any_more_is_not_the_next_ones() -> None
         assert await client.ask("GET", "/", None, 5) == (200, b"other")
 
     asking(serve, ask)
+
+
+def test_many_at_once_take_turns_on_the_kept_connections() -> None:
+    """A connection may have its next request before the task of the last one has woken up."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            body = (await request_of(reader)).rpartition(b"\r\n\r\n")[2]
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    async def ask(client: Client) -> None:
+        async def some(who: int) -> None:
+            for number in range(50):
+                body = b"%d %d" % (who, number)
+                assert await client.ask("POST", "/", body, 20) == (200, body)
+
+        await asyncio.wait_for(asyncio.gather(*map(some, range(16))), 30)
+
+    asking(serve, ask)
