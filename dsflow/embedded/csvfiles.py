@@ -16,6 +16,7 @@ from dsflow.embedded.compiler import ROW_COLUMN, Column
 from dsflow.embedded.csvdialect import BLANK, Malformed, fields, lines, shape
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
+from dsflow.embedded.queryerrors import named
 from dsflow.embedded.sources import Source, check_readable
 from dsflow.embedded.sparkvalues import TimeForm, sql_form, sql_is_bad, sql_of_text
 from dsflow.embedded.storage import quote, text_literal
@@ -251,7 +252,8 @@ def _stage_by_line(
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
-            raise LoadError(f"cannot read {sources[0].file}: {str(error).splitlines()[0]}") from error
+            files = ", ".join(source.file for source in sources)
+            raise LoadError(f"cannot read {files}: {named(error).message}") from error
     finally:
         connection.execute(f"DROP TABLE IF EXISTS {_RAW}")
 

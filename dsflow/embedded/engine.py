@@ -92,6 +92,18 @@ class Engine:
             SqlError: the statement is wrong, or a job did not end in time (it goes on).
             UnsupportedError: OpenMLDB may run it, the embedded engine does not.
         """
+        with named_errors():
+            return self._run(sql, db, mode, sync, timeout_ms, parameters)
+
+    def _run(
+        self,
+        sql: str,
+        db: str | None,
+        mode: Mode,
+        sync: bool,
+        timeout_ms: int | None,
+        parameters: Sequence[tuple[ColumnType, Any]],
+    ) -> Result:
         if deployments.run_procedure_statement(self._storage, sql, db):
             return Result()
         statement = self._parse(sql)
@@ -278,7 +290,7 @@ class Engine:
         Raises:
             SqlError: there is no such table.
         """
-        with self._storage.writing() as transaction:
+        with named_errors(), self._storage.writing() as transaction:
             transaction.insert(transaction.state.table(db, name), "online", rows)
 
     # ---- queries

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dsflow.errors import DsflowError
 
+REFUSED = "refused: "
+"""What a refusal of a value begins with while DuckDB carries it, to tell it from DuckDB's own errors."""
+
 
 class SqlError(DsflowError):
     """A SQL statement is refused.

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dsflow.embedded.compiler import Column
+from dsflow.embedded.queryerrors import named
 from dsflow.errors import DsflowError
 from dsflow.openmldb.types import ColumnType
 
@@ -197,8 +198,9 @@ class Jobs:
             else:
                 self._check_killed(job)
                 job = replace(job, state="FINISHED", end_time=now_ms(), log=log)
-        except Exception as error:
+        except Exception as raised:
             killed = job.id in self._killed
+            error = raised if killed else _named(raised)
             log = str(error) if isinstance(error, DsflowError) else traceback.format_exc()
             text = "stopped by STOP JOB" if killed else str(error) or type(error).__name__
             job = replace(job, state="KILLED" if killed else "FAILED", end_time=now_ms(), error=text, log=log)
@@ -323,3 +325,10 @@ class Fault:
 def now_ms() -> int:
     """Milliseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
+
+
+def _named(error: Exception) -> Exception:
+    """The error of a job in words that need no knowledge of DuckDB."""
+    import duckdb
+
+    return named(error) if isinstance(error, duckdb.Error) else error

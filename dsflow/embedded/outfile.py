@@ -6,6 +6,7 @@ The offline form gives a folder with ``part-00000-<id>-c000.csv`` (or ``.snappy.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -147,7 +148,8 @@ def write_file(
     except OSError as error:
         raise OutfileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        work.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what made the writing fail is told
+            work.unlink(missing_ok=True)
     return count
 
 
@@ -158,7 +160,12 @@ def _target(path: str) -> Path:
         raise OutfileError(error.message) from error
     if not local:
         raise OutfileError("INTO OUTFILE names no path: it is empty")
-    return Path(local).absolute()
+    target = Path(local).absolute()
+    try:
+        target.exists()
+    except OSError as error:  # a name that is too long
+        raise OutfileError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
 
 
 def _swap(work: Path, target: Path) -> None:

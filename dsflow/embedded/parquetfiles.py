@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.csvfiles import columns_of_file
 from dsflow.embedded.failures import LoadError
+from dsflow.embedded.queryerrors import named, reason
 from dsflow.embedded.sources import Source, find_sources
 from dsflow.embedded.sparkvalues import floor_ms, sql_of_text
 from dsflow.embedded.storage import quote, text_literal
@@ -57,7 +58,7 @@ def check_schema(connection: duckdb.DuckDBPyConnection, source: Source, table: T
             f"SELECT DISTINCT compression FROM parquet_metadata({text_literal(file)})"
         ).fetchall()
     except duckdb.Error as error:
-        raise LoadError(f"{_short(file)} is not a Parquet file: {str(error).strip().splitlines()[0]}") from error
+        raise LoadError(f"{_short(file)} is not a Parquet file: {reason(error)}") from error
     for (compression,) in packed:
         if compression not in _COMPRESSIONS:
             raise LoadError(
@@ -100,7 +101,7 @@ def columns_of_path(connection: duckdb.DuckDBPyConnection, path: str) -> list[tu
             f"SELECT name, type, num_children, converted_type, logical_type FROM parquet_schema({text_literal(file)})"
         ).fetchall()
     except duckdb.Error as error:
-        raise LoadError(f"{_short(file)} is not a Parquet file: {str(error).strip().splitlines()[0]}") from error
+        raise LoadError(f"{_short(file)} is not a Parquet file: {reason(error)}") from error
     types = {kind.value: kind for kind in ColumnType}
     kinds = _kinds(file, found)
     for name, kind in kinds:
@@ -170,7 +171,8 @@ def stage(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[So
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        raise LoadError(f"cannot read {sources[0].file}: {str(error).strip().splitlines()[0]}") from error
+        files = ", ".join(source.file for source in sources)
+        raise LoadError(f"cannot read {files}: {named(error).message}") from error
     check_old_times(connection, name, table, "OpenMLDB's job fails on such values in Parquet")
 
 

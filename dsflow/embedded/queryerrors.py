@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dsflow.embedded.errors import SqlError, UnsupportedError
+from dsflow.embedded.errors import REFUSED, SqlError, UnsupportedError
 
 if TYPE_CHECKING:
     import duckdb
 
 _REFUSAL = "Invalid Input Error: "
-_FROM_PYTHON = "Python exception occurred while executing the UDF: "
+_OF_FUNCTION = re.compile(
+    _REFUSAL + r"Python exception occurred while executing the UDF: (?:SqlError|UnsupportedError): (.*)"
+)
 
 
 @contextlib.contextmanager
@@ -40,13 +43,13 @@ def named(error: duckdb.Error, what: str = "") -> SqlError:
     import duckdb
 
     before = f"{what}: " if what else ""
-    text = str(error).strip().splitlines()[0]
-    if isinstance(error, duckdb.InvalidInputException) and text.startswith(_REFUSAL):
-        # what the compiler's own functions refuse by name
-        told = text.removeprefix(_REFUSAL).removeprefix(_FROM_PYTHON)
-        return SqlError(before + told.split("Error: ", 1)[-1])
+    told = _told(str(error))
+    if told is not None:
+        return SqlError(before + told)
     if isinstance(error, duckdb.CatalogException):
         return SqlError(f"{before}a table of the query does not exist any more: it was dropped meanwhile")
+    if isinstance(error, duckdb.TransactionException):
+        return SqlError(f"{before}another statement changed the same table meanwhile", hint="run it once more")
     if isinstance(error, duckdb.OutOfMemoryException):
         return SqlError(
             f"{before}the query needs more memory than there is", hint="take fewer rows, or a machine with more"
@@ -56,5 +59,22 @@ def named(error: duckdb.Error, what: str = "") -> SqlError:
             f"{before}these values", "a number, a time or a text is outside of what it computes with"
         )
     if isinstance(error, duckdb.IOException):
-        return SqlError(f"{before}the embedded engine's database file cannot be read")
+        return SqlError(f"{before}the embedded engine's files cannot be read or written: {reason(error)}")
     return UnsupportedError(f"{before}this query", f"its query engine refuses it ({type(error).__name__})")
+
+
+def reason(error: duckdb.Error) -> str:
+    """Why a file cannot be read or written, as far as the system says so."""
+    text = str(error)
+    known = ("No such file or directory", "Permission denied", "No space left on device", "Is a directory")
+    found = next((words for words in known if words.lower() in text.lower()), None)
+    return found.lower() if found else "it is damaged, or no file of that kind"
+
+
+def _told(text: str) -> str | None:
+    """What the compiler's own functions refuse by name, without what DuckDB writes around it."""
+    _, refused, told = text.partition(REFUSED)
+    if refused and text.startswith(_REFUSAL):
+        return told.strip().splitlines()[0]
+    found = _OF_FUNCTION.match(text)
+    return found[1] if found else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dsflow.embedded.catalog import CatalogState, CatalogStore, Index, Table
 from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, find_udfs, has_udfs, register_udfs
 from dsflow.embedded.failures import StorageError
+from dsflow.embedded.queryerrors import reason
 from dsflow.embedded.times import check_staged_times, check_times
 from dsflow.openmldb.ttl import MINUTE_MS
 from dsflow.openmldb.types import ColumnType
@@ -108,7 +110,7 @@ class Storage:
             raise StorageError(f"cannot use the folder {folder}: {error.strerror or error}") from error
         except duckdb.Error as error:
             raise StorageError(
-                f"cannot open the embedded OpenMLDB in {folder}: {error}",
+                f"cannot open the embedded OpenMLDB in {folder}: {_held(error)}",
                 hint="one process at a time can use a folder; stop the other one, or choose another folder",
             ) from error
         self._write_lock = threading.RLock()
@@ -354,3 +356,11 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with contextlib.suppress(Exception):  # the error that matters is the first one
             connection.execute("ROLLBACK")
         raise
+
+
+def _held(error: duckdb.Error) -> str:
+    """Why a database file does not open."""
+    process = re.search(r"\(PID (\d+)\)", str(error))
+    if process:
+        return f"the process {process[1]} has it open"
+    return reason(error)

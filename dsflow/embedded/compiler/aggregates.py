@@ -276,7 +276,7 @@ def ordered(name: str, value: Value) -> Value:
     if value.type not in FLOATS:
         return value
     refusal = string_sql(f"{name} of NaN is not supported")
-    return replace(value, sql=f"CASE WHEN isnan({value.sql}) THEN error({refusal}) ELSE {value.sql} END")
+    return replace(value, sql=f"CASE WHEN isnan({value.sql}) THEN oml_refuse({refusal}) ELSE {value.sql} END")
 
 
 def _median(name: str, values: list[Value]) -> Aggregate:
@@ -288,7 +288,7 @@ def _median(name: str, values: list[Value]) -> Aggregate:
     # of an even number of values OpenMLDB adds the middle two in their own type, which wraps around
     wrapped = "oml_wrap_int(CAST(2 * m AS BIGINT)) / 2.0::DOUBLE"
     if value.type is BIGINT:
-        wrapped = "error('median of bigint values beyond 2^62 is not supported')"
+        wrapped = "oml_refuse('median of bigint values beyond 2^62 is not supported')"
     limit = 2 ** (30 if value.type is INT else 62)
 
     def result(middle: str, count: str) -> str:

@@ -103,6 +103,10 @@ class Expressions:
         self._top: exp.Expr | None = None
         self._frame: Frame | None = None
 
+    def over(self, fields: tuple[Field, ...]) -> Expressions:
+        """The same compiler over other columns, without aggregates."""
+        return Expressions(fields, self.parameters, spark_casts=self.spark_casts, db=self.db)
+
     def compile(self, node: exp.Expr) -> Value:
         """The value of an expression.
 
@@ -309,9 +313,6 @@ class Expressions:
                 hint="write count(*)" if name.lower() == "count" else None,
                 **nodes.position(node),
             )
-        for argument in node.expressions:
-            if inner := _only_nested(argument):
-                raise UnsupportedError(f"{inner} inside {name}", "an aggregate alone as the argument of another")
         top = isinstance(self._top, nodes.Over) and self._top.this is node
         frame = self.aggregates.frame(self._window, node, top)
         if node.expressions and _gives_list(node.expressions[0]):
@@ -340,15 +341,6 @@ _NOT_OF_CONSTANTS = frozenset(
 
 def _is_plain_constant(node: exp.Expr) -> bool:
     return isinstance(node, exp.Literal | exp.Boolean)
-
-
-def _only_nested(argument: exp.Expr) -> str | None:
-    """The name of an aggregate in an argument that names no column outside it."""
-    inner = [c for c in argument.find_all(exp.Anonymous) if is_aggregate(c.name) and not takes_list(c.name, c)]
-    inside = {id(column) for call in inner for column in call.find_all(exp.Column)}
-    if not inner or _gives_list(argument) or any(id(c) not in inside for c in argument.find_all(exp.Column)):
-        return None
-    return inner[0].name
 
 
 def _gives_list(node: exp.Expr) -> bool:

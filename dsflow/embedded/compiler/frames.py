@@ -36,7 +36,7 @@ def column_of(node: exp.Expr, fields: tuple[Field, ...], clause: str) -> Value:
 
 def partition_columns(window: Window, fields: tuple[Field, ...]) -> list[Value]:
     """The columns of PARTITION BY."""
-    found = [column_of(node, fields, "PARTITION BY") for node in window.partition]
+    found = [Expressions(fields).compile(node) for node in window.partition]
     for value in found:
         if value.type in FLOATS:
             raise SqlError(f"PARTITION BY does not take {value.type}")
@@ -282,22 +282,8 @@ class BatchWindows:
         if found is None:
             raise SqlError(f"{call.name} needs a window", hint="use OVER", **nodes.position(call))
         found = called_window(found, call, top=top)
-        self.check(found, call)
         self.order_sql.add(order_column(found, self.relation.fields).sql)
         return self._frame(found, call)
-
-    def check(self, window: Window, call: exp.Expr) -> None:
-        """Refuse a window that does not run.
-
-        Raises:
-            SqlError: it is ordered DESC.
-        """
-        if window.descending:
-            raise SqlError(
-                "a window ordered DESC fails in a batch job: Fail to setup row builder, maybe row buf is corrupted",
-                hint="leave DESC out: a window's rows are always those before the row",
-                **nodes.position(call),
-            )
 
     def _frame(self, window: Window, call: exp.Expr) -> Frame:
         return self._native(window) if window.native and not nests(call) else self._joined(window)
@@ -331,11 +317,22 @@ def check_union(main: tuple[Field, ...], other: tuple[Field, ...], node: exp.Exp
 def single_window(item: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> Window | None:
     """The one window that a column of SELECT uses, or None."""
     # what stands in a window's UNION has windows of its own
-    overs = item.walk(prune=lambda node: isinstance(node, nodes.WindowDefinition))
-    found = [window_of(over.args["window"], named) for over in overs if isinstance(over, nodes.Over)]
-    if len(found) > 1 and len({window.key() for window in found}) > 1:
-        raise SqlError("one column of SELECT cannot use two windows", **nodes.position(item))
+    overs = [over for over in item.walk(prune=_is_definition) if isinstance(over, nodes.Over)]
+    found = [window_of(over.args["window"], named) for over in overs]
+    # the same window under two names is two
+    called = set(map(_name, overs))
+    if len(found) > 1 and (len({window.key() for window in found}) > 1 or len(called) > 1):
+        raise SqlError("fail to resolved window: one column of SELECT cannot use two windows", **nodes.position(item))
     return found[0] if found else None
+
+
+def _is_definition(node: exp.Expr) -> bool:
+    return isinstance(node, nodes.WindowDefinition)
+
+
+def _name(over: nodes.Over) -> str:
+    window = over.args["window"]
+    return window.name if isinstance(window, exp.Identifier) else ""
 
 
 def windows_of(items: Sequence[Item], named: dict[str, nodes.WindowDefinition]) -> list[Window]:

@@ -66,29 +66,20 @@ def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: 
     left_keys, right_keys, right_columns, given, others = [], [], [], [], []
     right_only = True
     for part in conjuncts(on):
-        if isinstance(part, exp.EQ):
-            a, b = part.this, part.args["expression"]
-            va, vb = expressions.compile(a), expressions.compile(b)
-            if not comparable(va, vb):
-                raise SqlError(f"= does not take {va.type} and {vb.type}", **nodes.position(part))
-            sides = tuple(_side(node, left, right, expressions) for node in (a, b))
-            sql_a, sql_b, _ = operands_for_comparison(va, vb)
-            if sides in (("left", "right"), (None, "right")):
-                left_keys.append(sql_a)
-                right_keys.append(sql_b)
-                right_columns.append(vb.sql if isinstance(b, exp.Column) else "")
-                given.append(_given(a, expressions))
-                check_key(b, vb)
-                continue
-            if sides in (("right", "left"), ("right", None)):
-                left_keys.append(sql_b)
-                right_keys.append(sql_a)
-                right_columns.append(va.sql if isinstance(a, exp.Column) else "")
-                given.append(_given(b, expressions))
-                check_key(a, va)
-                continue
-        others.append(truth(expressions.compile(part)))
-        right_only = right_only and _side(part, left, right, expressions) in ("right", None)
+        pair = _pair(part, left, right, expressions) if isinstance(part, exp.EQ) else None
+        if pair is None:
+            others.append(truth(expressions.compile(part)))
+            right_only = right_only and _is_of(part, right, expressions)
+            continue
+        (a, va), (b, vb) = pair
+        if not comparable(va, vb):
+            raise SqlError(f"= does not take {va.type} and {vb.type}", **nodes.position(part))
+        sql_a, sql_b, _ = operands_for_comparison(va, vb)
+        left_keys.append(sql_a)
+        right_keys.append(sql_b)
+        right_columns.append(vb.sql if isinstance(b, exp.Column) else "")
+        given.append(_given(a, expressions.over(left.fields)))
+        check_key(b, vb)
     return JoinCondition(
         tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(given), tuple(others), right_only
     )
@@ -112,17 +103,47 @@ def check_key(node: exp.Expr, value: Value) -> None:
         )
 
 
-def _side(node: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> str | None:
-    """Which side's columns an expression uses; None for neither, "both" for both."""
-    found = set()
-    for column in node.find_all(exp.Column):
-        names = column.name, column.text("table") or None, column.text("db") or None
-        for name, relation in (("left", left), ("right", right)):
-            if named(relation.fields, *names, expressions.db):
-                found.add(name)
-    if len(found) == 2:
-        return "both"
-    return next(iter(found), None)
+_Side = tuple[exp.Expr, Value]
+
+
+def _pair(part: exp.EQ, left: Relation, right: Relation, expressions: Expressions) -> tuple[_Side, _Side] | None:
+    """The two sides of ``left = right`` or ``constant = right``, in this order; None when it is no such equality.
+
+    A name without a table means a column of the side that it is looked for on (OpenMLDB's ``condition_optimized.cc``,
+    ``TransformJoinEqualExprPair``).
+    """
+    sides = part.this, part.args["expression"]
+    for a, b in (sides, sides[::-1]):
+        if not a.find(exp.Column) and _is_of(b, right, expressions):
+            return (a, expressions.compile(a)), (b, expressions.over(right.fields).compile(b))
+    for a, b in (sides, sides[::-1]):
+        if a.find(exp.Column) and _is_of(a, left, expressions) and _is_of(b, right, expressions):
+            return (a, expressions.over(left.fields).compile(a)), (b, expressions.over(right.fields).compile(b))
+    return None
+
+
+def check_clear(on: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> None:
+    """The keys by which an index is found say of which table they are, where the left side has such a column, too.
+
+    Raises:
+        SqlError: one does not.
+    """
+    for part in conjuncts(on):
+        pair = _pair(part, left, right, expressions) if isinstance(part, exp.EQ) else None
+        for column in pair[1][0].find_all(exp.Column) if pair else ():
+            if not column.text("table") and any(f.name == column.name for f in left.fields):
+                raise SqlError(
+                    f"Isn't partition provider: the column {column.name} is on both sides of the join",
+                    hint="write the table before it",
+                    **nodes.position(column),
+                )
+
+
+def _is_of(node: exp.Expr, relation: Relation, expressions: Expressions) -> bool:
+    """Whether an expression has columns and all of them are ones of the relation."""
+    columns = list(node.find_all(exp.Column))
+    names = [(c.name, c.text("table") or None, c.text("db") or None) for c in columns]
+    return bool(columns) and all(named(relation.fields, *parts, expressions.db) for parts in names)
 
 
 def last_join(
@@ -147,6 +168,7 @@ def last_join(
     condition = split_condition(join.args["on"], left, right, expressions)
     if null_keys:
         condition = condition.by_index()
+    check_order(join, left, right)
     newest = newest_first(join, right)
     operator = "IS NOT DISTINCT FROM" if null_keys else "="
     keys = [f"{a} {operator} {b}" for a, b in zip(condition.left_keys, condition.right_keys, strict=True)]
@@ -171,6 +193,21 @@ def newest_first(join: nodes.LastJoin, right: Relation) -> str:
         parts.append(f"{value.sql} {'ASC NULLS LAST' if ordered.args.get('desc') else 'DESC NULLS LAST'}")
     parts.append(f"{right.row} DESC")
     return ", ".join(parts)
+
+
+def check_order(join: nodes.LastJoin, left: Relation, right: Relation) -> None:
+    """ORDER BY of LAST JOIN says of which table its column is, where both sides have one of that name.
+
+    Raises:
+        SqlError: it does not.
+    """
+    order = join.args.get("order")
+    for column in order.find_all(exp.Column) if order is not None else ():
+        both = all(any(f.name == column.name for f in side.fields) for side in (left, right))
+        if both and not column.text("table"):
+            raise SqlError(
+                f"Ambiguous column name {column.name}", hint="write the table before it", **nodes.position(column)
+            )
 
 
 def order_value(ordered: exp.Ordered, right: Relation) -> Value:
@@ -212,7 +249,7 @@ def _join_one_side(left: Relation, right: Relation, on: list[str], names: FreshN
         f"(SELECT arg_max({{{row}}}, {right.row}) AS newest, min({right.side}) <> max({right.side}) AS several"
         f" FROM {right.from_sql} WHERE {' AND '.join(on)})"
     )
-    refusal = "error('LAST JOIN of a UNION without ORDER BY, with rows of both sides, is not supported')"
+    refusal = "oml_refuse('LAST JOIN of a UNION without ORDER BY, with rows of both sides, is not supported')"
     joined = _joined(left, f"LEFT JOIN LATERAL {inner} AS {alias} ON true", right, alias)
     width = len(left.fields)
     fields = tuple(
@@ -226,6 +263,7 @@ def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expr
     """LEFT JOIN."""
     if not join.args.get("on"):
         raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
+    split_condition(join.args["on"], left, right, expressions)  # looks at the keys
     condition = expressions.condition(join.args["on"])
     joined = _joined(left, f"LEFT JOIN {right.from_sql} ON {condition}", right, right.alias, keep=True)
     return replace(joined, repeats=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dsflow.embedded.errors import REFUSED
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -21,7 +23,7 @@ _WRAP = {
     ),
 }
 
-MACROS: dict[str, str] = {**_WRAP}
+MACROS: dict[str, str] = {"oml_refuse(x)": f"error('{REFUSED}' || x)", **_WRAP}
 
 _CATALOG = "oml_functions"
 

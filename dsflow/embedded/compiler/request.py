@@ -18,9 +18,18 @@ from dsflow.embedded.compiler.lineage import with_rows
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.requestframes import RequestFrame
 from dsflow.embedded.compiler.scope import Field, Relation
-from dsflow.embedded.compiler.select import Context, Item, Subquery, final_sql, output_columns, typed
+from dsflow.embedded.compiler.select import (
+    Context,
+    Item,
+    Subquery,
+    final_sql,
+    names_above,
+    output_columns,
+    table_names,
+    typed,
+)
 from dsflow.embedded.compiler.stored import RequestState, StoredCompiler, as_main, check_sorted
-from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, duckdb_type
+from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, TableSchema, duckdb_type
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Reach, Window, named_windows, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -57,6 +66,11 @@ class RequestCompiler(StoredCompiler):
 
     # ---- FROM
 
+    def from_clause(self, select: exp.Select) -> Relation:
+        relation = super().from_clause(select)
+        # constants alone are one row, too
+        return relation if select.args.get("from_") else replace(relation, one_row=True)
+
     def table(self, node: exp.Table) -> Relation:
         schema = self.schema(node)
         state = self.state
@@ -65,12 +79,11 @@ class RequestCompiler(StoredCompiler):
         if state.table != schema:
             return super().table(node)
         alias = self.context.names("q")
-        called = node.alias or schema.name
         parameters = [f"CAST(${i + 1} AS {duckdb_type(c.type)})" for i, c in enumerate(schema.columns)]
         fields = tuple(
-            Field(c.name, c.type, sql, called, None if node.alias else schema.db, given=True)
-            for c, sql in zip(schema.columns, parameters, strict=True)
+            Field(c.name, c.type, sql, given=True) for c, sql in zip(schema.columns, parameters, strict=True)
         )
+        fields = table_names(fields, schema, node)
         columns = "".join(f", {sql} AS p{i}" for i, sql in enumerate(parameters))
         return Relation(f"(SELECT 0 AS {ROW_COLUMN}{columns})", alias, fields, f"{alias}.{ROW_COLUMN}", one_row=True)
 
@@ -99,24 +112,32 @@ class RequestCompiler(StoredCompiler):
         if not relation.one_row:
             return super()._projected(node, relation, items)
         if node.args.get("where"):
+            self.expressions(relation.fields).condition(node.args["where"].this)
+            # one that deploys and never answers is better told before
             reason = "OpenMLDB deploys it, and then fails on every request: fail to filter when input is row"
             raise UnsupportedError("WHERE on the request row", reason, **nodes.position(node))
         if any(item.node.find(nodes.Over) for item in items):
+            if node.args.get("where"):
+                raise SqlError("Do not support window on WHERE in request mode", **nodes.position(node))
             self.check_window_source(node, joins=1)
         self.check_null_marks(items)
+        check_names(node, items, relation)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
             single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
         gathers = reaches(windows_of(items, named))
         aggregates = RequestWindows(self, node, relation, named, gathers)
         expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
-        fields = []
+        fields, values = [], []
         for item in items:
             aggregates.begin(item.node)
             value = typed(expressions.compile(item.node))
+            values.append(value)
             given = all(expressions.compile(c).given for c in item.node.find_all(exp.Column))
             given = given and aggregates.current is None
             fields.append(Field(item.name, value.type, value.sql, given=given))
+        names = names_above(items, values, relation)
+        fields = [replace(f, names=n) for f, n in zip(fields, names, strict=True)]
         joins = "".join(f" CROSS JOIN LATERAL {frame.sql}" for frame in aggregates.frames.values())
         tail = tail_of(relation) + joins
         # what a window gives is one row, however many there are below it
@@ -128,6 +149,27 @@ class RequestCompiler(StoredCompiler):
     def stored_from(self, node: exp.Select) -> Relation:
         """FROM of a SELECT over the stored rows instead of the request row."""
         return StoredCompiler(self.context, self.ctes, self.state).from_clause(node)
+
+
+def check_names(node: exp.Select, items: list[Item], relation: Relation) -> None:
+    """A SELECT over several windows, or a window and rows, finds its columns by their names in the end.
+
+    Raises:
+        SqlError: two have the same name and are not the same plain column.
+    """
+    named = named_windows(node.args.get("windows") or [])
+    gathers = reaches(windows_of(items, named))
+    groups, columns = set(), set()
+    expressions = Expressions(relation.fields)
+    for item in items:
+        window = single_window(item.node, named)
+        groups.add(window and (window.source_key(), gathers.get(window.key())))
+        plain = expressions.compile(item.node).sql if isinstance(item.node, exp.Column) else id(item)
+        columns.add((item.name, plain))
+    names = [name for name, _ in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if len(groups) > 1 and twice is not None:
+        raise SqlError(f"Ambiguous column name {twice}", hint="give each column a name", **nodes.position(node))
 
 
 @dataclass
@@ -211,7 +253,7 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     relation = compiler.query(tree)
     request = compiler.state.table
     if request is None:
-        raise SqlError("a deployment's query needs a table")
+        request = TableSchema(db or "", "", (), "")
     if relation.many:
         raise SqlError(
             "unsupport non-row output type for online-request mode: a plain column beside LEFT JOIN gives a table,"

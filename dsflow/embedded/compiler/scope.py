@@ -12,6 +12,9 @@ from dsflow.embedded.errors import SqlError
 Position = dict[str, Any]
 """``line`` and ``col`` for an error."""
 
+Qualified = tuple[str | None, str, str]
+"""Database (None: the current one), table or alias, and column: a name with a point that finds a column."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -21,8 +24,9 @@ class Field:
         name: its name in OpenMLDB.
         type: its type.
         sql: how DuckDB SQL names it where the expression stands.
-        table: the name or alias of the table that it belongs to; None for a subquery without an alias.
-        db: that table's database; None when it is an alias.
+        names: the names with a point that find it. A table or subquery that stands further down is among them, by the
+            column's name there, as long as no alias above hides it (OpenMLDB's ``schemas_context.cc``,
+            ``ResolveColumnID``).
         origins: for each of the relation's ``scans`` the column of that table that it is, whatever it is called now;
             None when it is computed there. Empty when it is another table's.
         given: it is made of nothing but the values of the request row.
@@ -31,8 +35,7 @@ class Field:
     name: str
     type: Type
     sql: str
-    table: str | None = None
-    db: str | None = None
+    names: frozenset[Qualified] = frozenset()
     origins: tuple[str | None, ...] = ()
     given: bool = False
 
@@ -136,7 +139,7 @@ class Relation:
 
     def called(self, table: str | None) -> Relation:
         """The same relation under another OpenMLDB name."""
-        return replace(self, fields=tuple(replace(f, table=table, db=None) for f in self.fields))
+        return replace(self, fields=called(self.fields, table)) if table else self
 
 
 @dataclass
@@ -150,23 +153,32 @@ class FreshNames:
         return f"{prefix}{self.count}"
 
 
-def same(left: str | None, right: str | None) -> bool:
-    """Whether two names are the same one; OpenMLDB's column names are case-sensitive, tables too."""
-    return left == right
+def called(fields: tuple[Field, ...], table: str, db: str | None = None) -> tuple[Field, ...]:
+    """Columns under the name of a table; what they are called below is hidden where it is the same.
+
+    Args:
+        fields: the columns.
+        table: a table's name, or an alias.
+        db: the table's database; None for an alias, which is in the current one.
+    """
+    hidden = {(table, f.name) for f in fields}
+    return tuple(
+        replace(f, names=frozenset({(db, table, f.name), *(n for n in f.names if n[1:] not in hidden)})) for f in fields
+    )
 
 
 def named(
     fields: tuple[Field, ...], name: str, table: str | None, db: str | None, current_db: str | None
 ) -> list[Field]:
     """The fields that a name can mean; a table without a database is one of the current database."""
-    found = [
+    if table is None:
+        return [f for f in fields if f.name == name]
+    db = db or current_db
+    return [
         f
         for f in fields
-        if same(f.name, name) and (table is None or same(f.table, table)) and (db is None or same(f.db, db))
+        if any(n[1:] == (table, name) and (db is None or (n[0] or current_db or db) == db) for n in f.names)
     ]
-    if table is not None and db is None and current_db is not None:
-        found = [f for f in found if f.db is None or f.db == current_db]
-    return found
 
 
 def resolve(
@@ -188,7 +200,7 @@ def resolve(
         known = ", ".join(sorted({f.name for f in fields})) or "none"
         raise SqlError(f"there is no column {full}", hint=f"the columns here are: {known}", **where)
     if len({f.sql for f in found}) > 1:
-        tables = ", ".join(str(f.table) for f in found)
+        tables = ", ".join(sorted({n[1] for f in found for n in f.names if n[2] == name})) or "subqueries"
         raise SqlError(f"the column {full} is ambiguous: it is in {tables}", **where)
     return found[0]
 
@@ -198,4 +210,4 @@ def column_value(field: Field) -> Value:
     return Value(field.sql, field.type, column=True, given=field.given)
 
 
-__all__ = ["Field", "FreshNames", "Relation", "column_value", "quote", "resolve"]
+__all__ = ["Field", "FreshNames", "Relation", "called", "column_value", "quote", "resolve"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate, nests
-from dsflow.embedded.compiler.expressions import Expressions, Frame, takes_list
+from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import BatchWindows, partition_columns, single_window
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.embedded.compiler.joins import (
@@ -19,9 +19,9 @@ from dsflow.embedded.compiler.joins import (
     left_join_newest_last,
 )
 from dsflow.embedded.compiler.naming import column_name
-from dsflow.embedded.compiler.scope import Field, FreshNames, Relation, Scan
+from dsflow.embedded.compiler.scope import Field, FreshNames, Qualified, Relation, Scan, called
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, Catalog, Column, TableSchema
-from dsflow.embedded.compiler.values import BOOL, Value, null_of, quote
+from dsflow.embedded.compiler.values import BOOL, DATE, INTEGERS, TIMESTAMP, Value, null_of, quote
 from dsflow.embedded.compiler.windows import Window, named_windows
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -106,7 +106,12 @@ class SelectCompiler:
         """
         if with_ := node.args.get("with_"):
             ctes = dict(self.ctes)
-            for cte in with_.expressions:
+            for place, cte in enumerate(with_.expressions):
+                if cte.alias in {other.alias for other in with_.expressions[:place]}:
+                    raise SqlError(
+                        f"multiple CTEs in the same WITH clause can't have same name: {cte.alias}",
+                        **nodes.position(cte.this),
+                    )
                 ctes[cte.alias] = Subquery(cte.this, dict(ctes))
             return self.child(ctes).query(_without(node, "with_"))
         if isinstance(node, exp.Subquery):
@@ -147,7 +152,11 @@ class SelectCompiler:
         if len(order.expressions) != 1:
             raise SqlError("ORDER BY takes one column", **where)
         ordered = order.expressions[0]
+        if not isinstance(ordered.this, exp.Column):
+            raise SqlError("Un-support order expression type, expect column expression", **where)
         value = self.expressions(relation.fields).compile(ordered.this)
+        if value.type not in (*INTEGERS, TIMESTAMP, DATE):
+            raise SqlError(f"Invalid Order column type: ORDER BY does not take {value.type}", **where)
         alias = self.context.names("t")
         # as Spark does: NULL before all values
         by = f"{value.sql} {'DESC NULLS LAST' if ordered.args.get('desc') else 'ASC NULLS FIRST'}, {relation.row}"
@@ -181,10 +190,13 @@ class SelectCompiler:
             stacked = f"SELECT {listed}, {first} FROM ({stacked}) GROUP BY ALL"
         sql = f"(SELECT {listed}, side, {row} FROM ({stacked}))"
         fields = tuple(
-            Field(f.name, f.type, f"{alias}.{c}", origins=(*_origins(f, left), *_origins(other, right)))
+            Field(f.name, f.type, f"{alias}.{c}", f.names, (*_origins(f, left), *_origins(other, right)))
             for f, other, c in zip(left.fields, right.fields, columns, strict=True)
         )
         scans = (*left.scans, *right.scans) if left.scans and right.scans else ()
+        if node.args.get("distinct") and self.context.request:
+            # no index leads through it
+            scans = ()
         computed = left.computed or right.computed
         return Relation(
             sql,
@@ -228,11 +240,8 @@ class SelectCompiler:
         """A stored table."""
         schema = self.schema(node)
         alias = self.context.names("t")
-        called = node.alias or schema.name
-        fields = tuple(
-            Field(c.name, c.type, f"{alias}.{quote(c.name)}", called, None if node.alias else schema.db, (c.name,))
-            for c in schema.columns
-        )
+        fields = tuple(Field(c.name, c.type, f"{alias}.{quote(c.name)}", origins=(c.name,)) for c in schema.columns)
+        fields = table_names(fields, schema, node)
         return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scans=(Scan(schema, alias),))
 
     def from_clause(self, select: exp.Select) -> Relation:
@@ -269,12 +278,11 @@ class SelectCompiler:
 
     def select(self, node: exp.Select) -> Relation:
         """One SELECT, without its LIMIT."""
-        if node.args.get("distinct") and self.context.online:
-            reason = "OpenMLDB's online engine has no runner for it"
-            raise UnsupportedError("SELECT DISTINCT of an online query", reason, **nodes.position(node))
-        # an offline job passes over DISTINCT
+        # OpenMLDB passes over DISTINCT (its ``ast_node_converter.cc``, ``is_distinct``)
         relation = self.from_clause(node)
         items = expand(node.expressions, relation)
+        if not node.args.get("from_") and not all(item.name for item in items):
+            raise SqlError("a column of constants needs a name", hint="write AS", **nodes.position(node))
         if node.args.get("group"):
             return self._grouped(node, relation, items)
         if any(map(is_over_all, items)):
@@ -329,6 +337,8 @@ class SelectCompiler:
             where = ""
             items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now
         aggregates = self.windows(relation, named, items)
+        if any(w.descending for w in windows):
+            self.check_descending(node)
         spark = not self.context.online and not windows and all(is_simple(item.node) for item in items)
         expressions = Expressions(
             relation.fields, self.context.parameters, aggregates, spark_casts=spark, db=self.context.db
@@ -361,6 +371,22 @@ class SelectCompiler:
                 if isinstance(one, exp.Column) and not other.find(exp.Column):
                     found.add(origins.get(self.expressions(relation.fields).compile(one).sql))
         return frozenset(name for name in found if name)
+
+    def check_descending(self, node: exp.Select) -> None:
+        """A window ordered DESC: a request passes over DESC, a job of the offline engine fails.
+
+        Raises:
+            SqlError: it is no request's.
+        """
+        if self.context.request:
+            return
+        if self.context.online:
+            raise UnsupportedError("a window ordered DESC in an online query", **nodes.position(node))
+        raise SqlError(
+            "a window ordered DESC fails in a batch job: Fail to setup row builder, maybe row buf is corrupted",
+            hint="leave DESC out: a window's rows are always those before the row",
+            **nodes.position(node),
+        )
 
     def check_null_marks(self, items: Sequence[Item]) -> None:
         """Refuse functions whose result OpenMLDB's online engine marks as NULL or not by chance.
@@ -422,21 +448,12 @@ class SelectCompiler:
     def _group_value(self, item: Item, expressions: Expressions, keys: list[Value], relation: Relation) -> Value:
         value = expressions.compile(item.node)
         known = {k.sql for k in keys}
-        for windowed in item.node.find_all(exp.Anonymous):
-            if windowed.name.lower() in ("first_value", "last_value", "lag", "at") and not takes_list(
-                windowed.name, windowed
-            ):
-                raise SqlError(
-                    "Expression of SELECT list is not in GROUP BY clause and contains nonaggregated column:"
-                    f" {windowed.name} is for windows",
-                    **nodes.position(windowed),
-                )
         plain = self.expressions(relation.fields)
         for column in item.node.find_all(exp.Column):
             call = column.find_ancestor(exp.Anonymous)
             inside = False
             while call is not None:
-                inside = inside or is_aggregate(str(call.this))
+                inside = inside or (is_aggregate(str(call.this)) and str(call.this).lower() not in _OF_WINDOWS)
                 call = call.find_ancestor(exp.Anonymous)
             if not inside and plain.compile(column).sql not in known:
                 raise SqlError(
@@ -458,11 +475,12 @@ class SelectCompiler:
         alias = self.context.names("t")
         origins = {f.sql: f.origins for f in relation.fields}
         fields, outputs = [], []
+        names = names_above(items, values, relation)
         for i, (item, value) in enumerate(zip(items, values, strict=True)):
             value = typed(value)
             # a cast that changes nothing is no column for OpenMLDB
             found = origins.get(value.sql, ()) if isinstance(item.node, exp.Column) else ()
-            fields.append(Field(item.name, value.type, f"{alias}.c{i}", origins=found))
+            fields.append(Field(item.name, value.type, f"{alias}.c{i}", names[i], found))
             outputs.append(f"{value.sql} AS c{i}")
         if relation.side and row is None:
             outputs.append(f"{relation.side} AS side")
@@ -492,6 +510,24 @@ def is_over_all(item: Item) -> bool:
         is_aggregate(call.name) and call.name.lower() not in _OF_WINDOWS and call.find_ancestor(nodes.Over) is None
         for call in item.node.find_all(exp.Anonymous)
     )
+
+
+def table_names(fields: tuple[Field, ...], schema: TableSchema, node: exp.Table) -> tuple[Field, ...]:
+    """The columns of a stored table under its name, and under its alias."""
+    fields = called(fields, schema.name, schema.db)
+    return called(fields, node.alias) if node.alias else fields
+
+
+def names_above(items: Sequence[Item], values: Sequence[Value], relation: Relation) -> list[frozenset[Qualified]]:
+    """The names with a point that find the columns of a SELECT, from those of the columns below.
+
+    Of several that are the same column the last one has them.
+    """
+    below = {f.sql: f.names for f in relation.fields}
+    found: list[frozenset[Qualified]] = []
+    for item, value in zip(reversed(items), reversed(values), strict=True):
+        found.append(below.pop(value.sql, frozenset()) if isinstance(item.node, exp.Column) else frozenset())
+    return found[::-1]
 
 
 @dataclass(frozen=True)
@@ -553,7 +589,7 @@ def _star(item: exp.Expr, relation: Relation) -> list[Item]:
     table = item.text("table") or None
     columns = []
     for f in relation.fields:
-        if table is None or f.table == table:
+        if table is None or any(name[1] == table for name in f.names):
             column = exp.Column(this=exp.to_identifier(f.name))
             column.meta["field"] = f
             columns.append(Item(f.name, column))
@@ -578,6 +614,7 @@ def output_columns(relation: Relation) -> tuple[Column, ...]:
 
 def final_sql(relation: Relation) -> str:
     """The statement that gives a relation's columns."""
-    outputs = ", ".join(f"{f.sql} AS {quote(f.name)}" for f in relation.fields)
+    # a column that is called '' has no name in DuckDB
+    outputs = ", ".join(f"{f.sql} AS {quote(f.name or ' ')}" for f in relation.fields)
     order = f" ORDER BY {relation.row}" if relation.sorted else ""
     return f"SELECT {outputs} FROM {relation.from_sql}{order}"

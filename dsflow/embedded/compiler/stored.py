@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.frames import BatchWindows, check_union, windows_of
-from dsflow.embedded.compiler.joins import JoinCondition, last_join, left_join_newest_last, split_condition
+from dsflow.embedded.compiler.joins import JoinCondition, check_clear, last_join, left_join_newest_last, split_condition
 from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrow, window_index, with_rows
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, is_simple
@@ -84,8 +84,7 @@ def check_sorted(union: Relation, window: Window, node: exp.Expr) -> None:
     Raises:
         SqlError: it is read by a condition of its WHERE, in no order.
     """
-    keys = {f.origin(0) for f in union.fields for key in window.partition if f.name == key.name}
-    if not union.fixed <= keys and window.order is not None:
+    if union.fixed and window.order is not None:
         raise SqlError(
             "Window node hasn't been optimzied: WHERE of the UNION compares a column with a constant",
             hint="write IN instead of =, as in IN (1)",
@@ -134,6 +133,7 @@ class StoredCompiler(SelectCompiler):
         if not join.args.get("on"):
             raise SqlError("a join needs ON", **nodes.position(join))
         if not right.one_row:
+            check_clear(join.args["on"], left, right, expressions)
             condition = split_condition(join.args["on"], left, right, expressions)
             condition = condition.by_index() if last else condition
             right = self._looked_up(right, join, condition)
@@ -153,6 +153,9 @@ class StoredCompiler(SelectCompiler):
                 **nodes.position(join),
             )
         ordered = join.args.get("order") is not None
+        if len({scan.schema.relation for scan in right.scans}) < len(right.scans):
+            wanted = "Last Join node order by hasn't been optimized" if ordered else "Isn't partition provider"
+            raise SqlError(f"{wanted}: a UNION in the join reads a table twice", **nodes.position(join))
         indexes = join_indexes(join, condition, right)
         unordered = ordered and not right.fixed <= set(indexes[0].keys)
         if unordered or (right.fixed and self.beside_windows and not ordered):

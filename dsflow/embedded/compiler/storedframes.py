@@ -149,9 +149,6 @@ class StoredWindows(BatchWindows):
         super().begin(item)
         self.touched = []
 
-    def check(self, window: Window, call: exp.Expr) -> None:
-        """An index has its rows newest first, whatever ORDER BY says."""
-
     def finished(self, value: Value) -> Value:
         if not self.touched:
             return value

@@ -204,6 +204,11 @@ def window_of(over: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> Windo
         SqlError: there is no such window, or it is wrong.
         UnsupportedError: it is not supported.
     """
+    if isinstance(over, nodes.WindowDefinition) and over.args.get("base"):
+        # OVER (w) is OVER w
+        rest = {key for key, value in over.args.items() if value} - {"base"}
+        if not rest:
+            over = over.args["base"]
     if isinstance(over, exp.Identifier):
         if over.name not in named:
             raise SqlError(f"there is no window {over.name}", **nodes.position(over))
@@ -220,7 +225,7 @@ def window_of(over: exp.Expr, named: dict[str, nodes.WindowDefinition]) -> Windo
 
 def _window(definition: nodes.WindowDefinition) -> Window:
     if definition.args.get("base"):
-        raise UnsupportedError("a window that is built on another window")
+        raise SqlError("un-implemented: a window that is built on another window")
     frame = definition.args.get("frame")
     if frame is None:
         raise SqlError("a window needs a frame: ROWS or ROWS_RANGE BETWEEN ... AND ...")

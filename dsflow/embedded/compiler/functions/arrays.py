@@ -34,7 +34,7 @@ _EMPTY = "CAST([] AS VARCHAR[])"
 MACROS = {
     "oml_short(l)": (
         "CASE WHEN list_sum(list_transform(l, lambda x: strlen(x))) > 4096"
-        " THEN error('split of a text of more than 4096 bytes is not supported') ELSE l END"
+        " THEN oml_refuse('split of a text of more than 4096 bytes is not supported') ELSE l END"
     ),
     "oml_split(s, d)": f"coalesce(oml_short(string_split(s, d)), {_EMPTY})",
     "oml_split_part(s, d, kv, n)": (
@@ -49,7 +49,7 @@ MACROS = {
     # an empty part is NULL; without a delimiter each byte is a part
     "oml_split_array(s, d)": (
         "CASE WHEN d IS NULL THEN NULL WHEN d = '' AND strlen(s) <> length(s)"
-        " THEN error('split_array into the bytes of a text that is not ASCII is not supported')"
+        " THEN oml_refuse('split_array into the bytes of a text that is not ASCII is not supported')"
         " ELSE list_transform(CASE WHEN s = '' THEN [s] ELSE string_split(s, d) END,"
         " lambda x: nullif(x, '')) END"
     ),
@@ -70,7 +70,7 @@ MACROS = {
     # OpenMLDB then shortens the result by the number of NULLs that it met, from the end
     "oml_combined(found)": (
         "list_transform([found], lambda f: list_transform([coalesce(list_sum(list_transform(f, lambda p: p.n)), 0)],"
-        " lambda n: CASE WHEN n > len(f) THEN error('array_combine of more NULLs than texts is not supported')"
+        " lambda n: CASE WHEN n > len(f) THEN oml_refuse('array_combine of more NULLs than texts is not supported')"
         " ELSE list_transform(f[1:len(f) - n], lambda p: p.t) END)[1])[1]"
     ),
 }
@@ -151,7 +151,9 @@ def _contains(found: Value, value: Value) -> Value:
     default = f"list_contains({a}, {default_of(value.type)})"
     if not value.column:
         # what a NULL holds that was computed is not certain
-        refusal = "error('whether a computed NULL is in an array with the default value of its type is not certain')"
+        refusal = (
+            "oml_refuse('whether a computed NULL is in an array with the default value of its type is not certain')"
+        )
         default = f"coalesce(CASE WHEN {default} THEN {refusal} END, false)"
     one = f"list_contains({a}, {x})"
     if value.type in FLOATS:

@@ -56,10 +56,10 @@ MACROS = {
     "oml_local(ts)": (
         f"CASE WHEN ts BETWEEN -9223372000000000 AND 9223372000000000 THEN"
         f" make_timestamp(((ts + {_UTC8}) // 1000) * 1000000) WHEN ts IS NOT NULL THEN"
-        " error('a time so far from 1970 is not supported') END"
+        " oml_refuse('a time so far from 1970 is not supported') END"
     ),
     "oml_utc8(ts)": (
-        f"CASE WHEN ts > {2**63 - 1 - _UTC8} THEN error('a time so far from 1970 is not supported')"
+        f"CASE WHEN ts > {2**63 - 1 - _UTC8} THEN oml_refuse('a time so far from 1970 is not supported')"
         f" ELSE ts + {_UTC8} END"
     ),
     "oml_ascii(s)": "strlen(s) = length(s)",
@@ -84,7 +84,7 @@ MACROS = {
         " (CASE WHEN left(oml_strip(s), 1) = '-' THEN -1 ELSE 1 END)"
         " * TRY_CAST('0x' || regexp_extract(oml_strip(s), '0[xX](.*)$', 1) AS BIGINT)"
         " WHEN regexp_full_match(oml_strip(s), '[+-]?0[xX][0-9a-fA-F]+') THEN"
-        " error('cast of a hexadecimal text of more than 15 digits is not supported') END"
+        " oml_refuse('cast of a hexadecimal text of more than 15 digits is not supported') END"
     ),
     "oml_text_to_int(s)": "TRY_CAST(oml_text_to_bigint(s) AS INTEGER)",
     "oml_text_to_smallint(s)": "TRY_CAST(oml_text_to_bigint(s) AS SMALLINT)",
@@ -99,7 +99,7 @@ MACROS = {
         " CAST(oml_text_to_bigint(s) AS DOUBLE) * CASE WHEN starts_with(oml_strip(s), '-') AND"
         " oml_text_to_bigint(s) = 0 THEN -1 ELSE 1 END"
         " WHEN regexp_full_match(lower(s), '[ \\t\\n\\r\\f\\v]*[+-]?0x[0-9a-f.]+(p[+-]?[0-9]+)?') THEN"
-        " error('cast of a hexadecimal text to a floating point number is not supported') END"
+        " oml_refuse('cast of a hexadecimal text to a floating point number is not supported') END"
     ),
     "oml_text_to_float(s)": "oml_to_float(oml_text_to_double(s))",
     "oml_text_to_bool(s)": (
@@ -117,7 +117,7 @@ MACROS = {
         " WHEN strlen(s) = 19 AND regexp_matches(s, '^\\s*[0-9]{1,4}\\s*-\\s*[0-9]{1,2}\\s*-\\s*[0-9]{1,2}\\s')"
         " AND NOT regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}')"
         " OR strlen(s) = 10 AND regexp_full_match(s, '[0-9]+[-,. /]+[A-Za-z]{3,}[-,. /]+[0-9]+')"
-        " THEN error('cast of the text ' || s || ' to date is not supported') END"
+        " THEN oml_refuse('cast of the text ' || s || ' to date is not supported') END"
     ),
     "oml_text_to_timestamp(s)": (
         "CASE WHEN strlen(s) = 19 THEN oml_date_to_timestamp(oml_text_to_date(s))"
@@ -131,7 +131,8 @@ MACROS = {
     # OpenMLDB's dates have the years 1900 to 9999; of others it makes a date that is none
     "oml_date(d)": (
         "CASE WHEN year(d) BETWEEN 1900 AND 9999 THEN CAST(d AS DATE)"
-        " WHEN d IS NOT NULL THEN error('the date ' || CAST(d AS VARCHAR) || ' is outside the years 1900 to 9999') END"
+        " WHEN d IS NOT NULL"
+        " THEN oml_refuse('the date ' || CAST(d AS VARCHAR) || ' is outside the years 1900 to 9999') END"
     ),
     "oml_timestamp_to_date(ts)": "oml_date(CAST(oml_local(ts) AS DATE))",
     "oml_number_to_timestamp(x)": "CASE WHEN x >= 0 THEN x END",

@@ -36,7 +36,7 @@ _LISTED: tuple[Type, ...] = (*_NUMBERS, DATE, TIMESTAMP, STRING)
 MACROS = {
     "oml_entries(l)": (
         "CASE WHEN len(array_to_string(l, ',')) + 1 > 4096"
-        " THEN error('a result of more than 4096 bytes is not supported')"
+        " THEN oml_refuse('a result of more than 4096 bytes is not supported')"
         " ELSE coalesce(array_to_string(l, ','), '') END"
     ),
     # 0 and -0 are one key, printed as the newest of them
@@ -44,7 +44,7 @@ MACROS = {
         "list_transform([list_filter(l, lambda y: y = 0)[-1]], lambda z:"
         " list_transform(l, lambda x: CASE WHEN x = 0 THEN z ELSE x END))[1]"
     ),
-    "oml_ordered(x)": "CASE WHEN isnan(x) THEN error('the order of NaN is not supported') ELSE x END",
+    "oml_ordered(x)": "CASE WHEN isnan(x) THEN oml_refuse('the order of NaN is not supported') ELSE x END",
     # newest first: sum of weights and of weighted values, the weight shrinking by 1 - alpha
     "oml_ew_avg(l, a)": (
         "list_transform([list_reverse(l)], lambda v:"

@@ -71,7 +71,7 @@ def _unix_timestamp(values: list[Value]) -> Value:
     if values[0].type is DATE:
         return Value(f"(oml_date_to_timestamp({values[0].sql}) // 1000)", BIGINT, constant=values[0].constant)
     text = values[0].sql
-    now = "error('unix_timestamp of an empty text is the present time, which is not supported')"
+    now = "oml_refuse('unix_timestamp of an empty text is the present time, which is not supported')"
     sql = f"CASE WHEN {text} = '' THEN {now} ELSE oml_text_to_timestamp({text}) // 1000 END"
     return Value(sql, BIGINT, constant=values[0].constant)
 
@@ -89,10 +89,11 @@ MACROS = {
         " WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN CAST(try_strptime(s, '%Y-%m-%d') AS DATE)"
         " WHEN regexp_full_match(s, '[0-9]{8}') THEN CAST(try_strptime(s, '%Y%m%d') AS DATE)"
         " WHEN regexp_matches(s, '^\\s*[0-9]{1,4}\\s*-\\s*[0-9]{1,2}\\s*-') THEN"
-        " error('datediff of the text ' || s || ' is not supported') END"
+        " oml_refuse('datediff of the text ' || s || ' is not supported') END"
     ),
     "oml_add_months(d, n)": (
-        "CASE WHEN n NOT BETWEEN -120000 AND 120000 THEN error('add_months of more than 10000 years is not supported')"
+        "CASE WHEN n NOT BETWEEN -120000 AND 120000"
+        " THEN oml_refuse('add_months of more than 10000 years is not supported')"
         " ELSE d + to_months(CAST(n AS INTEGER)) END"
     ),
 }

@@ -26,7 +26,7 @@ from dsflow.embedded.errors import SqlError
 MACROS = {
     "oml_fixed(x)": (
         "CASE WHEN isnan(x) THEN 'nan' WHEN isinf(x) THEN (CASE WHEN x > 0 THEN 'inf' ELSE '-inf' END)"
-        " WHEN abs(x) >= 1e38 THEN error('a number of more than 38 digits in a text is not supported')"
+        " WHEN abs(x) >= 1e38 THEN oml_refuse('a number of more than 38 digits in a text is not supported')"
         # DuckDB prints the first 17 digits only
         " WHEN abs(x) >= 9007199254740992 THEN CAST(CAST(x AS HUGEINT) AS VARCHAR) || '.000000'"
         " ELSE printf('%f', CAST(x AS DOUBLE)) END"

@@ -26,13 +26,14 @@ from dsflow.embedded.compiler.values import (
     sql_type,
 )
 
-_REFUSED = "error('cast of the text ' || s || ' by Spark is not supported')"
+_REFUSED = "oml_refuse('cast of the text ' || s || ' by Spark is not supported')"
 
 MACROS = {
     "oml_spark_text(x)": (
         "CASE WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN (CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END)"
         " WHEN x = 0 OR abs(x) >= 0.001 AND abs(x) < 10000000 THEN CAST(x AS VARCHAR)"
-        " WHEN x IS NOT NULL THEN error('cast of ' || CAST(x AS VARCHAR) || ' to text by Spark is not supported') END"
+        " WHEN x IS NOT NULL"
+        " THEN oml_refuse('cast of ' || CAST(x AS VARCHAR) || ' to text by Spark is not supported') END"
     ),
     "oml_spark_bigint(s)": (
         "CASE WHEN regexp_full_match(oml_strip(s), '[+-]?[0-9]+(\\.[0-9]*)?') THEN"

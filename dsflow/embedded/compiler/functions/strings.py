@@ -28,7 +28,7 @@ MACROS = {
     ),
     "oml_reverse(s)": (
         "CASE WHEN strlen(s) = length(s) THEN reverse(s)"
-        " WHEN s IS NOT NULL THEN error('reverse of a text that is not ASCII is not supported') END"
+        " WHEN s IS NOT NULL THEN oml_refuse('reverse of a text that is not ASCII is not supported') END"
     ),
     # the difference of the first bytes that differ, as memcmp gives it
     "oml_strcmp(a, b)": (
@@ -44,7 +44,7 @@ MACROS = {
         "CASE WHEN s IS NULL OR p IS NULL OR e IS NULL THEN NULL"
         " WHEN strlen(e) > 1 THEN false"
         " WHEN contains(p, '_') AND strlen(s) <> length(s) THEN"
-        " error('LIKE with _ on a text that is not ASCII is not supported')"
+        " oml_refuse('LIKE with _ on a text that is not ASCII is not supported')"
         " WHEN e = '' THEN s LIKE p"
         " WHEN (length(p) - length(rtrim(p, e))) % 2 = 1 THEN false"
         " ELSE s LIKE p ESCAPE e END"
@@ -52,7 +52,7 @@ MACROS = {
     "oml_rlike(s, p, flags)": (
         "CASE WHEN s IS NULL OR p IS NULL THEN NULL"
         " WHEN regexp_matches(p, '\\\\[a-zA-Z0-9]|\\(\\?|[*+?}]\\?') THEN"
-        " error('RLIKE with the pattern ' || p || ' is not supported: only POSIX syntax is')"
+        " oml_refuse('RLIKE with the pattern ' || p || ' is not supported: only POSIX syntax is')"
         # a pattern that is no regular expression matches nothing, not even itself
         " ELSE list_transform([{'s': s, 'p': flags || p}], lambda e: TRY(regexp_full_match(e.s, e.p)))[1] END"
     ),
@@ -68,7 +68,7 @@ MACROS = {
     ),
     "oml_char(n)": (
         "CASE WHEN n & 255 < 128 THEN chr(n & 255)"
-        " WHEN n IS NOT NULL THEN error('char of a number that is not ASCII is not supported') END"
+        " WHEN n IS NOT NULL THEN oml_refuse('char of a number that is not ASCII is not supported') END"
     ),
     # a byte below 16 gives one digit, one above 127 is printed as a negative number
     "oml_hex(s)": (

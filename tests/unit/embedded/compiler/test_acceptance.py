@@ -65,7 +65,6 @@ REFUSED_ONLINE = {
 REFUSED_OFFLINE = {
     "first_value in GROUP BY": ("SELECT k, first_value(v) AS f FROM t GROUP BY k", "not in GROUP BY clause"),
     "a double in GROUP BY": ("SELECT d, count(*) AS c FROM t GROUP BY d", "unsupported partition key: 'd'"),
-    "DESC in a window": (over("count(v)", f"PARTITION BY k ORDER BY ts DESC {F}"), "Fail to setup row builder"),
     "names of a UNION": ("SELECT id FROM t UNION ALL SELECT rid FROM r", "different schema"),
 }
 
@@ -111,11 +110,15 @@ def test_taken_as_a_deployment(tables: Database, query: str, wanted: tuple[Any, 
 
 
 def test_the_online_engine_has_no_runner_for_it(tables: Database) -> None:
-    for query in ("SELECT DISTINCT k FROM t", "SELECT id FROM t ORDER BY id"):
-        with pytest.raises(UnsupportedError, match="no runner"):
-            compile_batch(query, tables, "db", online=True)
-    with pytest.raises(UnsupportedError, match="fail to filter when input is row"):
-        compile_request("SELECT id FROM t WHERE v > 1", tables, "db")
+    with pytest.raises(UnsupportedError, match="no runner"):
+        compile_batch("SELECT id FROM t ORDER BY id", tables, "db", online=True)
+    with pytest.raises(UnsupportedError, match="ordered DESC"):
+        compile_batch(over("count(v)", f"PARTITION BY k ORDER BY ts DESC {F}"), tables, "db", online=True)
+
+
+def test_what_a_job_fails_on_is_refused_before(tables: Database) -> None:
+    with pytest.raises(SqlError, match="Fail to setup row builder"):
+        run(tables, over("count(v)", f"PARTITION BY k ORDER BY ts DESC {F}"))
 
 
 def run(database: Database, query: str, *, online: bool = False) -> list[tuple[Any, ...]]:
@@ -131,8 +134,10 @@ def test_order_of_an_offline_query(tables: Database) -> None:
     with pytest.raises(SqlError, match="no column v"):
         run(tables, "SELECT id FROM t ORDER BY v")
     assert run(tables, "SELECT id FROM t ORDER BY id DESC LIMIT 2") == [(3,), (2,)]
-    # an offline job passes over DISTINCT
-    assert sorted(run(tables, "SELECT DISTINCT k FROM t")) == [("a",), ("a",), ("b",)]
+    # OpenMLDB passes over DISTINCT
+    for online in (False, True):
+        assert sorted(run(tables, "SELECT DISTINCT k FROM t", online=online)) == [("a",), ("a",), ("b",)]
+    assert tables.request("SELECT DISTINCT k FROM t", [(9, "a", 1, 1, 1.0)]) == [("a",)]
 
 
 def test_an_online_query_goes_by_the_online_engine(tables: Database) -> None:

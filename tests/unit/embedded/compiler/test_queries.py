@@ -200,12 +200,77 @@ def test_a_request_tells_its_keys(joined: Database) -> None:
 
 
 def test_a_request_wants_a_row_for_a_row(joined: Database) -> None:
-    with pytest.raises(SqlError, match="needs a table"):
-        compile_request("SELECT 1 AS x", joined, "db")
     with pytest.raises(SqlError, match="GROUP BY"):
         compile_request("SELECT k, count(id) AS c FROM l GROUP BY k", joined, "db")
-    with pytest.raises(UnsupportedError, match="WHERE on the request row"):
-        compile_request("SELECT k FROM l WHERE id = 1", joined, "db")
+    with pytest.raises(SqlError, match="nope"):
+        compile_request("SELECT k FROM l WHERE nope = 1", joined, "db")
+
+
+def test_where_on_the_request_row_deploys_and_never_answers(joined: Database) -> None:
+    for query in ("SELECT k FROM l WHERE id = 1", "SELECT k FROM (SELECT * FROM l WHERE id = 1) AS l"):
+        with pytest.raises(UnsupportedError, match="fail to filter when input is row"):
+            compile_request(query, joined, "db")
+
+
+def test_constants_are_one_row_without_a_table(joined: Database) -> None:
+    compiled = compile_request("SELECT 1 AS x, 'a' AS y", joined, "db")
+    assert compiled.request.columns == ()
+    assert joined.connection.execute(compiled.sql).fetchall() == [(1, "a")]
+
+
+NAMES = {
+    "an alias": ("SELECT x.id FROM l AS x", 1),
+    "a table below its alias": ("SELECT l.id FROM l AS x", 1),
+    "a database before an alias": ("SELECT db.x.id FROM l AS x", 1),
+    "a column below its alias": ("SELECT l.id FROM (SELECT k, id AS n FROM l) AS q", 1),
+    "through two queries": ("SELECT l.id FROM (SELECT k, n FROM (SELECT k, id AS n FROM l) AS a) AS q", 1),
+    "an alias that hides a table": ("SELECT l.id FROM (SELECT ts AS id, id AS n FROM l) AS l", 5),
+    "every column of a table below": ("SELECT l.* FROM (SELECT id FROM l) AS q", 1),
+    "a join's columns": ("SELECT r.v FROM (SELECT l.id, r.v FROM l LAST JOIN r ON l.k = r.k) AS q", None),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_with_a_point(joined: Database, name: str) -> None:
+    """As OpenMLDB's compiler finds them: what stands further down can be named, where nothing above hides it."""
+    query, wanted = NAMES[name]
+    assert joined.request(query, [(1, "q", 5)]) == [(wanted,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT l.id FROM (SELECT k, id + 1 AS n FROM l) AS q", "no column l.id"),
+        ("SELECT q.id FROM (SELECT k, id AS n FROM l) AS q", "no column q.id"),
+        (
+            "SELECT l.k, q.v FROM l LAST JOIN (SELECT k, v FROM (SELECT * FROM r) AS l) AS q ON l.k = q.k",
+            "ambiguous",
+        ),
+        ("SELECT v FROM l LAST JOIN r ORDER BY ts ON l.k = r.k", "Ambiguous column name ts"),
+    ],
+)
+def test_names_that_find_nothing_or_too_much(joined: Database, query: str, message: str) -> None:
+    with pytest.raises(SqlError, match=message):
+        compile_batch(query, joined, "db")
+
+
+def test_a_name_without_a_table_in_the_condition_of_a_join(joined: Database) -> None:
+    query = "SELECT l.id, r.v FROM l LAST JOIN r ON {}"
+    wanted = joined.batch(query.format("l.k = r.k"))
+    for on in ("k = k", "l.k = k", "r.k = k"):
+        assert joined.batch(query.format(on)) == wanted
+    compile_request(query.format("r.k = k"), joined, "db")
+    with pytest.raises(SqlError, match="Isn't partition provider"):
+        compile_request(query.format("l.k = k"), joined, "db")
+
+
+def test_columns_of_a_deployment_that_are_called_alike(joined: Database) -> None:
+    query = "SELECT id AS a, count(id) OVER w AS a FROM l WINDOW w AS (PARTITION BY k ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"  # noqa: E501
+    compile_batch(query, joined, "db")
+    with pytest.raises(SqlError, match="Ambiguous column name a"):
+        compile_request(query, joined, "db")
+    compile_request(query.replace("id AS a, ", "count(k) OVER w AS a, "), joined, "db")
+    compile_request(query.replace("id AS a, ", "id, id, "), joined, "db")
 
 
 def test_a_window_over_a_join_in_request_mode_needs_a_table(joined: Database) -> None:
