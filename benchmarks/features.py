@@ -498,7 +498,8 @@ def _online(file: str, dir: str, rows: int, requests: int, clients: int) -> dict
             measured[label] = _ask(server.url, path, documents, [process])
             measured[f"{label}, {clients} clients"] = _ask(server.url, path, documents, [process], clients)
 
-        command = f"from dsflow.serving import serve; serve({server.url!r}, port=0)"
+        options = "port=0, options=Options(models=(pathlib.Path('/'),))"
+        command = f"import pathlib; from dsflow.serving import Options, serve; serve({server.url!r}, {options})"
         predicting = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, text=True)
         try:
             assert predicting.stdout is not None

@@ -171,7 +171,7 @@ def dsflow_serve(
     apiserver: str, workers: int = 1, model_dir: Path | None = None
 ) -> contextlib.AbstractContextManager[Process]:
     """``dsflow serve``, running."""
-    command = [sys.executable, "-m", "dsflow", "serve", "--apiserver", apiserver, "--port", "0"]
+    command = [sys.executable, "-m", "dsflow", "serve", "--apiserver", apiserver, "--port", "0", "--models", "/"]
     command += ["--workers", str(workers)] if workers > 1 else []
     return running(command + (["--model-dir", str(model_dir)] if model_dir else []))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 class FeatureView(features.FeatureView):
     __doc__ = features.FeatureView.__doc__
 
-    def rollback(self, server: str, *, timeout: float = 60) -> dict[str, Any]:
+    def rollback(self, server: str, *, timeout: float = 60, token: str | None = None) -> dict[str, Any]:
         """Let a prediction server serve the pair of deployment and model that it served before, now.
 
         Args:
             server: its address, ``http://host:port``.
             timeout: seconds.
+            token: that the server asks for; None takes the first one of the variable DSFLOW_SERVE_UPDATE_TOKEN.
 
         Returns:
             what it serves then: ``database``, ``deployment``, ``model``, ``features``.
@@ -33,9 +35,11 @@ class FeatureView(features.FeatureView):
         """
         import httpx
 
+        tokens = [token] if token is not None else os.environ.get("DSFLOW_SERVE_UPDATE_TOKEN", "").split()
+        headers = {"authorization": f"Bearer {tokens[0]}"} if tokens else {}
         try:
             # a service of one's own network: a proxy of the environment is not the way to it
-            answer = httpx.post(f"{server.rstrip('/')}/rollback", timeout=timeout, trust_env=False)
+            answer = httpx.post(f"{server.rstrip('/')}/rollback", headers=headers, timeout=timeout, trust_env=False)
             about = answer.json()
         except httpx.HTTPError as error:
             raise UnreachableError(f"the prediction server at {server} does not answer: {error}") from error

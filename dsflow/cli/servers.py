@@ -49,7 +49,7 @@ def openmldb(
         return
     if dir is None:
         raise ConfigError("the embedded OpenMLDB needs a folder for its data", hint="give --dir D")
-    _need("the embedded OpenMLDB", "local", "duckdb", "sqlglot", "starlette", "uvicorn")
+    _need("the embedded OpenMLDB", "local", "duckdb", "httptools", "sqlglot", "starlette", "uvicorn")
     from dsflow.embedded.server import TOKEN_VARIABLE
     from dsflow.embedded.server import serve as serve_openmldb
     from dsflow.web.access import tokens_from
@@ -75,12 +75,62 @@ def serve(
         int,
         typer.Option("--workers", metavar="N", min=1, help="Processes that answer; an update reaches all or none."),
     ] = 1,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option("--models", metavar="D", help="A directory below which models may lie; may be given repeatedly."),
+    ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option("--service", metavar="NAME", help="A further service, at /predict/NAME; may be given repeatedly."),
+    ] = None,
+    update_token_file: Annotated[
+        Path | None,
+        typer.Option("--update-token-file", metavar="F", help="A file with the token of /update, or two of them."),
+    ] = None,
+    predict_token_file: Annotated[
+        Path | None,
+        typer.Option("--predict-token-file", metavar="F", help="A file with the token of /predict, or two of them."),
+    ] = None,
+    no_token: NoToken = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name that a proxy on this machine passes on as Host."),
+    ] = None,
+    max_connections: Annotated[int, typer.Option("--max-connections", metavar="N", min=1)] = 1000,
+    request_seconds: Annotated[
+        float, typer.Option("--request-seconds", metavar="S", min=0.1, help="In which a request must have arrived.")
+    ] = 30.0,
+    log: Annotated[
+        str, typer.Option("--log", metavar="FORM", help="json, text, or auto: text on a terminal.")
+    ] = "auto",
+    access_log: Annotated[bool, typer.Option("--access-log", help="A line of the log for each request.")] = False,
 ) -> None:
-    """Start the prediction server: POST /predict, POST /update, GET /schema, GET /health."""
-    _need("the prediction server", "serve", "httptools", "msgspec", "numpy", "starlette", "uvicorn", "xgboost")
-    from dsflow.serving import serve as serve_predictions
+    """Start the prediction server: POST /predict, POST /update, GET /schema, GET /health, GET /metrics, GET /docs.
 
-    serve_predictions(apiserver, host, port, model_dir, workers=workers)
+    Tokens may stand in DSFLOW_SERVE_UPDATE_TOKEN and DSFLOW_SERVE_PREDICT_TOKEN instead of files.
+    """
+    packages = ("httptools", "msgspec", "numpy", "prometheus_client", "starlette", "uvicorn", "xgboost")
+    _need("the prediction server", "serve", *packages)
+    from dsflow.serving import Options
+    from dsflow.serving import serve as serve_predictions
+    from dsflow.web.limits import Limits
+
+    options = Options(
+        models=tuple(models or ()),
+        services=tuple(service or ()),
+        update_token_file=update_token_file,
+        predict_token_file=predict_token_file,
+        no_token=no_token,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        hosts=tuple(allow_host or ()),
+        limits=Limits(connections=max_connections, request_seconds=request_seconds),
+        log=log,
+        access_log=access_log,
+    )
+    serve_predictions(apiserver, host, port, model_dir, options, workers=workers)
 
 
 def _need(feature: str, extra: str, *packages: str) -> None:

@@ -231,9 +231,12 @@ def _execute(
         places["openmldb"] = servers.enter_context(EmbeddedServer(state / "openmldb")).url
         display.note(f"embedded OpenMLDB at {places['openmldb']}, its data in {state / 'openmldb'}")
     if needs_predict_server:
-        from dsflow.serving import PredictionServer
+        from dsflow.serving import Options, PredictionServer
 
-        server = PredictionServer(apiserver=places["openmldb"], model_dir=state / "served")
+        # a model lies in the state, beside the pipeline file, or where a parameter says
+        named = [Path(text) for text in map(str, values.values()) if text.startswith("/") and text.strip("/")]
+        options = Options(models=(state, workflow.folder, *(path for path in named if not path.is_file())))
+        server = PredictionServer(apiserver=places["openmldb"], model_dir=state / "served", options=options)
         places["predict_server"] = servers.enter_context(server).url
         places["predict_address"] = places["predict_server"].removeprefix("http://")
         display.note(f"prediction server at {places['predict_server']}")

@@ -12,21 +12,22 @@ from dsflow.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from dsflow.serving.app import create_app
+    from dsflow.serving.options import Options
     from dsflow.serving.server import PredictionServer, serve
 
-__all__ = ["PredictionServer", "create_app", "serve"]
+__all__ = ["Options", "PredictionServer", "create_app", "serve"]
 
-_PACKAGES = ("httptools", "msgspec", "numpy", "starlette", "uvicorn", "uvloop", "xgboost")
+_PACKAGES = ("httptools", "msgspec", "numpy", "prometheus_client", "starlette", "uvicorn", "uvloop", "xgboost")
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from dsflow.serving import app, server
+        from dsflow.serving import app, options, server
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in _PACKAGES:
             raise MissingExtraError("the prediction server", "serve", package) from error
         raise
-    return getattr(app if name == "create_app" else server, name)
+    return getattr({"create_app": app, "Options": options}.get(name, server), name)

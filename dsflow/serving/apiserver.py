@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -70,7 +71,8 @@ class _Server:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client = Client(url, connect_timeout=CONNECT_TIMEOUT)
+        token = os.environ.get("DSFLOW_OPENMLDB_TOKEN", "").split()
+        self.client = Client(url, connect_timeout=CONNECT_TIMEOUT, token=token[0] if token else None)
         self.breaker = Breaker()
 
 
@@ -131,8 +133,9 @@ class ApiServer:
         answer = await self._ask("GET", path)
         if answer.get("code") != 0:
             raise NotServableError(
-                f"the APIServer at {self.url} has no deployment {database}.{name}: {answer.get('msg')}",
+                f"the APIServer at {self.url} has no deployment {database}.{name}: {_told(answer.get('msg'))}",
                 hint="DEPLOY it first, and check the names of the database and the deployment",
+                detail=str(answer.get("msg")),
             )
         try:
             data = answer["data"]
@@ -194,10 +197,12 @@ class ApiServer:
         if answer.get("code") != 0:
             if message.startswith("Translate to request row failed") and "can't find" not in message:
                 raise BadRequestError(
-                    f"OpenMLDB refuses the request: {message}",
+                    f"OpenMLDB refuses the request: {_told(message)}",
                     hint="a column that is NOT NULL takes no null; GET /schema lists the request columns",
                 )
-            raise ApiServerError(f"OpenMLDB refuses deployment {deployment}: {message}", hint=_REPEAT_UPDATE)
+            raise ApiServerError(
+                f"OpenMLDB refuses deployment {deployment}: {_told(message)}", hint=_REPEAT_UPDATE, detail=message
+            )
         data = answer.get("data")
         found = data.get("data") if isinstance(data, dict) else None
         if (
@@ -222,7 +227,10 @@ class ApiServer:
         body = json.dumps({"mode": "online", "sql": f"SELECT * FROM {table} LIMIT {limit}"}).encode()
         answer = await self._ask("POST", f"/dbs/{quote(deployment.database)}", body)
         if answer.get("code") != 0:
-            raise ApiServerError(f"OpenMLDB refuses to read {deployment.database}.{table}: {answer.get('msg')}")
+            raise ApiServerError(
+                f"OpenMLDB refuses to read {deployment.database}.{table}: {_told(answer.get('msg'))}",
+                detail=str(answer.get("msg")),
+            )
         data = answer.get("data")
         found = data.get("data") if isinstance(data, dict) else None
         names = [column.name for column in deployment.input]
@@ -279,7 +287,7 @@ class ApiServer:
                     self._first = self._servers.index(server)
                     return status, content
                 text = content.decode(errors="replace")[:200]
-                last = ApiServerError(f"{method} {server.url}{path} answered HTTP {status}: {text}")
+                last = ApiServerError(f"{method} {server.url}{path} answered HTTP {status}", detail=text)
                 if status not in _GATEWAY_ERRORS:
                     break
         if last is None:
@@ -297,10 +305,26 @@ class ApiServer:
         if not isinstance(answer, dict) or not isinstance(answer.get("code"), int):
             text = content[:200].decode(errors="replace")
             raise ApiServerError(
-                f"{method} {self.url}{path} did not answer as an APIServer does: {text!r}",
+                f"{method} {self.url}{path} did not answer as an APIServer does",
                 hint="is this the address of an OpenMLDB APIServer?",
+                detail=text,
             )
         return answer
+
+
+# What OpenMLDB may say to whoever asks for predictions; all else may hold a statement or a path, and is for the log.
+_HARMLESS = re.compile(
+    r"[\w-]+ does not exist in [\w-]+"
+    r"|(Invalid input data size in|Must be array or map,) row \d+"
+    r"|Translate to request row failed in (map|array) row \d+, [\w :]*((can't find( col)?|trans failed on) \w+.{0,60})",
+    re.DOTALL,
+)
+
+
+def _told(message: object) -> str:
+    """OpenMLDB's message as far as a client may read it."""
+    text = str(message)
+    return text if _HARMLESS.fullmatch(text) else "the prediction server's log has its reason"
 
 
 def _path(database: str, name: str) -> str:

@@ -69,6 +69,9 @@ class Codec:
             self._features: Any = _struct("Features", [(name, _FEATURE) for name in features])
             head = [(name, msgspec.Raw) for name in pair.to_json()]
             self._answer: Any = _struct("Answer", [*head, ("features", Any), ("prediction", Any)])
+            self._answer_with: Any = _struct(
+                "AnswerWith", [*head, ("features", Any), ("prediction", Any), ("probabilities", Any)]
+            )
         except ValueError as error:
             raise NotServableError(
                 f"deployment {pair.deployment} has a column that can not be served: {error}",
@@ -153,6 +156,10 @@ class Codec:
     def answer(self, features: object, value: object) -> object:
         """One prediction's answer, as `encode` takes it: who answers, the features, the prediction."""
         return self._answer(*self._head, features, value)
+
+    def answer_with(self, features: object, value: object, probabilities: object) -> object:
+        """One prediction's answer with the probability of each class."""
+        return self._answer_with(*self._head, features, value, probabilities)
 
     def encode(self, answer: object) -> bytes:
         """An answer, or a list of them, as JSON."""

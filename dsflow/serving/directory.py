@@ -17,14 +17,11 @@ def take_directory(directory: Path) -> IO[bytes]:
     Raises:
         StoreError: it cannot be made or written, or another server uses it.
     """
+    make_directory(directory)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         handle = (directory / _LOCK).open("ab")
     except OSError as error:
-        raise StoreError(
-            f"the model directory {directory} cannot be used: {error.strerror}",
-            hint="give a directory that the prediction server may write",
-        ) from error
+        raise _unusable(directory, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -34,3 +31,22 @@ def take_directory(directory: Path) -> IO[bytes]:
             hint="give each server a directory of its own",
         ) from error
     return handle
+
+
+def make_directory(directory: Path) -> None:
+    """Make a model directory if it is missing.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+
+
+def _unusable(directory: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the model directory {directory} cannot be used: {error.strerror}",
+        hint="give a directory that the prediction server may write",
+    )

@@ -18,11 +18,21 @@ from dsflow.errors import DsflowError, ServerError, UnreachableError
 
 
 class ServingError(DsflowError):
-    """Base of the prediction server's errors; ``status`` is the HTTP status of the answer."""
+    """Base of the prediction server's errors; ``status`` is the HTTP status of the answer.
+
+    Args:
+        message: what is wrong, without a path of the server's or a statement: clients read it.
+        hint: what to do about it.
+        detail: what goes to the log alone.
+    """
 
     status: int = 500
     retry_after: int | None = None
     """Seconds after which to ask again (the header ``Retry-After``), where that may help."""
+
+    def __init__(self, message: str, *, hint: str | None = None, detail: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.detail = detail
 
     def to_json(self) -> dict[str, object]:
         """The JSON body of the answer: ``error``, and ``hint`` when there is one."""

@@ -35,15 +35,18 @@ class Client:
     Args:
         url: ``http://host[:port][/prefix]`` or ``https://...``, without a slash at its end.
         connect_timeout: seconds in which a connection must stand.
+        token: sent with each request, as an embedded OpenMLDB may ask for one; None sends none.
     """
 
-    def __init__(self, url: str, *, connect_timeout: float) -> None:
+    def __init__(self, url: str, *, connect_timeout: float, token: str | None = None) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._ssl = ssl.create_default_context() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._ssl else 80)
         self._prefix = parts.path.encode("ascii", "replace")
         self._head = f" HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\nAccept: application/json\r\n".encode()
+        if token is not None:
+            self._head += b"Authorization: Bearer %b\r\n" % token.encode("ascii")
         self._connect_timeout = connect_timeout
         self._idle: list[_Connection] = []
         self._all: set[_Connection] = set()

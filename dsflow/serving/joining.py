@@ -61,8 +61,8 @@ class Batch:
 
 
 Observer = Callable[[Batch], None]
-Answered = tuple[list[Any], list[Any]]
-"""Features and predictions of a request's rows."""
+Answered = tuple[list[Any], list[Any], float, float]
+"""Features and predictions of a request's rows, and the seconds of the APIServer and of the model in its call."""
 
 
 class _Request:
@@ -141,7 +141,7 @@ class Joiner:
         """Answer these requests together; see to it that each gets an answer or an error."""
         rows = requests[0].rows if len(requests) == 1 else [row for request in requests for row in request.rows]
         try:
-            features, values = await self._ask(rows)
+            features, values, asked, took = await self._ask(rows)
         except (BadRequestError, ApiServerError) as error:
             if len(requests) == 1:
                 _fail(requests, error)
@@ -156,7 +156,7 @@ class Joiner:
         for request in requests:
             end = begin + len(request.rows)
             if not request.answer.done():
-                request.answer.set_result((features[begin:end], values[begin:end]))
+                request.answer.set_result((features[begin:end], values[begin:end], asked, took))
             begin = end
 
     async def _ask(self, rows: list[Row]) -> Answered:
@@ -174,7 +174,7 @@ class Joiner:
         batch = Batch(self.pair, self.codec, rows, matrix, values, asked - begun, done - asked)
         for observe in self._observers:
             observe(batch)
-        return told, values.tolist()
+        return told, values.tolist(), asked - begun, done - asked
 
     def _read_generally(self, content: bytes, count: int) -> tuple[list[dict[str, Any]], list[Features]]:
         """What the compiled reader did not take: a refusal, or values that JSON does not have.

@@ -41,9 +41,9 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return listening
 
 
-def url_of(host: str, listening: socket.socket) -> str:
+def url_of(host: str, listening: socket.socket, tls: bool = False) -> str:
     """The base URL of a server that listens there."""
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).version == 6:
             host = f"[{host}]"
-    return f"http://{host}:{listening.getsockname()[1]}"
+    return f"{'https' if tls else 'http'}://{host}:{listening.getsockname()[1]}"

@@ -61,7 +61,7 @@ class Metrics:
             "1 while a pair is served.",
             ("service",),
             registry=registry,
-            multiprocess_mode="livemin",
+            multiprocess_mode="mostrecent",
         )
         self._shadow = Counter(
             "dsflow_serve_shadow_rows",

@@ -1,7 +1,7 @@
-"""An xgboost model in memory, and the check that a file is one.
+"""A model in memory, and the check that a file is one.
 
-xgboost's loader trusts its input: damaged UBJSON, or trees that point outside themselves, end the process. A file that
-nobody has checked is therefore loaded in a child process first (``dsflow.serving.modelcheck``), and only then here.
+The loaders of the formats trust their input: damaged files can end the process. A file that nobody has checked is
+therefore loaded in a child process first (``dsflow.serving.modelcheck``), and only then here.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import hashlib
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
-from dsflow.serving.errors import ApiServerError, NotServableError
+from dsflow.serving.contract import MAX_BYTES, SUFFIX, Contract, check_model, read_contract
+from dsflow.serving.errors import ApiServerError, BadRequestError, NotServableError
+from dsflow.serving.formats import HINT, ModelFormat, Task, load_model, refuse_unknown
+from dsflow.serving.places import ModelPlaces
 
 _CHECK_SECONDS = 60.0
 # The child imports from where this process does, and not from whatever directory it happens to run in.
 _CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from dsflow.serving.modelcheck import main; main()"
-_FORMATS = "write it with xgboost's Booster.save_model as .json or .ubj"
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,27 @@ class Model:
     """A model that is ready to predict.
 
     Attributes:
-        path: where its file was when it was loaded.
+        path: where its file was when it was loaded; answers hold its last part alone.
         raw: the file's bytes.
         sha256: hexadecimal digest of the bytes.
         features: names of its features, in the order in which it takes them.
-        attributes: what the training wrote into the model (``Booster.set_attr``).
-        iterations: how many rounds of boosting predict; 0 for all. xgboost's scikit-learn wrapper predicts with those
-            up to the best one after it stopped early, a Booster with all: what the wrapper saved is cut there.
-        missing: a number that stands for no value beside null: the attribute ``missing``, since a file does not say
-            what ``XGBClassifier(missing=...)`` was.
+        loaded: the model in its format.
+        contract: what its training wrote beside it; None when it wrote nothing.
+        contract_raw: the contract's bytes.
     """
 
     path: str
     raw: bytes = field(repr=False)
     sha256: str
     features: tuple[str, ...]
-    attributes: Mapping[str, str]
-    booster: xgboost.Booster = field(repr=False)
-    iterations: int = 0
-    missing: float = math.nan
+    loaded: ModelFormat = field(repr=False)
+    contract: Contract | None = field(default=None, repr=False)
+    contract_raw: bytes | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The file's name, without the folders, which are nobody's business."""
+        return PurePosixPath(self.path).name
 
     @property
     def version(self) -> str:
@@ -62,15 +64,27 @@ class Model:
 
     @property
     def suffix(self) -> str:
-        """The file name's ending by content: ``.json`` or ``.ubj``."""
-        return ".json" if _is_json(self.raw) else ".ubj"
+        """The file name's ending by content: ``.json``, ``.ubj``, ``.txt``, ``.onnx``."""
+        return self.loaded.suffix
+
+    @property
+    def task(self) -> Task:
+        """What a prediction is: a number (``regression``), one number of two classes (``binary``), or a class."""
+        return (self.contract.kind if self.contract else "") or self.loaded.task  # type: ignore[return-value]
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The names of the classes as the contract has them, else their numbers; () for a regression."""
+        if self.contract is not None and self.contract.classes:
+            return self.contract.classes
+        return tuple(range(self.loaded.classes))
 
     def to_json(self) -> dict[str, object]:
         """What answers say about the model."""
         return (
-            {"path": self.path, "version": self.version}
-            | ({"attributes": dict(self.attributes)} if self.attributes else {})
-            | ({"iterations": self.iterations} if self.iterations else {})
+            {"name": self.name, "version": self.version, "format": self.loaded.format}
+            | ({"attributes": dict(self.loaded.attributes)} if self.loaded.attributes else {})
+            | dict(self.loaded.details)
         )
 
     def vector(self, features: Mapping[str, Any]) -> list[float]:
@@ -87,27 +101,44 @@ class Model:
             elif isinstance(value, (int, float)):
                 values.append(float(value))
             else:
-                told = "gives no" if value is _MISSING else f"gives {value!r} as"
+                told = "gives no" if value is _MISSING else f"gives a {type(value).__name__} as"
                 raise ApiServerError(
                     f"the deployment {told} feature {name!r}, which the model needs as a number",
                     hint="if the deployment was changed, POST /update again",
+                    detail="" if value is _MISSING else repr(value)[:200],
                 )
         return values
 
-    def predict(self, vectors: Sequence[Sequence[float]]) -> list[float]:
-        """One prediction for each vector; for a logistic objective the probability of the positive class."""
+    def predict(self, vectors: Sequence[Sequence[float]]) -> list[Any]:
+        """One prediction for each vector; see `predict_matrix`."""
         matrix = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), len(self.features))
-        return [float(value) for value in self.predict_matrix(matrix).reshape(-1)]
-
-    def predict_matrix(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """What the model gives for each row of features, as float32; no value is NaN.
-
-        xgboost reads the array where it is: no DMatrix is made. Safe to call from several threads.
-        """
-        found: npt.NDArray[np.float32] = self.booster.inplace_predict(
-            matrix, iteration_range=(0, self.iterations), missing=self.missing, validate_features=False
-        )
+        found: list[Any] = self.predict_matrix(matrix).tolist()
         return found
+
+    def predict_matrix(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """What the model gives for each row of features: a number, or one number for each class; no value is NaN.
+
+        Safe to call from several threads.
+        """
+        return self.loaded.predict(matrix)
+
+    def told(self, value: Any) -> Any:
+        """The prediction that answers hold: the number, or of several classes the likeliest one."""
+        if self.task != "multiclass":
+            return value
+        index = int(np.argmax(value)) if isinstance(value, list) else int(value)
+        return self.classes[index] if index < len(self.classes) else index
+
+    def probabilities(self, value: Any) -> dict[str, float]:
+        """The probability of each class, by its name.
+
+        Raises:
+            BadRequestError: the model gives none.
+        """
+        if not self.loaded.gives_probabilities or self.task == "regression":
+            raise BadRequestError("this model gives no probabilities of classes", hint="ask without probabilities=1")
+        numbers = value if isinstance(value, list) else [1.0 - value, value]
+        return {str(name): float(number) for name, number in zip(self.classes, numbers, strict=True)}
 
 
 _MISSING = object()
@@ -116,118 +147,99 @@ _good: set[bytes] = set()
 """Digests of contents that passed the check in this process: the same content need not pass it twice."""
 
 
-def read_model(path: str) -> Model:
-    """The model in a file that nobody has checked yet.
+def read_model(path: str, places: ModelPlaces) -> Model:
+    """The model in a file that nobody has checked yet, with the contract beside it, if there is one.
 
     Args:
         path: absolute path on this machine.
+        places: the directories that it may lie in.
 
     Raises:
-        NotServableError: there is no such file, or it is not a model with feature names and one prediction a row.
+        NotServableError: there is no such file in them, or it is not a model that can be served.
     """
-    place = Path(path)
-    if not place.is_absolute():
-        raise NotServableError(
-            f"the model path {path!r} is not absolute",
-            hint="give the whole path, as the prediction server's machine has it",
-        )
-    try:
-        raw = place.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise NotServableError(
-            f"cannot read the model {path}: {reason}",
-            hint="the file must be readable on the machine of the prediction server, or on a volume that it shares",
-        ) from error
+    raw = places.read(path)
+    contract = places.read_beside(path, SUFFIX, most=MAX_BYTES)
     digest = hashlib.sha256(raw).digest()
     if digest not in _good:
-        _check_in_child(path, raw)
-    model = load_checked(path, raw)
+        _check_in_child(PurePosixPath(path.strip()).name, raw)
+    model = load_checked(path.strip(), raw, contract)
     if len(_good) >= _GOOD_SIZE:
         _good.clear()
     _good.add(digest)
     return model
 
 
-def load_checked(path: str, raw: bytes) -> Model:
+def load_checked(path: str, raw: bytes, contract_raw: bytes | None = None) -> Model:
     """The model in bytes that have been checked before.
 
     Args:
-        path: where the file was, for messages.
+        path: where the file was.
         raw: the file's bytes.
+        contract_raw: the bytes of its contract.
 
     Raises:
         NotServableError: it is not a model that can be served.
     """
-    try:
-        booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(bytearray(raw))
-        booster.set_param({"nthread": 1, "device": "cpu"})
-        names = tuple(booster.feature_names or ())
-        attributes = {key: str(value) for key, value in booster.attributes().items() if value is not None}
-    except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-        raise NotServableError(f"{path} is not an xgboost model: {_first_line(error)}", hint=_FORMATS) from error
-    if not names:
-        raise NotServableError(
-            f"the model {path} carries no feature names, so its features cannot be found in the deployment's output",
-            hint="train it with named columns: DMatrix(..., feature_names=[...]) or a pandas DataFrame",
-        )
-    categorical = [n for n, kind in zip(names, booster.feature_types or (), strict=False) if kind == "c"]
-    if categorical:
-        raise NotServableError(
-            f"the model {path} takes categories, not numbers, for {', '.join(categorical)}",
-            hint="train it on numeric columns, as the deployment gives them",
-        )
-    iterations, missing = _iterations(path, booster, attributes), _missing(path, attributes)
+    name = PurePosixPath(path).name
+    loaded = load_model(name, raw)
     digest = hashlib.sha256(raw).hexdigest()
-    model = Model(path, raw, digest, names, attributes, booster, iterations, missing)
-    for probe in ([math.nan] * len(names), [0.0] * len(names)):
+    contract = None
+    if contract_raw is not None:
+        contract = read_contract(f"{name}{SUFFIX}", contract_raw)
+        check_model(contract, name, digest, loaded.features, loaded.width)
+        if contract.missing is not None:
+            loaded.set_missing(contract.missing)
+    features = loaded.features or (tuple(feature.name for feature in contract.features) if contract else ())
+    if not features:
+        raise NotServableError(
+            f"the model {name} carries no feature names, so its features cannot be found in the deployment's output",
+            hint="train it with named columns (DMatrix(..., feature_names=[...]), a pandas DataFrame),"
+            " or write its contract with write_contract()",
+        )
+    model = Model(path, raw, digest, features, loaded, contract, contract_raw)
+    _check_task(model)
+    for value in (math.nan, 0.0) if loaded.takes_missing else (0.0,):
         try:
-            found = model.predict([probe])
-        except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-            raise NotServableError(f"the model {path} cannot predict: {_first_line(error)}", hint=_FORMATS) from error
-        if len(found) != 1:
+            (found,) = model.predict([[value] * len(features)])
+        except (ValueError, TypeError) as error:
+            raise NotServableError(f"the model {name} cannot predict: {str(error)[:300]}", hint=HINT) from error
+        numbers = found if isinstance(found, list) else [found]
+        if isinstance(found, list) and (model.task != "multiclass" or len(found) != len(model.classes)):
             raise NotServableError(
-                f"the model {path} gives {len(found)} numbers a row", hint="serve a model with one: binary:logistic"
+                f"the model {name} gives {len(numbers)} numbers a row, and its task is {model.task}",
+                hint="serve a regression of one number, or a classification",
             )
-        if not math.isfinite(found[0]):
-            raise NotServableError(f"the model {path} predicts {found[0]}", hint="train it again")
+        if not all(math.isfinite(number) for number in numbers):
+            raise NotServableError(f"the model {name} predicts {numbers[0]}", hint="train it again")
     return model
 
 
-def _iterations(path: str, booster: xgboost.Booster, attributes: Mapping[str, str]) -> int:
-    """Rounds up to the best one, of a model that the scikit-learn wrapper saved after it stopped early; else 0."""
-    best = attributes.get("best_iteration")
-    if "scikit_learn" not in attributes or best is None:
-        return 0
-    rounds = booster.num_boosted_rounds()
-    if not re.fullmatch("[0-9]{1,9}", best) or int(best) >= rounds:
+def _check_task(model: Model) -> None:
+    """Check that contract and file do not speak of different tasks."""
+    contract, loaded = model.contract, model.loaded
+    if contract is None:
+        return
+    if contract.kind == "multiclass" and loaded.task != "multiclass":
         raise NotServableError(
-            f"the model {path} says that its best iteration was {best!r}, of {rounds}",
-            hint="save it again, or cut it: booster[: best + 1], with the attribute best_iteration set to None",
+            f"the contract of {model.name} says multiclass, and the model is a {loaded.task}", hint="write it again"
         )
-    return int(best) + 1
-
-
-def _missing(path: str, attributes: Mapping[str, str]) -> float:
-    given = attributes.get("missing", "nan")
-    try:
-        return float(given)
-    except ValueError:
+    if loaded.task == "multiclass" and contract.kind not in ("", "multiclass"):
         raise NotServableError(
-            f"the model {path} has the attribute missing = {given!r}, which is no number",
-            hint="set it to the number that stood for no value in the training: booster.set_attr(missing='-1')",
-        ) from None
+            f"the contract of {model.name} says {contract.kind}, and the model is multiclass", hint="write it again"
+        )
+    if contract.classes and loaded.classes and len(contract.classes) != loaded.classes:
+        raise NotServableError(
+            f"the contract of {model.name} names {len(contract.classes)} classes, and the model has {loaded.classes}",
+            hint="write it again",
+        )
 
 
-def _check_in_child(path: str, raw: bytes) -> None:
+def _check_in_child(name: str, raw: bytes) -> None:
     """Load the model in a child process, so that what ends that process does not end this one."""
-    if raw[:1] != b"{":  # as both of xgboost's formats begin
-        what = "is neither JSON nor UBJSON" if raw else "is empty"
-        raise NotServableError(f"{path} is not an xgboost model: it {what}", hint=_FORMATS)
+    format = refuse_unknown(name, raw)
     try:
         child = subprocess.run(
-            [sys.executable, "-c", _CHILD, json.dumps(sys.path), path],
+            [sys.executable, "-c", _CHILD, json.dumps(sys.path), name],
             input=raw,
             capture_output=True,
             timeout=_CHECK_SECONDS,
@@ -235,7 +247,7 @@ def _check_in_child(path: str, raw: bytes) -> None:
             env=os.environ | {"OMP_NUM_THREADS": "1"},  # threads would count against the child's memory limit
         )
     except subprocess.TimeoutExpired as error:
-        raise NotServableError(f"{path} was not loaded within {_CHECK_SECONDS:.0f} s", hint=_FORMATS) from error
+        raise NotServableError(f"{name} was not loaded within {_CHECK_SECONDS:.0f} s", hint=HINT) from error
     if child.returncode == 0:
         return
     try:
@@ -243,52 +255,6 @@ def _check_in_child(path: str, raw: bytes) -> None:
         raise NotServableError(told["error"], hint=told["hint"])
     except (ValueError, KeyError, TypeError):
         raise NotServableError(
-            f"{path} is not an xgboost model: loading it ended the process that tried (status {child.returncode})",
-            hint=_FORMATS,
+            f"{name} is not a model of {format}: loading it ended the process that tried (status {child.returncode})",
+            hint=HINT,
         ) from None
-
-
-def check_trees(raw: bytes) -> None:
-    """Check that every tree of a model stays within itself and within the model's features.
-
-    Args:
-        raw: the model as JSON, as ``Booster.save_raw("json")`` gives it.
-
-    Raises:
-        ValueError: a node's child is no node of the tree, or is reached twice, or a split is on no feature.
-    """
-    learner = json.loads(raw)["learner"]
-    features = int(learner["learner_model_param"]["num_feature"])
-    booster = learner["gradient_booster"]
-    trees = booster.get("gbtree", booster).get("model", {}).get("trees", [])  # dart wraps gbtree; gblinear has no trees
-    for number, tree in enumerate(trees):
-        left, right, split = tree["left_children"], tree["right_children"], tree["split_indices"]
-        if not len(left) == len(right) == len(split) == len(tree["split_conditions"]):
-            raise ValueError(f"tree {number} has arrays of different lengths")
-        seen = {0}
-        nodes = [0] if left else []
-        while nodes:
-            node = nodes.pop()
-            children = left[node], right[node]
-            if children == (-1, -1):
-                continue
-            if not 0 <= split[node] < features:
-                raise ValueError(f"tree {number}, node {node}: a split on feature {split[node]} of {features}")
-            for child in children:
-                if not 0 < child < len(left) or child in seen:
-                    raise ValueError(f"tree {number}, node {node}: child {child} of {len(left)} nodes")
-                seen.add(child)
-                nodes.append(child)
-
-
-def _is_json(raw: bytes) -> bool:
-    # xgboost tells the formats apart in the same way: UBJSON has a type marker after the brace.
-    return raw[:1] == b"{" and raw[1:2] in (b'"', b" ", b"\n", b"\r", b"\t")
-
-
-def _first_line(error: BaseException) -> str:
-    """xgboost's message without its stack trace."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    useful = [line for line in lines if not line.startswith(("Stack trace", "[bt]"))]
-    first = (useful or [type(error).__name__])[0]
-    return re.sub(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ", "", first)[:300]

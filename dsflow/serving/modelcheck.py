@@ -13,21 +13,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.model import check_trees, load_checked
+from dsflow.serving.formats import import_format, load_model, refuse_unknown
 
 
 def main() -> NoReturn:
-    """Check the model on standard input and end the process; the last argument is its path, for messages only."""
-    path = sys.argv[-1]
+    """Check the model on standard input and end the process; the last argument is its name, for messages only."""
+    name = sys.argv[-1]
     raw = sys.stdin.buffer.read()
-    _limit_memory(2**29 + 64 * len(raw))
     try:
-        model = load_checked(path, raw)
+        import_format(refuse_unknown(name, raw))  # the library itself takes room, too
+        _limit_memory(2**29 + 64 * len(raw))
+        model = load_model(name, raw)
         try:
-            check_trees(bytes(model.booster.save_raw("json")))
+            model.check()
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise NotServableError(
-                f"{path} is a damaged xgboost model: {error}", hint="write it again with xgboost's Booster.save_model"
+                f"{name} is a damaged model of {model.format}: {error}", hint="write it again"
             ) from error
     except NotServableError as error:
         json.dump({"error": error.message, "hint": error.hint}, sys.stdout)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dsflow.openmldb.types import ColumnType
 from dsflow.serving.apiserver import Deployment
+from dsflow.serving.contract import deployment_differences
 from dsflow.serving.errors import NotServableError
 from dsflow.serving.model import Model
 from dsflow.serving.store import Saved
@@ -53,13 +54,21 @@ def fit(deployment: Deployment, model: Model, columns: Mapping[str, str]) -> Pai
     Raises:
         NotServableError: it does not.
     """
+    if model.contract is not None:
+        differences = deployment_differences(model.contract, deployment.output, columns)
+        if differences:
+            raise NotServableError(
+                f"deployment {deployment} does not give what the model {model.name} was trained on:"
+                f" {'; '.join(differences[:20])}" + (f"; and {len(differences) - 20} more" * (len(differences) > 20)),
+                hint="deploy the features that the model was trained on, or train on the features that are deployed",
+            )
     output: dict[str, list[ColumnType]] = {}
     for column in deployment.output:
         output.setdefault(column.name, []).append(column.type)
     missing = [name for name in model.features if name not in output]
     if missing:
         raise NotServableError(
-            f"the model {model.path} needs {', '.join(missing)}, which deployment {deployment} does not give;"
+            f"the model {model.name} needs {', '.join(missing)}, which deployment {deployment} does not give;"
             f" it gives {', '.join(output)}",
             hint="deploy the features that the model was trained on, or train on the features that are deployed",
         )
@@ -72,7 +81,7 @@ def fit(deployment: Deployment, model: Model, columns: Mapping[str, str]) -> Pai
     other = [f"{name} ({output[name][0]})" for name in model.features if output[name][0] not in _NUMERIC]
     if other:
         raise NotServableError(
-            f"deployment {deployment} gives {', '.join(other)}, where the model {model.path} needs numbers",
-            hint="xgboost takes numbers only: encode these columns in the feature query",
+            f"deployment {deployment} gives {', '.join(other)}, where the model {model.name} needs numbers",
+            hint="models take numbers only: encode these columns in the feature query",
         )
     return Pair(deployment, model, columns)

@@ -22,25 +22,27 @@ class ModelPlaces:
     """The directories whose models may be served.
 
     Args:
-        directories: each must be there. None at all means that no file may be read.
+        directories: each is one, or is made later. None at all means that no file may be read.
 
     Raises:
-        ConfigError: one is not a directory.
+        ConfigError: one is there and no directory.
     """
 
     def __init__(self, directories: Iterable[Path] = ()) -> None:
-        found = []
-        for directory in directories:
-            try:
-                real = directory.resolve(strict=True)
-            except (OSError, RuntimeError) as error:
-                raise ConfigError(
-                    f"the directory of models {directory} can not be used: {error}", hint="make it first"
-                ) from error
-            if not real.is_dir():
+        self.directories = tuple(directory.absolute() for directory in directories)
+        for directory in self.directories:
+            if directory.exists() and not directory.is_dir():
                 raise ConfigError(f"{directory} is not a directory", hint="give the directory that holds the models")
-            found.append(real)
-        self.directories = tuple(found)
+
+    def _real(self) -> list[Path]:
+        """The directories that are there, links resolved."""
+        found = []
+        for directory in self.directories:
+            try:
+                found.append(directory.resolve(strict=True))
+            except (OSError, RuntimeError):
+                continue
+        return found
 
     def read(self, path: str, *, most: int = MAX_MODEL) -> bytes:
         """The bytes of a model's file.
@@ -62,7 +64,7 @@ class ModelPlaces:
             if not self._may_be_named(wanted):
                 raise _outside() from error
             raise _unreadable(wanted.name, error) from error
-        home = next((d for d in self.directories if real.is_relative_to(d) and real != d), None)
+        home = next((d for d in self._real() if real.is_relative_to(d) and real != d), None)
         if home is None:
             raise _outside()
         try:
@@ -70,12 +72,24 @@ class ModelPlaces:
         except OSError as error:
             raise _unreadable(wanted.name, error) from error
 
+    def read_beside(self, path: str, suffix: str, *, most: int) -> bytes | None:
+        """The bytes of a file whose name is a model's and a suffix; None when there is none.
+
+        Of a link, the file beside what it leads to.
+
+        Raises:
+            NotServableError: it cannot be read.
+        """
+        real = _local(path).resolve()
+        beside = real.with_name(real.name + suffix)
+        return self.read(str(beside), most=most) if os.path.lexists(beside) else None
+
     def _may_be_named(self, wanted: Path) -> bool:
         try:
             parent = wanted.parent.resolve(strict=False)
         except (OSError, RuntimeError, ValueError):
             return False
-        return any(parent.is_relative_to(directory) for directory in self.directories)
+        return any(parent.is_relative_to(directory) for directory in self._real())
 
 
 def _local(path: str) -> Path:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,21 +13,32 @@ from types import FrameType, TracebackType
 
 import uvicorn
 
-from dsflow.serving.apiserver import ApiServer, apiserver_urls
+from dsflow.errors import DsflowError
+from dsflow.serving.apiserver import apiserver_urls
 from dsflow.serving.app import Application, build_app
 from dsflow.serving.errors import ServingError
 from dsflow.serving.listening import listen, url_of
+from dsflow.serving.logs import configure
+from dsflow.serving.options import Options
 from dsflow.serving.settings import Settings
-from dsflow.serving.store import Store
 from dsflow.serving.together import Link
 from dsflow.serving.workers import serve_workers
+from dsflow.web.limits import limited_protocol
+
+log = logging.getLogger("dsflow.serving")
 
 _GRACE_SECONDS = 10
 _START_SECONDS = 60.0
 
 
 def serve(
-    apiserver: str, host: str = "127.0.0.1", port: int = 8881, model_dir: Path | None = None, *, workers: int = 1
+    apiserver: str,
+    host: str = "127.0.0.1",
+    port: int = 8881,
+    model_dir: Path | None = None,
+    options: Options | None = None,
+    *,
+    workers: int = 1,
 ) -> None:
     """Serve predictions until SIGTERM or SIGINT; requests that are under way are answered first.
 
@@ -39,21 +49,25 @@ def serve(
         host: address to listen on.
         port: 0 takes a free one.
         model_dir: where the last good pair is kept over a restart; None keeps it in memory alone.
+        options: where models may lie, tokens, TLS, limits, further services.
         workers: number of processes that answer; an update reaches all of them or none.
 
     Raises:
-        ConfigError: the APIServer's URL is not one.
+        ConfigError: the APIServer's URL is not one, or an option cannot be.
         ServingError: the address is taken, or the model directory cannot be used.
     """
-    settings = Settings(",".join(apiserver_urls(apiserver)), None if model_dir is None else str(model_dir))
+    settings = _settings(apiserver, host, model_dir, options)
+    configure(settings.options.log)
+    settings.options.gate(host)  # what is wrong with these is said before anything is opened
+    settings.options.certificate()
+    if settings.options.no_token:
+        log.warning("no token is asked for: %s", settings.options.no_token)
     if workers > 1:
         serve_workers(settings, host, port, workers)
         return
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with contextlib.closing(listen(host, port)) as listening, _quiet_signals():
-        app = _app(settings)
-        url = url_of(host, listening)
-        server = _Server(app, lambda: print(f"dsflow prediction server on {url}, APIServer {apiserver}", flush=True))
+        told = f"dsflow prediction server on {url_of(host, listening, settings.tls)}, APIServer {apiserver}"
+        server = _Server(_app(settings), settings, lambda: print(told, flush=True))
         server.run(sockets=[listening])
     if not server.was_ready:
         raise ServingError("the prediction server did not start", hint="the lines above say why")
@@ -76,7 +90,7 @@ def run_worker(settings: Settings, listening: socket.socket, descriptor: int) ->
 
     link = Link(descriptor, gone)
     with _quiet_signals():
-        server = _Server(_app(settings, link), link.ready)
+        server = _Server(_app(settings, link), settings, link.ready)
         server.run(sockets=[listening])
     if not server.was_ready:
         raise ServingError("a worker of the prediction server did not start", hint="the lines above say why")
@@ -93,15 +107,22 @@ class PredictionServer:
         host: address to listen on.
         port: 0 takes a free one.
         model_dir: where the last good pair is kept over a restart; None keeps it in memory alone.
+        options: where models may lie, tokens, TLS, limits, further services.
 
     Raises:
         ConfigError: the APIServer's URL is not one.
     """
 
     def __init__(
-        self, apiserver: str, *, host: str = "127.0.0.1", port: int = 0, model_dir: Path | None = None
+        self,
+        apiserver: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        model_dir: Path | None = None,
+        options: Options | None = None,
     ) -> None:
-        self._settings = Settings(",".join(apiserver_urls(apiserver)), None if model_dir is None else str(model_dir))
+        self._settings = _settings(apiserver, host, model_dir, options)
         self._host, self._port = host, port
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
@@ -126,14 +147,15 @@ class PredictionServer:
 
         Raises:
             ServingError: it cannot listen or cannot use its model directory.
+            ConfigError: an option cannot be.
         """
         if self._thread is not None:
             raise ServingError("the prediction server is running already")
         listening = listen(self._host, self._port)
         decided = threading.Event()
         try:
-            server = _Server(_app(self._settings), decided.set)
-        except ServingError:
+            server = _Server(_app(self._settings), self._settings, decided.set)
+        except DsflowError:
             listening.close()
             raise
 
@@ -151,7 +173,7 @@ class PredictionServer:
             listening.close()
             raise ServingError("the prediction server did not start", hint="its log says why")
         self._thread, self._server, self._listening = thread, server, listening
-        self._url = url_of(self._host, listening)
+        self._url = url_of(self._host, listening, self._settings.tls)
         return self
 
     def stop(self) -> None:
@@ -178,7 +200,8 @@ class PredictionServer:
 class _Server(uvicorn.Server):
     """uvicorn, telling when it is ready."""
 
-    def __init__(self, app: Application, ready: Callable[[], object]) -> None:
+    def __init__(self, app: Application, settings: Settings, ready: Callable[[], object]) -> None:
+        limits, tls = settings.options.limits, settings.options.certificate()
         super().__init__(
             uvicorn.Config(
                 app,
@@ -187,7 +210,10 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 lifespan="on",
                 ws="none",
+                http=limited_protocol(limits),
                 server_header=False,
+                timeout_keep_alive=limits.keep_alive_seconds,
+                **(tls.uvicorn() if tls else {}),
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
@@ -201,13 +227,17 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
+def _settings(apiserver: str, host: str, model_dir: Path | None, options: Options | None) -> Settings:
+    directory = None if model_dir is None else str(model_dir)
+    return Settings(",".join(apiserver_urls(apiserver)), directory, host, options or Options())
+
+
 def _app(settings: Settings, link: Link | None = None) -> Application:
     """The application, its model directory taken already: what is wrong with that is then an error of the caller."""
-    client = ApiServer(settings.apiserver)
-    store = None if settings.model_dir is None else Store(Path(settings.model_dir), locked=link is not None)
-    if store is not None:
-        store.open()
-    return build_app(client, store, link)
+    app = build_app(settings, link)
+    for service in app.services.values():
+        service.open_store()
+    return app
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dsflow.openmldb.types import ColumnType
@@ -14,11 +16,18 @@ from dsflow.serving.apiserver import ApiServer
 from dsflow.serving.body import read_json
 from dsflow.serving.codec import Codec, Row, Unreadable
 from dsflow.serving.compare import Comparison, compare, shared_columns
+from dsflow.serving.contract import Feature
+from dsflow.serving.drift import Drift, Served
 from dsflow.serving.errors import BadRequestError, BodyTooLargeError, NoModelError, NotServableError, ServingError
+from dsflow.serving.forms import read_rows
 from dsflow.serving.joining import Batch, Joiner
+from dsflow.serving.metrics import Metrics
 from dsflow.serving.model import read_model
+from dsflow.serving.options import DEFAULT_SERVICE
 from dsflow.serving.pair import Pair, fit
+from dsflow.serving.places import ModelPlaces
 from dsflow.serving.schema import check_rows
+from dsflow.serving.shadow import Shadow
 from dsflow.serving.store import Store
 from dsflow.serving.together import Alone, Together
 from dsflow.serving.update import Update, read_update
@@ -45,12 +54,29 @@ class PredictionService:
         apiserver: where deployments are asked.
         store: where the last good pair is kept; None keeps it in memory alone.
         together: the other worker processes that serve the same; they need a store.
+        name: the service's, for metrics.
+        places: where models may lie; None takes none.
+        metrics: what counts; None counts for nobody.
     """
 
-    def __init__(self, apiserver: ApiServer, store: Store | None = None, together: Together | None = None) -> None:
+    def __init__(
+        self,
+        apiserver: ApiServer,
+        store: Store | None = None,
+        together: Together | None = None,
+        *,
+        name: str = DEFAULT_SERVICE,
+        places: ModelPlaces | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.name = name
         self.apiserver = apiserver
         self.restore_error: str | None = None
         self._store = store
+        self._places = ModelPlaces() if places is None else places
+        self._metrics = Metrics() if metrics is None else metrics
+        self._served = Served()
+        self.shadow: Shadow | None = None
         self._joiner: Joiner | None = None
         self._previous: Pair | None = None
         # with what knows their columns: a row of other columns is no request any more
@@ -69,6 +95,15 @@ class PredictionService:
         """The pair that was in service before, to which `rollback` goes back."""
         return self._previous
 
+    def open_store(self) -> None:
+        """Take the model directory already, before `start`.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        if self._store is not None:
+            self._store.open()
+
     async def start(self) -> None:
         """Take the model directory and serve what was served before.
 
@@ -86,6 +121,7 @@ class PredictionService:
 
     async def stop(self) -> None:
         """Close connections and give the model directory back."""
+        await self._end_shadow()
         await self._together.stop()
         await self.apiserver.aclose()
         if self._store is not None:
@@ -104,18 +140,25 @@ class PredictionService:
                 self._joiner, self._previous = joiner, before
                 self.restore_error = None
         except ServingError as error:
-            self.restore_error = str(error)
-            log.error("nothing is served until the next update: %s", error)
+            self.restore_error = "; ".join(filter(None, (error.message, error.hint)))
+            log.error("nothing is served until the next update: %s", error, extra={"detail": error.detail or None})
 
     async def _told(self, what: str, about: Mapping[str, Any]) -> None:
         """Another worker updates: prepare its pair, change over to it, or look at the store again."""
         await self._started.wait()
-        prepared, self._prepared = self._prepared, None
+        prepared = None
+        if what in ("prepare", "commit", "abort", "restore"):
+            prepared, self._prepared = self._prepared, None
         if what == "prepare" and self._store is not None:
             saved = await asyncio.to_thread(self._store.read, about)
             self._prepared = await self._probed(fit(saved.deployment, saved.model, saved.columns))
         elif what == "commit" and prepared is not None:
             self._change_over(prepared, self._before(prepared.pair))
+        elif what == "shadow" and self._store is not None:
+            saved = await asyncio.to_thread(self._store.read, about["pair"])
+            await self._begin_shadow(fit(saved.deployment, saved.model, saved.columns), float(about["share"]))
+        elif what == "end shadow":
+            await self._end_shadow()
         elif what in ("commit", "restore"):  # a worker that was started in the middle of an update
             await self._restore()
 
@@ -135,7 +178,7 @@ class PredictionService:
         update = read_update(body)
         async with self._together.exclusive():
             deployment = await self.apiserver.deployment(update.database, update.deployment)
-            model = await asyncio.to_thread(read_model, update.model_path)
+            model = await asyncio.to_thread(read_model, update.model_path, self._places)
             pair = fit(deployment, model, update.columns)
             joiner = await self._probed(pair)
             comparison = await self._compare(pair, update)
@@ -186,8 +229,11 @@ class PredictionService:
     def _change_over(self, joiner: Joiner, previous: Pair | None) -> None:
         pair = joiner.pair
         self._joiner, self._previous = joiner, previous
+        self._served.clear()
         self.restore_error = None
-        log.info("serving %s with %s (%s)", pair.deployment, pair.model.path, pair.model.version)
+        about = {"service": self.name, "path": pair.model.path}
+        log.info("serving %s with %s (%s)", pair.deployment, pair.model.name, pair.model.version, extra=about)
+        self._metrics.ready(self.name, True)
 
     async def _compare(self, pair: Pair, update: Update) -> Comparison:
         """Both deployments' answers, to requests that came lately and to rows of the table."""
@@ -204,24 +250,27 @@ class PredictionService:
             rows += check_rows(stored, pair.deployment.input)
         return await compare(self.apiserver, old.deployment, pair.deployment, columns, rows)
 
-    async def predict(self, body: bytes) -> bytes:
+    async def predict(self, body: bytes, *, probabilities: bool = False) -> bytes:
         """The answer to the body of a request: for each row of it, in order, features and prediction.
 
         All of one answer is of the pair that is in service when the request arrives.
 
         Args:
-            body: JSON, a row or an array of rows.
+            body: JSON, a row or an array of rows; see `dsflow.serving.forms`.
+            probabilities: whether each answer has the probability of each class.
 
         Raises:
             NoModelError: no pair is served.
             BodyTooLargeError: more than ``MAX_ROWS`` rows.
-            BadRequestError: it is not JSON, or not rows that fit the deployment's input.
+            BadRequestError: it is not JSON, or not rows that fit the deployment's input; or the model gives no
+                probabilities.
             ApiServerError, ApiServerUnreachableError: the features could not be had.
         """
+        begun = time.perf_counter()
         joiner = self._joiner
         if joiner is None:
             raise NoModelError
-        codec = joiner.codec
+        codec, model = joiner.codec, joiner.pair.model
         try:
             rows, many = codec.rows(body)
         except Unreadable:
@@ -230,15 +279,72 @@ class PredictionService:
             raise _too_many(len(rows))
         if not rows:
             return codec.encode([])
-        features, values = await joiner.predict(rows)
-        if many:
-            return codec.encode(list(map(codec.answer, features, values)))
-        return codec.encode(codec.answer(features[0], values[0]))
+        features, values, asked, took = await joiner.predict(rows)
+        if probabilities:
+            shares = [model.probabilities(value) for value in values]
+            answers = list(map(codec.answer_with, features, map(model.told, values), shares))
+        else:
+            told = values if model.task != "multiclass" else list(map(model.told, values))
+            answers = list(map(codec.answer, features, told))
+        found = codec.encode(answers if many else answers[0])
+        self._metrics.predicted(self.name, len(rows), asked, took, time.perf_counter() - begun - asked - took)
+        return found
+
+    def drift(self) -> tuple[tuple[Feature, ...], dict[str, Drift]]:
+        """The training's features, and how those that were served lately compare; nothing without a contract."""
+        contract = None if self.pair is None else self.pair.model.contract
+        return ((), {}) if contract is None else (contract.features, self._served.drift(contract.features))
+
+    async def set_shadow(self, body: object) -> dict[str, object]:
+        """Let a second pair answer in the background; one that was there before ends.
+
+        Args:
+            body: as for `update`, and ``share``, of the calls that it is asked for too (above 0, up to 1).
+
+        Raises:
+            BadRequestError, NotServableError, ApiServerError, ApiServerUnreachableError: as `update`.
+        """
+        share = 1.0
+        if isinstance(body, Mapping) and "share" in body:
+            given = body["share"]
+            if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= 1:
+                raise BadRequestError("share takes a number above 0 and up to 1")
+            share = float(given)
+            body = {key: value for key, value in body.items() if key != "share"}
+        update = read_update(body)
+        async with self._together.exclusive():
+            deployment = await self.apiserver.deployment(update.database, update.deployment)
+            model = await asyncio.to_thread(read_model, update.model_path, self._places)
+            pair = fit(deployment, model, update.columns)
+            await self._probed(pair)
+            if self._together.others and self._store is not None:
+                entry = await asyncio.to_thread(self._store.stage, pair.to_saved())
+                await self._together.tell("shadow", {"pair": entry, "share": share})
+            return await self._begin_shadow(pair, share)
+
+    async def end_shadow(self) -> None:
+        """End the shadow, if there is one, in all workers."""
+        await self._together.tell("end shadow")
+        await self._end_shadow()
+
+    async def _begin_shadow(self, pair: Pair, share: float) -> dict[str, object]:
+        await self._end_shadow()
+        self.shadow = Shadow(pair, self.apiserver, share, partial(self._metrics.shadowed, self.name))
+        return self.shadow.to_json()
+
+    async def _end_shadow(self) -> None:
+        shadow, self.shadow = self.shadow, None
+        if shadow is not None:
+            await shadow.stop()
 
     def _joiner_of(self, pair: Pair) -> Joiner:
         return Joiner(pair, self.apiserver, [self._remember])
 
     def _remember(self, batch: Batch) -> None:
+        if batch.pair is self.pair:  # not what was asked of the pair before
+            self._served.add(batch.matrix)
+        if self.shadow is not None:
+            self.shadow.observe(batch)
         # only rows that a deployment answered
         self._recent.extend((batch.codec, row) for row in batch.rows[-RECENT_ROWS:])
 
@@ -261,15 +367,12 @@ class PredictionService:
 
 def _read_generally(joiner: Joiner, body: bytes) -> tuple[list[Row], bool]:
     """Rows in all the forms that are allowed; what is wrong with others is an error that says so."""
-    value = read_json(body)
-    if not isinstance(value, (dict, list)):
-        raise BadRequestError("the body of /predict is one row (a JSON object) or an array of rows")
-    rows = value if isinstance(value, list) else [value]
+    pair = joiner.pair
+    rows, many = read_rows(read_json(body), pair.deployment.input)
     if len(rows) > MAX_ROWS:
         raise _too_many(len(rows))
-    pair = joiner.pair
     checked = check_rows(rows, pair.deployment.input, may_be_left_out=pair.may_be_left_out)
-    return joiner.codec.from_checked(checked), isinstance(value, list)
+    return joiner.codec.from_checked(checked), many
 
 
 def _too_many(rows: int) -> BodyTooLargeError:

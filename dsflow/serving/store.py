@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dsflow.serving.apiserver import Deployment
-from dsflow.serving.directory import take_directory
+from dsflow.serving.directory import make_directory, take_directory
 from dsflow.serving.errors import ServingError, StoreError
 from dsflow.serving.model import Model, load_checked
 from dsflow.serving.schema import Column
@@ -27,7 +27,7 @@ from dsflow.serving.schema import Column
 log = logging.getLogger("dsflow.serving")
 
 MANIFEST = "serving.json"
-_COPY = re.compile(r"served-[0-9a-f]{64}\.(json|ubj)")
+_COPY = re.compile(r"served-[0-9a-f]{64}\.(json|ubj|txt|onnx)")
 _FORMAT = 2
 
 
@@ -63,7 +63,9 @@ class Store:
         Raises:
             StoreError: it cannot be made or written, or another server uses it.
         """
-        if self._lock is None and not self._locked:
+        if self._locked:
+            make_directory(self.directory)
+        elif self._lock is None:
             self._lock = take_directory(self.directory)
 
     def close(self) -> None:
@@ -114,8 +116,8 @@ class Store:
         """
         try:
             return self._read(entry)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"cannot read what another worker wrote: {error!r}") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError("cannot read what another worker wrote", detail=repr(error)) from error
 
     def load(self) -> tuple[Saved, Saved | None] | None:
         """What was saved last: the pair in service and the one before it; None if there is nothing.
@@ -134,14 +136,20 @@ class Store:
         except FileNotFoundError as error:
             if error.filename == str(place):
                 return None
-            raise StoreError(f"{place} names a model that is missing: {error.filename}", hint=_UPDATE) from error
+            raise StoreError(
+                f"{MANIFEST} names a model that is missing", hint=_UPDATE, detail=f"{place}: {error.filename}"
+            ) from error
         except OSError as error:
-            raise StoreError(f"cannot read what was served before: {error}", hint=_UPDATE) from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise StoreError(f"{place} or the model that it names is damaged: {error!r}", hint=_UPDATE) from error
+            raise StoreError(
+                f"cannot read what was served before: {error.strerror}", hint=_UPDATE, detail=str(error)
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise StoreError(
+                f"{MANIFEST} or the model that it names is damaged: {error!r}", hint=_UPDATE, detail=str(place)
+            ) from error
         try:
             previous = self._read(manifest["previous"]) if manifest["previous"] is not None else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, ServingError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ServingError) as error:
             log.warning("there is no going back: the pair of before can not be read: %s", error)
             previous = None
         return current, previous
@@ -160,7 +168,8 @@ class Store:
         if hashlib.sha256(raw).hexdigest() != digest:
             raise ValueError(f"{name} is not the model that was saved (its SHA-256 differs)")
         columns = {str(name): str(value) for name, value in entry["columns"].items()}
-        return Saved(deployment, load_checked(path, raw), columns)
+        contract = entry.get("contract")
+        return Saved(deployment, load_checked(path, raw, None if contract is None else contract.encode()), columns)
 
     def _remove_other_copies(self, keep: set[str]) -> None:
         for place in self.directory.iterdir():
@@ -179,6 +188,7 @@ def _to_json(saved: Saved) -> dict[str, object]:
         "model_path": saved.model.path,
         "model_file": _copy_name(saved.model),
         "sha256": saved.model.sha256,
+        "contract": None if saved.model.contract_raw is None else saved.model.contract_raw.decode("utf-8"),
     }
 
 
@@ -188,8 +198,9 @@ def _copy_name(model: Model) -> str:
 
 def _not_written(directory: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"the model directory {directory} cannot be written: {error.strerror}",
+        f"the model directory cannot be written: {error.strerror}",
         hint="the old pair stays in service; make room or give write permission, then update again",
+        detail=str(directory),
     )
 
 

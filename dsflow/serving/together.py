@@ -173,3 +173,58 @@ class Link:
             log.exception("a worker could not %s", message["what"])
             error = f"{type(failure).__name__}: {failure}"
         self._send({"do": "done", "id": message["id"], "error": error})
+
+
+class Shared:
+    """One line to the other workers for several services; `of` gives each its own `Together`."""
+
+    def __init__(self, line: Together) -> None:
+        self.line = line
+        self._handlers: dict[str, Handler] = {}
+        self._known = asyncio.Event()
+        self._names: set[str] = set()
+
+    def of(self, service: str) -> ServiceLine:
+        """What one service sees of the others."""
+        self._names.add(service)
+        return ServiceLine(self, service)
+
+    async def begin(self, service: str, handler: Handler) -> None:
+        """A service listens; the line begins with the first, and what comes waits until all listen."""
+        first = not self._handlers
+        self._handlers[service] = handler
+        if first:
+            await self.line.start(self._told)
+        if set(self._handlers) == self._names:
+            self._known.set()
+
+    async def end(self, service: str) -> None:
+        """A service listens no more; the line ends with the last."""
+        if self._handlers.pop(service, None) is not None and not self._handlers:
+            await self.line.stop()
+
+    async def _told(self, what: str, about: Mapping[str, Any]) -> None:
+        await self._known.wait()
+        name = about.get("service")
+        for handler in [self._handlers[name]] if name is not None else list(self._handlers.values()):
+            await handler(what, about.get("about", {}))
+
+
+class ServiceLine:
+    """The line of one service; see `Shared`."""
+
+    def __init__(self, shared: Shared, service: str) -> None:
+        self._shared, self._service = shared, service
+        self.others = shared.line.others
+
+    def exclusive(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._shared.line.exclusive()
+
+    async def tell(self, what: str, about: Mapping[str, Any] | None = None) -> None:
+        await self._shared.line.tell(what, {"service": self._service, "about": dict(about or {})})
+
+    async def start(self, handler: Handler) -> None:
+        await self._shared.begin(self._service, handler)
+
+    async def stop(self) -> None:
+        await self._shared.end(self._service)

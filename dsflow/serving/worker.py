@@ -13,17 +13,19 @@ import sys
 from typing import NoReturn
 
 from dsflow.serving.errors import ServingError
+from dsflow.serving.logs import configure
 from dsflow.serving.server import run_worker
 from dsflow.serving.settings import Settings
 
 
 def main() -> NoReturn:
     """Serve until SIGTERM, or until the parent is gone."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     about = json.load(sys.stdin)
+    settings = Settings.from_json(about["settings"])
+    configure(settings.options.log)
     listening = socket.socket(fileno=about["listening"])
     try:
-        run_worker(Settings.from_json(about["settings"]), listening, about["link"])
+        run_worker(settings, listening, about["link"])
     except ServingError as error:
         logging.getLogger("dsflow.serving").error("%s", error)
         sys.exit(1)

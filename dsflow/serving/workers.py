@@ -48,7 +48,6 @@ def serve_workers(settings: Settings, host: str, port: int, workers: int) -> Non
         ConfigError: the APIServer's URL is not one.
         ServingError: the address is taken, the model directory cannot be used, or a worker does not start.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(contextlib.closing(listen(host, port, shared=True)))
         port = first.getsockname()[1]
@@ -60,8 +59,14 @@ def serve_workers(settings: Settings, host: str, port: int, workers: int) -> Non
             settings = dataclasses.replace(settings, model_dir=kept)
         assert settings.model_dir is not None
         stack.enter_context(contextlib.closing(take_directory(Path(settings.model_dir))))
-        parent = _Parent(settings, sockets)
-        asyncio.run(parent.run(f"dsflow prediction server on {url_of(host, first)}, APIServer {settings.apiserver}"))
+        # the workers' counters lie in files, so that any of them answers /metrics for all
+        counters = stack.enter_context(tempfile.TemporaryDirectory(prefix="dsflow-metrics-"))
+        parent = _Parent(settings, sockets, {"PROMETHEUS_MULTIPROC_DIR": counters})
+        asyncio.run(
+            parent.run(
+                f"dsflow prediction server on {url_of(host, first, settings.tls)}, APIServer {settings.apiserver}"
+            )
+        )
 
 
 class _Worker:
@@ -123,8 +128,8 @@ class _Worker:
 
 
 class _Parent:
-    def __init__(self, settings: Settings, sockets: list[socket.socket]) -> None:
-        self._settings, self._sockets = settings, sockets
+    def __init__(self, settings: Settings, sockets: list[socket.socket], variables: Mapping[str, str]) -> None:
+        self._settings, self._sockets, self._variables = settings, sockets, variables
         self._workers: dict[int, _Worker] = {}
         self._stopping = asyncio.Event()
         self._updating: _Worker | None = None
@@ -203,7 +208,7 @@ class _Parent:
                 stdin=asyncio.subprocess.PIPE,
                 pass_fds=(theirs.fileno(), listening),
                 start_new_session=True,  # the terminal's Ctrl-C is for the parent
-                env=os.environ,
+                env=os.environ | self._variables,
             )
             about = {"settings": self._settings.to_json(), "link": theirs.fileno(), "listening": listening}
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MESSAGE_BYTES)

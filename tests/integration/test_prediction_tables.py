@@ -11,7 +11,7 @@ import xgboost
 
 from dsflow.embedded.server import EmbeddedServer
 from dsflow.local.runner import ask_prediction
-from dsflow.serving import PredictionServer
+from dsflow.serving import Options, PredictionServer
 from dsflow.worker.path.openmldb.session import Session
 
 FEATURES = ["n", "age"]
@@ -26,7 +26,10 @@ def test_several_tables(tmp_path: Path, columns: str, database: str) -> None:
         {"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(rows, rows[:, 0] > 4, feature_names=FEATURES), 3
     )
     booster.save_model(tmp_path / "model.json")
-    with EmbeddedServer(tmp_path / "openmldb") as openmldb, PredictionServer(openmldb.url) as server:
+    with (
+        EmbeddedServer(tmp_path / "openmldb") as openmldb,
+        PredictionServer(openmldb.url, options=Options(models=(Path("/"),))) as server,
+    ):
         session = Session(openmldb.url)
         town = ", 'gz'" if "town" in columns else ""
         for statement in [

@@ -25,6 +25,7 @@ from dsflow.local.runner import local_values
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import FAILURE, SUCCESS
 from dsflow.serving.model import read_model
+from dsflow.serving.places import ModelPlaces
 
 REDEPLOYMENTS = 10
 CLICKS = 1500
@@ -174,7 +175,7 @@ def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("DSFLOW_EMBEDDED_STRICT", "0")  # a failed job leaves its node green, as with OpenMLDB's own SDK
     with (
         server("openmldb", "--dir", str(tmp_path / "openmldb")) as openmldb,
-        server("serve", "--apiserver", openmldb, "--model-dir", str(tmp_path / "served")) as predict,
+        server("serve", "--apiserver", openmldb, "--model-dir", str(tmp_path / "served"), "--models", "/") as predict,
     ):
         yield Site(tmp_path, openmldb, predict, root / "pipelines")
 
@@ -193,7 +194,7 @@ def clicks(path: Path, count: int) -> list[dict[str, int]]:
 def check_answers(answers: list[dict[str, Any]], versions: list[Version]) -> Counter[int]:
     """Each answer is wholly of one version: deployment, model, features and prediction. Gives answers by version."""
     by_deployment = {version.deployment: version for version in versions}
-    models = {version.number: read_model(version.model_path) for version in versions}
+    models = {version.number: read_model(version.model_path, ModelPlaces([Path("/")])) for version in versions}
     assert len(by_deployment) == len(versions)
     assert len({model.sha256 for model in models.values()}) == len(versions)
     known: dict[tuple[int, str], float] = {}

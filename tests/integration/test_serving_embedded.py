@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from dsflow.embedded.server import EmbeddedServer
-from dsflow.serving import PredictionServer
+from dsflow.serving import Options, PredictionServer
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "talkingdata_train.py"
 COLUMNS = ("ip", "app", "device", "os", "channel", "click_time", "is_attributed")
@@ -129,7 +129,7 @@ def test_what_is_served_is_what_was_trained_on(stack: Stack, tmp_path: Path) -> 
     offline = stack.offline_features()
     compared = 0
     with (
-        PredictionServer(stack.apiserver, model_dir=tmp_path) as server,
+        PredictionServer(stack.apiserver, model_dir=tmp_path, options=Options(models=(Path("/"),))) as server,
         httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
     ):
         body = {"database": "demo_db", "deployment": "demo", "model_path": stack.model}
@@ -156,7 +156,7 @@ def test_what_is_served_is_what_was_trained_on(stack: Stack, tmp_path: Path) -> 
 
 def test_an_update_to_what_is_not_there_changes_nothing(stack: Stack) -> None:
     with (
-        PredictionServer(stack.apiserver) as server,
+        PredictionServer(stack.apiserver, options=Options(models=(Path("/"),))) as server,
         httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
     ):
         body = {"database": "demo_db", "deployment": "demo", "model_path": stack.model}

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from dsflow.embedded.server import EmbeddedServer
-from dsflow.serving import PredictionServer
+from dsflow.serving import Options, PredictionServer
 from tests.integration.conftest import CLIENTS, TENANT, Running
 from tests.servers import KINDS
 
@@ -47,7 +47,9 @@ def openmldb(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def predict(openmldb: str, tmp_path: Path) -> Iterator[str]:
-    with PredictionServer(apiserver=openmldb, model_dir=tmp_path / "served") as server:
+    with PredictionServer(
+        apiserver=openmldb, model_dir=tmp_path / "served", options=Options(models=(Path("/"),))
+    ) as server:
         yield server.url
 
 

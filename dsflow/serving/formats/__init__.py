@@ -12,7 +12,7 @@ from dsflow._version import DISTRIBUTION
 from dsflow.serving.errors import NotServableError
 from dsflow.serving.formats.base import ModelFormat, Task
 
-__all__ = ["HINT", "ModelFormat", "Task", "load_predictor", "refuse_unknown"]
+__all__ = ["HINT", "ModelFormat", "Task", "import_format", "load_model", "refuse_unknown"]
 
 HINT = (
     "write it with xgboost's Booster.save_model (.json, .ubj), lightgbm's Booster.save_model (.txt), or as ONNX (.onnx)"
@@ -28,7 +28,7 @@ _PICKLES = (
 )
 
 
-def load_predictor(name: str, raw: bytes) -> ModelFormat:
+def load_model(name: str, raw: bytes) -> ModelFormat:
     """The model in a file's bytes, of whichever format it is.
 
     Args:
@@ -38,18 +38,22 @@ def load_predictor(name: str, raw: bytes) -> ModelFormat:
     Raises:
         NotServableError: it is of no known format, its package is not installed, or the format refuses it.
     """
-    format = refuse_unknown(name, raw)
+    return import_format(refuse_unknown(name, raw)).load(name, raw)
+
+
+def import_format(format: str) -> type[ModelFormat]:
+    """The class of a format, which imports the library that reads it."""
     if format == "xgboost":
-        from dsflow.serving.formats.xgboost import XGBoostPredictor
+        from dsflow.serving.formats.xgboost import XGBoostModel
 
-        return XGBoostPredictor.load(name, raw)
+        return XGBoostModel
     if format == "lightgbm":
-        from dsflow.serving.formats.lightgbm import LightGBMPredictor
+        from dsflow.serving.formats.lightgbm import LightGBMModel
 
-        return LightGBMPredictor.load(name, raw)
-    from dsflow.serving.formats.onnx import OnnxPredictor
+        return LightGBMModel
+    from dsflow.serving.formats.onnx import OnnxModel
 
-    return OnnxPredictor.load(name, raw)
+    return OnnxModel
 
 
 def refuse_unknown(name: str, raw: bytes) -> str:

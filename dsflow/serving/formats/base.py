@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dsflow.serving.errors import NotServableError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -18,6 +20,7 @@ class ModelFormat(ABC):
 
     Attributes:
         format: the format's name in answers.
+        takes_missing: whether the format has a meaning for a value that is not there.
         suffix: the ending of a copy's name.
         features: the names of the inputs, in the order of a matrix's columns; empty when the file carries none.
         width: number of inputs; 0 when the file does not say.
@@ -29,6 +32,7 @@ class ModelFormat(ABC):
     """
 
     format: ClassVar[str]
+    takes_missing: ClassVar[bool] = True
     suffix: str
     features: tuple[str, ...]
     width: int
@@ -36,11 +40,6 @@ class ModelFormat(ABC):
     classes: int
     attributes: Mapping[str, str]
     details: Mapping[str, Any]
-
-    @classmethod
-    @abstractmethod
-    def recognises(cls, raw: bytes) -> bool:
-        """Whether a file begins as one of this format does."""
 
     @classmethod
     @abstractmethod
@@ -62,6 +61,17 @@ class ModelFormat(ABC):
         Args:
             matrix: rows by inputs, float32; NaN where there is no value.
         """
+
+    def set_missing(self, missing: float) -> None:
+        """Take a number for no value, beside NaN, as the training did.
+
+        Raises:
+            NotServableError: the format has no such thing.
+        """
+        raise NotServableError(
+            f"the contract says that {missing:g} stood for no value, which {self.format} does not know",
+            hint="train with null in its place",
+        )
 
     @property
     def gives_probabilities(self) -> bool:

@@ -17,7 +17,7 @@ _NO_NAMES = re.compile(r"Column_\d+")  # what lightgbm calls inputs that have no
 _CLASSIFIES = {"binary": "binary", "cross_entropy": "binary", "multiclass": "multiclass", "multiclassova": "multiclass"}
 
 
-class LightGBMPredictor(ModelFormat):
+class LightGBMModel(ModelFormat):
     """A booster; early stopping is in the file, which holds the trees up to the best round."""
 
     format: ClassVar[str] = "lightgbm"
@@ -52,11 +52,7 @@ class LightGBMPredictor(ModelFormat):
         self.details: Mapping[str, Any] = {}
 
     @classmethod
-    def recognises(cls, raw: bytes) -> bool:
-        return raw[:5] in (b"tree\n", b"tree\r")
-
-    @classmethod
-    def load(cls, name: str, raw: bytes) -> LightGBMPredictor:
+    def load(cls, name: str, raw: bytes) -> LightGBMModel:
         return cls(name, raw)
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[Any]:

@@ -26,10 +26,11 @@ _HINT = "give the graph one input of shape [rows, columns], or one of shape [row
 _ELSEWHERE = b"\x0a\x08location"
 
 
-class OnnxPredictor(ModelFormat):
+class OnnxModel(ModelFormat):
     """A session of onnxruntime on one thread."""
 
     format: ClassVar[str] = "onnx"
+    takes_missing: ClassVar[bool] = False  # what a graph makes of NaN, only its author knows
 
     def __init__(self, name: str, raw: bytes) -> None:
         import onnxruntime
@@ -93,11 +94,7 @@ class OnnxPredictor(ModelFormat):
         return chosen.name, "multiclass", width
 
     @classmethod
-    def recognises(cls, raw: bytes) -> bool:
-        return len(raw) > 2 and raw[:1] == b"\x08" and 1 <= raw[1] < 64
-
-    @classmethod
-    def load(cls, name: str, raw: bytes) -> OnnxPredictor:
+    def load(cls, name: str, raw: bytes) -> OnnxModel:
         return cls(name, raw)
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[Any]:

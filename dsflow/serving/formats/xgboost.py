@@ -21,7 +21,7 @@ from dsflow.serving.formats.base import ModelFormat, Task
 _FORMATS = "write it with xgboost's Booster.save_model as .json or .ubj"
 
 
-class XGBoostPredictor(ModelFormat):
+class XGBoostModel(ModelFormat):
     """A booster.
 
     Attributes:
@@ -69,11 +69,7 @@ class XGBoostPredictor(ModelFormat):
         self.details: Mapping[str, Any] = {"iterations": self.iterations} if self.iterations else {}
 
     @classmethod
-    def recognises(cls, raw: bytes) -> bool:
-        return raw[:1] == b"{"  # as both of xgboost's formats begin
-
-    @classmethod
-    def load(cls, name: str, raw: bytes) -> XGBoostPredictor:
+    def load(cls, name: str, raw: bytes) -> XGBoostModel:
         return cls(name, raw)
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[Any]:
@@ -84,6 +80,9 @@ class XGBoostPredictor(ModelFormat):
         except xgboost.core.XGBoostError as error:
             raise ValueError(first_line(error)) from error
         return np.asarray(found)
+
+    def set_missing(self, missing: float) -> None:
+        self.missing = missing
 
     @property
     def gives_probabilities(self) -> bool:

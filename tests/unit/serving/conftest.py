@@ -11,7 +11,7 @@ import xgboost
 
 from dsflow.serving import PredictionServer
 
-from .fakes import FakeApiServer, train
+from .fakes import EVERYWHERE, FakeApiServer, train
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def models(boosters: tuple[xgboost.Booster, xgboost.Booster], tmp_path: Path) ->
 
 @pytest.fixture
 def server(apiserver: FakeApiServer) -> Iterator[PredictionServer]:
-    with PredictionServer(apiserver.url) as running:
+    with PredictionServer(apiserver.url, options=EVERYWHERE) as running:
         yield running
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from dsflow.serving import Options
+
+EVERYWHERE = Options(models=(Path("/"),))
+"""For tests that are not about where models lie."""
 
 CLICK = {
     "ip": 114904,

@@ -11,7 +11,7 @@ import pytest
 import xgboost
 
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats import load_predictor
+from dsflow.serving.formats import load_model
 
 NAMES = ("a", "b", "c", "d")
 RNG = np.random.default_rng(7)
@@ -36,7 +36,7 @@ def test_xgboost(objective: str, answers: Any, task: str, classes: int, probabil
     settings = {"objective": objective, "nthread": 1} | ({"num_class": 3} if classes == 3 else {})
     matrix = xgboost.DMatrix(ROWS, answers, feature_names=list(NAMES))
     booster = xgboost.train(settings, matrix, 5)
-    found = load_predictor("m", bytes(booster.save_raw(kind)))
+    found = load_model("m", bytes(booster.save_raw(kind)))
     found.check()
     assert (found.format, found.suffix, found.features) == ("xgboost", f".{kind}", NAMES)
     assert (found.task, found.classes, found.gives_probabilities) == (task, classes, probabilities)
@@ -55,7 +55,7 @@ def test_lightgbm(objective: str, answers: Any, task: str, classes: int) -> None
     lightgbm = pytest.importorskip("lightgbm", reason="the extra lightgbm is not installed")
     settings = {"objective": objective, "verbose": -1, "num_threads": 1} | ({"num_class": 3} if classes == 3 else {})
     booster = lightgbm.train(settings, lightgbm.Dataset(ROWS.copy(), answers, feature_name=list(NAMES)), 5)
-    found = load_predictor("m.txt", booster.model_to_string().encode())
+    found = load_model("m.txt", booster.model_to_string().encode())
     assert (found.format, found.features, found.task, found.classes) == ("lightgbm", NAMES, task, classes)
     rows = ROWS.copy()
     rows[::7, 1] = np.nan
@@ -95,7 +95,7 @@ def graph(outputs: int, *, inputs: int = 1, location: bool = False) -> bytes:
 @pytest.mark.parametrize("inputs", [1, 4])
 @pytest.mark.parametrize(("outputs", "task", "classes"), [(1, "regression", 0), (2, "binary", 2), (3, "multiclass", 3)])
 def test_onnx(outputs: int, task: str, classes: int, inputs: int) -> None:
-    found = load_predictor("m.onnx", graph(outputs, inputs=inputs))
+    found = load_model("m.onnx", graph(outputs, inputs=inputs))
     assert (found.format, found.task, found.classes, found.width) == ("onnx", task, classes, 4)
     assert found.features == (() if inputs == 1 else NAMES)
     line = ROWS @ (np.arange(4 * outputs, dtype=np.float32) / 8).reshape(4, outputs)
@@ -106,7 +106,7 @@ def test_onnx(outputs: int, task: str, classes: int, inputs: int) -> None:
 
 def test_an_onnx_model_whose_numbers_lie_elsewhere_is_refused() -> None:
     with pytest.raises(NotServableError, match="another file"):
-        load_predictor("m.onnx", graph(1, location=True))
+        load_model("m.onnx", graph(1, location=True))
 
 
 class Trap:
@@ -122,10 +122,10 @@ class Trap:
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
     with pytest.raises(NotServableError, match=r"pickle.*never loaded"):
-        load_predictor("m.json", pickle.dumps(Trap(tmp_path / "ran"), protocol))
+        load_model("m.json", pickle.dumps(Trap(tmp_path / "ran"), protocol))
     for protocol_of_old in (0, 1):
         with pytest.raises(NotServableError):
-            load_predictor("m.json", pickle.dumps(Trap(tmp_path / "ran"), protocol_of_old))
+            load_model("m.json", pickle.dumps(Trap(tmp_path / "ran"), protocol_of_old))
     assert not (tmp_path / "ran").exists()
 
 
@@ -143,4 +143,4 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
 )
 def test_what_is_no_model(raw: bytes, told: str) -> None:
     with pytest.raises(NotServableError, match=told):
-        load_predictor("m", raw)
+        load_model("m", raw)

@@ -109,9 +109,13 @@ def test_a_link_that_is_changed_after_the_look_leads_nowhere(models: Path, monke
         ModelPlaces([models]).read(str(models / "good.json"))
 
 
-def test_directories_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can not be used"):
-        ModelPlaces([tmp_path / "none"])
+def test_directories_may_be_made_later_and_are_directories(tmp_path: Path) -> None:
+    later = ModelPlaces([tmp_path / "later"])
+    with pytest.raises(NotServableError, match="not below"):
+        later.read(str(tmp_path / "later" / "m.json"))
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "m.json").write_bytes(b"made")
+    assert later.read(str(tmp_path / "later" / "m.json")) == b"made"
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="not a directory"):
         ModelPlaces([tmp_path / "file"])

@@ -28,7 +28,7 @@ from dsflow.errors import ConfigError, MissingExtraError
 from dsflow.serving import PredictionServer
 from dsflow.serving.errors import ServingError, StoreError
 
-from .fakes import CLICK, FEATURES, FakeApiServer, FakeDeployment, click_features, train, update
+from .fakes import CLICK, EVERYWHERE, FEATURES, FakeApiServer, FakeDeployment, click_features, train, update
 
 
 def expected(booster: xgboost.Booster, row: dict[str, Any]) -> float:
@@ -42,7 +42,7 @@ def expected(booster: xgboost.Booster, row: dict[str, Any]) -> float:
 def serving(apiserver: str, model_dir: Path | None = None) -> Iterator[httpx.Client]:
     """A prediction server of its own, and a client of it."""
     with (
-        PredictionServer(apiserver, model_dir=model_dir) as server,
+        PredictionServer(apiserver, model_dir=model_dir, options=EVERYWHERE) as server,
         httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
     ):
         yield client
@@ -70,7 +70,7 @@ def test_update_then_predict(
     answer = update(client, models[0])
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "ok"
-    assert answer.json()["model"]["path"] == models[0]
+    assert answer.json()["model"]["name"] == Path(models[0]).name
 
     health = client.get("/health").json()
     assert (health["status"], health["ready"], health["deployment"]) == ("ok", True, "demo")
@@ -369,9 +369,9 @@ def test_every_answer_belongs_to_one_pair(
         with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as mine:
             while not stop.is_set():
                 answers = mine.post("/predict", json=rows).json()
-                assert len({(a["deployment"], a["model"]["path"]) for a in answers}) == 1
+                assert len({(a["deployment"], a["model"]["name"]) for a in answers}) == 1
                 path, booster, shift = pairs[answers[0]["deployment"]]
-                assert answers[0]["model"]["path"] == path
+                assert answers[0]["model"]["name"] == Path(path).name
                 for row, answer in zip(rows, answers, strict=True):
                     features = answer["features"]
                     assert features["channel"] == row["channel"] + shift
@@ -404,8 +404,8 @@ def test_updates_at_once_are_done_one_after_the_other(client: httpx.Client, mode
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda i: update(client, models[i % 2]), range(4)))
     assert [a.status_code for a in answers] == [200] * 4
-    assert [a.json()["model"]["path"] for a in answers] == [models[i % 2] for i in range(4)]
-    assert client.get("/health").json()["model"]["path"] in models
+    assert [a.json()["model"]["name"] for a in answers] == [Path(models[i % 2]).name for i in range(4)]
+    assert client.get("/health").json()["model"]["name"] in {Path(path).name for path in models}
 
 
 def test_a_restart_serves_what_was_served_before(
@@ -421,7 +421,7 @@ def test_a_restart_serves_what_was_served_before(
     with serving(apiserver.url, model_dir=kept) as client:
         assert client.get("/health").json()["ready"] is True
         assert client.post("/predict", json=CLICK).json() == before
-        assert before["model"]["path"] == models[1]
+        assert before["model"]["name"] == Path(models[1]).name
 
 
 def test_old_copies_are_removed_and_nothing_else(
@@ -479,27 +479,27 @@ def test_a_full_disk_keeps_the_old_pair(
         monkeypatch.setattr("dsflow.serving.store.os.fsync", full)
         refused(update(client, models[1]), 500, "No space left on device", "old pair stays")
         monkeypatch.undo()
-        assert client.get("/health").json()["model"]["path"] == models[0]
+        assert client.get("/health").json()["model"]["name"] == Path(models[0]).name
         assert (kept / "serving.json").read_bytes() == before
         assert not list(kept.glob(".*tmp"))
 
 
 def test_one_server_for_each_model_directory(apiserver: FakeApiServer, tmp_path: Path) -> None:
-    other = PredictionServer(apiserver.url, model_dir=tmp_path)
+    other = PredictionServer(apiserver.url, model_dir=tmp_path, options=EVERYWHERE)
     with (
-        PredictionServer(apiserver.url, model_dir=tmp_path),
+        PredictionServer(apiserver.url, model_dir=tmp_path, options=EVERYWHERE),
         pytest.raises(StoreError, match="in use by another prediction server"),
     ):
         other.start()
-    with PredictionServer(apiserver.url, model_dir=tmp_path):
+    with PredictionServer(apiserver.url, model_dir=tmp_path, options=EVERYWHERE):
         pass
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):
-        PredictionServer(apiserver.url, model_dir=tmp_path / "file").start()
+        PredictionServer(apiserver.url, model_dir=tmp_path / "file", options=EVERYWHERE).start()
 
 
 def test_the_programmatic_server_starts_and_stops(apiserver: FakeApiServer) -> None:
-    server = PredictionServer(apiserver.url)
+    server = PredictionServer(apiserver.url, options=EVERYWHERE)
     with pytest.raises(ServingError, match="not running"):
         _ = server.url
     for _ in range(2):
@@ -510,7 +510,7 @@ def test_the_programmatic_server_starts_and_stops(apiserver: FakeApiServer) -> N
                 server.start()
             port = int(url.rsplit(":", 1)[1])
             with pytest.raises(ServingError, match=f"cannot listen on 127.0.0.1:{port}"):
-                PredictionServer(apiserver.url, port=port).start()
+                PredictionServer(apiserver.url, port=port, options=EVERYWHERE).start()
         server.stop()
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/health", trust_env=False)
@@ -519,7 +519,7 @@ def test_the_programmatic_server_starts_and_stops(apiserver: FakeApiServer) -> N
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://", "http://h:x", "http://h/?q=1"])
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(ConfigError, match="not the URL"):
-        PredictionServer(url)
+        PredictionServer(url, options=EVERYWHERE)
 
 
 SERVE = """
@@ -550,7 +550,7 @@ def test_serve_runs_until_it_is_told_to_stop(apiserver: FakeApiServer, tmp_path:
 
 
 def test_serve_says_why_it_cannot_start(apiserver: FakeApiServer, tmp_path: Path) -> None:
-    with PredictionServer(apiserver.url, model_dir=tmp_path):
+    with PredictionServer(apiserver.url, model_dir=tmp_path, options=EVERYWHERE):
         command = [sys.executable, "-c", SERVE, apiserver.url, str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1

@@ -159,7 +159,7 @@ def test_there_and_back(client: httpx.Client, apiserver: FakeApiServer, models: 
     update(client, models[1], deployment="demo_2")  # the same once more is no step forward
     back = client.post("/rollback")
     assert back.status_code == 200, back.text
-    assert (back.json()["deployment"], back.json()["model"]["path"]) == ("demo", models[0])
+    assert (back.json()["deployment"], back.json()["model"]["name"]) == ("demo", Path(models[0]).name)
     assert client.post("/predict", json=CLICK).json()["deployment"] == "demo"
     assert client.post("/rollback").json()["deployment"] == "demo_2"  # and forward again
 

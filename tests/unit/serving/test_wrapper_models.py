@@ -39,26 +39,26 @@ def saved(model: Any, answers: Any, folder: Path, suffix: str = ".json") -> Mode
 def test_binary(tmp_path: Path, booster: str, suffix: str) -> None:
     wrapper = xgboost.XGBClassifier(booster=booster, **EARLY)
     served = saved(wrapper, (NOISY > 0).astype(int), tmp_path, suffix)
-    assert served.iterations == wrapper.best_iteration + 1 < wrapper.get_booster().num_boosted_rounds()
+    assert served.loaded.iterations == wrapper.best_iteration + 1 < wrapper.get_booster().num_boosted_rounds()
     expected = wrapper.predict_proba(ROWS)[:, 1]
     assert served.predict(ROWS.to_numpy().tolist()) == pytest.approx(expected.tolist(), rel=1e-5)
     whole = wrapper.get_booster().predict(xgboost.DMatrix(ROWS), iteration_range=(0, 0))
     assert not np.allclose(expected, whole)
-    assert served.to_json()["iterations"] == served.iterations
+    assert served.to_json()["iterations"] == served.loaded.iterations
 
 
 @pytest.mark.parametrize("more", [{}, {"num_parallel_tree": 3}, {"objective": "reg:absoluteerror"}])
 def test_regression(tmp_path: Path, more: dict[str, Any]) -> None:
     wrapper = xgboost.XGBRegressor(**EARLY, **more)
     served = saved(wrapper, NOISY, tmp_path)
-    assert served.iterations == wrapper.best_iteration + 1
+    assert served.loaded.iterations == wrapper.best_iteration + 1
     assert served.predict(ROWS.to_numpy().tolist()) == pytest.approx(wrapper.predict(ROWS).tolist(), rel=1e-5)
 
 
 def test_without_early_stopping_all_rounds_predict(tmp_path: Path) -> None:
     wrapper = xgboost.XGBClassifier(n_estimators=20, n_jobs=1)
     served = saved(wrapper, (NOISY > 0).astype(int), tmp_path)
-    assert served.iterations == 0
+    assert served.loaded.iterations == 0
     assert "iterations" not in served.to_json()
     expected = wrapper.predict_proba(ROWS)[:, 1]
     assert served.predict(ROWS.to_numpy().tolist()) == pytest.approx(expected.tolist(), rel=1e-5)
