@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -123,7 +124,7 @@ class Site:
         state = scheduler.run()
         reports = {report.name: report for report in scheduler.reports}
         deploy = next(task for task in workflow.definition(values).tasks if task.name == "deploy features: check")
-        (name,) = (w for w in deploy.task_params["rawScript"].split('"') if w.startswith("${deployment}_"))
+        (name,) = set(re.findall(r"\$\{deployment\}_\w+", deploy.task_params["rawScript"]))
         version = Version(
             number, name.replace("${deployment}", "demo"), str(reports["train"].outputs.get("model_path", ""))
         )
