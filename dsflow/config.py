@@ -159,7 +159,7 @@ def repository_name(path: Path) -> str | None:
     """The key ``repository`` of a ``dsflow.yaml``: under which name its deployments are remembered on a server.
 
     Raises:
-        ConfigError: the file is not readable, or the name is not a text.
+        ConfigError: the file is not readable, or the name is not a string.
     """
     name = read_config(path).get("repository")
     if name is not None and (not isinstance(name, str) or not name.strip()):
@@ -235,7 +235,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(path)) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can not be read: {error}", where=str(path)) from error
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
     if not isinstance(data, dict) or not isinstance(data.get("profiles", {}), (dict, type(None))):
         raise ConfigError("expected a mapping with the keys 'default' and 'profiles'", where=str(path))
     unknown = set(data) - {"default", "profiles", "repository"}
@@ -289,7 +289,7 @@ def _from_file(path: Path, name: str | None) -> Profile | None:
         raise ConfigError(f"profile {chosen!r}: params is no mapping of names to values", where=str(path))
     for key, value in [*entries.items(), *params.items()]:
         if not isinstance(value, (str, int, float, bool)):
-            raise ConfigError(f"profile {chosen!r}: {key} is {value!r}, not a text or a number", where=str(path))
+            raise ConfigError(f"profile {chosen!r}: {key} is {value!r}, not a string or a number", where=str(path))
     texts = {str(key): to_text(value) for key, value in entries.items()}
     return Profile(name=str(chosen), params={str(k): to_text(v) for k, v in params.items()}, **texts)
 
@@ -300,4 +300,4 @@ def _secret_from(config: Path, name: str) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"can not read the secret file {file}: {reason}", where=str(config)) from error
+        raise ConfigError(f"cannot read the secret file {file}: {reason}", where=str(config)) from error

@@ -82,7 +82,7 @@ class FeatureView(features.FeatureView):
             differ. It shows itself as a table in a notebook and as text when printed.
 
         Raises:
-            DeclarationError: the query can not be asked for in this way, or a placeholder has no value.
+            DeclarationError: the query cannot be asked for in this way, or a placeholder has no value.
             ServerError: OpenMLDB refuses something, or there is nothing to compare.
             UnreachableError: the APIServer does not answer.
         """

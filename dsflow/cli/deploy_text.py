@@ -102,7 +102,7 @@ def markdown(deployment: Deployment, *, dry_run: bool, target: str) -> str:
     """
     title = "dsflow: what a deployment would do" if dry_run else "dsflow: deployed"
     if deployment.failed:
-        title = "dsflow: this can not be deployed" if deployment.errors else "dsflow: not everything was deployed"
+        title = "dsflow: this cannot be deployed" if deployment.errors else "dsflow: not everything was deployed"
     lines = [f"### {title}", "", f"To {_code(target)}: {totals(deployment)}.", ""]
     for error in [*deployment.errors, *deployment.prune_errors]:
         lines += [f"- ❌ {_code(str(error.where)) + ': ' if error.where else ''}{_escape(error.message)}"]

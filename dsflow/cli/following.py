@@ -69,7 +69,7 @@ class Following:
     profile: str | None = None
 
     def check(self) -> None:
-        """Raise for what can not be, before anything is started."""
+        """Raise for what cannot be, before anything is started."""
         check_report(self.report)
         if self.detach and (self.tail or self.timeout is not None or self.stop_on_interrupt or self.report):
             raise typer.BadParameter("--detach follows nothing: --tail, --timeout, --stop-on-interrupt and --report do")

@@ -54,7 +54,7 @@ def init(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     except OSError as error:
-        raise ConfigError(f"can not write {error.filename}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
     pipeline = next(name for name, path in files.items() if name.startswith("pipelines/") and _declares(path))
     for name in sorted(files):
         print(f"  {folder / name}")

@@ -34,7 +34,7 @@ def load_workflows(path: Path) -> list[Workflow]:
     name = f"dsflow_pipeline_{path.stem}_{abs(hash(path.resolve()))}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
-        raise DeclarationError(f"{path} can not be loaded")
+        raise DeclarationError(f"{path} cannot be loaded")
     before = len(declared_workflows())
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -39,4 +39,4 @@ def schema(
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"can not write {output}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {output}: {error.strerror}") from error

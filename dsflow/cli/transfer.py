@@ -245,7 +245,7 @@ def _write(output: str, text: str, *, force: bool) -> None:
         with open(output, "w" if force else "x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        raise ConfigError(f"can not write {output}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {output}: {error.strerror}") from error
     print(f"wrote {output}")
 
 

@@ -108,7 +108,7 @@ def plan(
 ) -> None:
     """Show what submit would change.
 
-    Exit code 0: nothing, 2: something, 1: it can not be told or would be refused, 5: no answer.
+    Exit code 0: nothing, 2: something, 1: it cannot be told or would be refused, 5: no answer.
     """
     from dsflow.dolphinscheduler.client import Server
 

@@ -20,7 +20,7 @@ _BITS = {"INTEGER": 31, "LONG": 63}
 
 
 def is_creatable(text: str) -> bool:
-    """Whether commons-lang's ``NumberUtils.isCreatable`` (3.12) takes a text for a number: ``010``, ``1L``."""
+    """Whether commons-lang's ``NumberUtils.isCreatable`` (3.12) takes a string for a number: ``010``, ``1L``."""
     if _HEXADECIMAL.match(text):
         return True
     if _OCTAL_LOOK.match(text):

@@ -88,7 +88,7 @@ def measure(
         tolerance: by what part floating-point numbers may differ.
 
     Raises:
-        DeclarationError: the query can not be asked for in batch mode, or ``sample`` is no number of rows.
+        DeclarationError: the query cannot be asked for in batch mode, or ``sample`` is no number of rows.
         ServerError: OpenMLDB refuses something, there are no offline rows, or the deployment takes other rows.
         UnreachableError: it does not answer.
         MissingExtraError: pyarrow is not installed.

@@ -42,7 +42,7 @@ def as_requests(sql: str, source: str, probes: str, columns: Sequence[str]) -> s
     main = _main_table(query)
     if not isinstance(query, exp.Select) or main is None or main.name != source:
         raise DeclarationError(
-            f"the features can not be asked for in batch mode: the query is not a SELECT ... FROM {source}",
+            f"the features cannot be asked for in batch mode: the query is not a SELECT ... FROM {source}",
             hint="a query of a subquery, of WITH or of UNION has no request rows of its own",
         )
     alias = main.alias or main.name

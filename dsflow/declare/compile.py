@@ -183,7 +183,7 @@ def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mappin
         left = [n for text in _texts(task.task_params.get(name)) for n in placeholders(text)]
         if left:
             raise DeclarationError(
-                f"task {task.name!r}: ${{{left[0]}}} can not stand in {name}, which DolphinScheduler takes as it is",
+                f"task {task.name!r}: ${{{left[0]}}} cannot stand in {name}, which DolphinScheduler takes as it is",
                 where=task.where,
             )
     if task.task_type == "OPENMLDB":
@@ -191,7 +191,7 @@ def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mappin
         for name in placeholders(task.task_params.get("sql", "")):
             if breaks_node(values.get(name, "")):
                 raise ParameterError(
-                    f"the value of parameter {name!r} can not go into the SQL of task {task.name!r}: {values[name]!r}",
+                    f"the value of parameter {name!r} cannot go into the SQL of task {task.name!r}: {values[name]!r}",
                     where=task.where,
                     hint="it is pasted into a script: leave out double quotes, backslashes, ';' and line ends",
                 )

@@ -93,7 +93,7 @@ def _encode_one(statement: str) -> str:
     at = unencodable(statement)
     if at is not None:
         raise DeclarationError(
-            f"the SQL holds {statement[at]!r}, half of a character, which can not be stored or sent",
+            f"the SQL holds {statement[at]!r}, half of a character, which cannot be stored or sent",
             where=caller(),
             hint="write the whole character; was a text read with another encoding than its file has?",
         )

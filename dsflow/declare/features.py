@@ -155,7 +155,7 @@ class FeatureView:
     def deployment(self, name: Operand | None = None) -> str:
         """The name that :meth:`deploy` deploys this version of the query under: ``NAME_VERSION``.
 
-        OpenMLDB can not change a deployment, so another query is deployed beside the old one, which keeps on serving
+        OpenMLDB cannot change a deployment, so another query is deployed beside the old one, which keeps on serving
         until the prediction server has been pointed to the new one.
         """
         if not (name is None or isinstance(name, Reference) or is_name(name)):

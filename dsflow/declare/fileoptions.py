@@ -77,7 +77,7 @@ def _problem(name: str, value: object) -> str | None:
     if name == "coalesce":
         return None if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "is no number above 0"
     if not isinstance(value, str):
-        return "is not a text"
+        return "is not a string"
     if name == "delimiter" and (not value or any(mark in value for mark in "\\\r\n\0")):
         return "is no delimiter: it is empty, or holds a backslash, a line end or NUL"
     if name == "quote" and (len(value) > 1 or value in ("\\", "\r", "\n", "\0")):

@@ -193,7 +193,7 @@ class Condition:
 
     def _join(self, operator: str, other: Condition) -> Condition:
         if not isinstance(other, Condition):
-            raise DeclarationError(f"can not join a condition with {other!r}", where=caller())
+            raise DeclarationError(f"cannot join a condition with {other!r}", where=caller())
         return Condition(f"({self.expression}) {operator} ({other.expression})", self.references | other.references)
 
     def __bool__(self) -> bool:
@@ -213,11 +213,11 @@ def _compare(left: Reference, operator: str, right: object) -> Condition:
         right_type = type(right)
         references = frozenset({left})
     else:
-        raise DeclarationError(f"can not compare {left!r} with {right!r}", where=caller())
+        raise DeclarationError(f"cannot compare {left!r} with {right!r}", where=caller())
     comparable = left.type is right_type or (left.type in numbers and right_type in numbers)
     if not comparable:
         raise DeclarationError(
-            f"can not compare {left!r} with {right!r}: {left.type.__name__} against {right_type.__name__}",
+            f"cannot compare {left!r} with {right!r}: {left.type.__name__} against {right_type.__name__}",
             where=caller(),
         )
     if operator not in ("==", "!=") and left.type is bool:
@@ -247,7 +247,7 @@ def _operand(value: object) -> str:
         if "'" in value or "${" in value:
             # the switch turns every ' into " before it evaluates, and substitutes ${...}
             raise DeclarationError(
-                f"a condition can not hold the text {value!r} (a quote or a placeholder)", where=caller()
+                f"a condition cannot hold the text {value!r} (a quote or a placeholder)", where=caller()
             )
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, (int, float, bool)):
@@ -296,7 +296,7 @@ def check_name(what: str, name: str) -> str:
     """A name that can stand in ``${...}``, a shell and a JavaScript expression alike.
 
     Raises:
-        DeclarationError: it can not.
+        DeclarationError: it cannot.
     """
     if not isinstance(name, str) or not _NAME.match(name):
         raise DeclarationError(

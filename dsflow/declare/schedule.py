@@ -47,7 +47,7 @@ class Schedule:
                     f"the schedule's {what}={value!r} is not one of {', '.join(allowed)}", where=caller()
                 )
         if not isinstance(self.cron, str):
-            raise DeclarationError(f"the schedule {self.cron!r} is not a text", where=caller())
+            raise DeclarationError(f"the schedule {self.cron!r} is not a string", where=caller())
         try:
             parse(self.cron)
         except CronError as error:

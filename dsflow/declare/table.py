@@ -403,7 +403,7 @@ def check_file(path: Operand, format: str) -> None:
         DeclarationError: a quote or a line end in the path, an unknown format.
     """
     if not str(path) or any(c in str(path) for c in "'\"\\\n\r;"):
-        raise DeclarationError(f"the path {str(path)!r} can not stand in a statement", where=caller())
+        raise DeclarationError(f"the path {str(path)!r} cannot stand in a statement", where=caller())
     if format not in ("csv", "parquet"):
         raise DeclarationError(f"format={format!r} is neither csv nor parquet", where=caller())
 

@@ -86,7 +86,7 @@ class Workflow:
         self.where: SourceLocation | None = caller()
         for what, text in (("workflow's name", name), ("project's name", project)):
             if not isinstance(text, str) or not text.strip():
-                raise DeclarationError(f"a {what} must be a text, not {text!r}", where=self.where)
+                raise DeclarationError(f"a {what} must be a string, not {text!r}", where=self.where)
         self.name = name
         self.project = project
         self.description = description
@@ -132,7 +132,7 @@ class Workflow:
                 raise DeclarationError(f"{what}={value!r} is not one of {', '.join(allowed)}", where=self.where)
         for what, text in (("description", self.description), ("warning_group", self.warning_group)):
             if not isinstance(text, str):
-                raise DeclarationError(f"{what}={text!r} is not a text", where=self.where)
+                raise DeclarationError(f"{what}={text!r} is not a string", where=self.where)
         if not isinstance(self.worker_group, str) or not self.worker_group:
             raise DeclarationError(f"worker_group={self.worker_group!r} is not a name", where=self.where)
         if not isinstance(self.online, bool):
@@ -202,7 +202,7 @@ class Workflow:
                             where=where,
                         )
                 if pre is post:
-                    raise DeclarationError(f"task {pre.name!r} can not run after itself", where=where)
+                    raise DeclarationError(f"task {pre.name!r} cannot run after itself", where=where)
                 self.edges.setdefault((pre.exit.name, post.entry.name), where)
 
     def parameter(self, name: str) -> str:

@@ -29,7 +29,7 @@ def write_picture(definition: Definition, path: Path, *, every: bool = False) ->
         every: with a box for each node of a step; else a step has one.
 
     Raises:
-        ConfigError: another end, or the file can not be written.
+        ConfigError: another end, or the file cannot be written.
         MissingExtraError: a PNG is wanted, and what draws it is not installed.
     """
     draw = _FORMS.get(path.suffix.lower())
@@ -39,7 +39,7 @@ def write_picture(definition: Definition, path: Path, *, every: bool = False) ->
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise ConfigError(f"can not write {path}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _svg(definition: Definition, every: bool) -> bytes:

@@ -80,7 +80,7 @@ def _head(definition: Definition, width: int | None) -> list[Line]:
         state = "" if schedule.online else ", offline"
         facts.append(("schedule", f"{schedule.crontab}  ({schedule.timezone_id}, {span}{state})"))
     if definition.release_state != "ONLINE":
-        facts.append(("state", f"{definition.release_state}: it can not be started"))
+        facts.append(("state", f"{definition.release_state}: it cannot be started"))
     if definition.timeout:
         facts.append(("timeout", f"{definition.timeout} min"))
     if definition.execution_type != "PARALLEL":

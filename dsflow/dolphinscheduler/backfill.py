@@ -51,7 +51,7 @@ class DateRun:
     Attributes:
         date: ``YYYY-MM-DD HH:MM:SS``, the time that the run stands for.
         instance: DolphinScheduler's id of the run; None for a date whose turn has not come.
-        state: of :mod:`dsflow.report`; SKIPPED when its turn can not come any more.
+        state: of :mod:`dsflow.report`; SKIPPED when its turn cannot come any more.
         rest: the dates that follow in its chain; None when only the server knows.
     """
 
@@ -89,7 +89,7 @@ class Backfill:
         return known - {r.date for r in self.runs.values()}
 
     def hopeless(self) -> set[str]:
-        """Dates whose turn can not come, because an earlier one of their chain did not succeed."""
+        """Dates whose turn cannot come, because an earlier one of their chain did not succeed."""
         broken = [r for r in self.runs.values() if r.state in FINAL_STATES and r.state != SUCCESS]
         return self.missing() & {date for run in broken for date in run.rest or ()}
 
@@ -164,7 +164,7 @@ class Backfills:
 
         Raises:
             RunError: the workflow is not there, or offline.
-            ParameterError: the range is empty, or a parameter can not be set.
+            ParameterError: the range is empty, or a parameter cannot be set.
         """
         state = self._server.state(self._project, self._name)
         if state.code is None:

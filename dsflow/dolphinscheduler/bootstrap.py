@@ -155,7 +155,7 @@ def _check_log_in(profile: Profile, name: str) -> None:
             fresh.user()
     except AuthenticationError as error:
         raise ServerError(
-            f"after the tenant was bound, user {name!r} can not log in any more: {error.message}",
+            f"after the tenant was bound, user {name!r} cannot log in any more: {error.message}",
             hint="set the user's password anew as an administrator",
         ) from error
 
@@ -199,7 +199,7 @@ def _exports(variables: Mapping[str, str]) -> dict[str, str]:
         if not _NAME.match(name):
             raise ConfigError(f"{name!r} is no name of an environment variable")
         if any(c in value for c in "\n\r\0"):
-            raise ConfigError(f"the value of {name} has more than one line: an environment can not hold that")
+            raise ConfigError(f"the value of {name} has more than one line: an environment cannot hold that")
         quoted = value.replace('"', '\\"').replace("`", "\\`")
         lines[name] = f'export {name}="{quoted}"'
     return lines
@@ -228,4 +228,4 @@ def merge_exports(config: str, lines: Mapping[str, str]) -> tuple[str, list[str]
 def _require_admin(rest: RestClient, doing: str) -> None:
     user = rest.user()
     if user.get("userType") != ADMIN:
-        raise ServerError(f"user {user['userName']!r} is no administrator and can not {doing}", hint=_ADMIN_HINT)
+        raise ServerError(f"user {user['userName']!r} is no administrator and cannot {doing}", hint=_ADMIN_HINT)

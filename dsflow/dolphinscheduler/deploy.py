@@ -335,7 +335,7 @@ class Deployer:
     def _apply(self, deployment: Deployment, tell: Callable[[Item], None]) -> None:
         missing = sorted({i.definition.project for i in deployment.changed} - set(self._projects))
         if missing:
-            # if it can not be used, no empty project is to be left
+            # if it cannot be used, no empty project is to be left
             self._gateways.give_back(self._gateways.take())
         for project in missing:
             self._projects[project] = _Project(self._rest.create_project(project, ""))

@@ -316,7 +316,7 @@ def _remove_runs(server: Server, code: int, workflow: int) -> None:
     """Delete the runs of a workflow, once they have ended.
 
     They are short, so their end is waited for: 3.1, told to stop a run at the moment in which one of its tasks starts,
-    leaves it "ready to stop" for good, and a run in that state can not be deleted.
+    leaves it "ready to stop" for good, and a run in that state cannot be deleted.
     """
     rest = server.rest
     for row in rest.newest_instances(code, workflow, 100):

@@ -296,7 +296,7 @@ def _remove(rest: RestClient, project: int, code: int) -> bool:
 
 
 def _release(rest: RestClient, project: int, lock: Lock, sleep: Callable[[float], None]) -> None:
-    """What was done under the lock counts: if it can not be removed, the next submit takes it over."""
+    """What was done under the lock counts: if it cannot be removed, the next submit takes it over."""
     _held.discard(lock.token)
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -7,7 +7,7 @@ environments and tags of users are an administrator's; hidden fields of a workfl
 page, and a workflow that is unchanged would have to be written to be marked. So the mark is a workflow of its own, one
 for each repository and project, named after the repository: whoever may deploy may write it, it is one read, it works
 the same on 3.1 and 3.2, is exported and backed up like any other, and explains itself to who finds it on the web page.
-It is OFFLINE and its one task is disabled, so that it can not run; the task's script lists, as comments, each
+It is OFFLINE and its one task is disabled, so that it cannot run; the task's script lists, as comments, each
 workflow's code, name and source file.
 
 What belongs to a repository is known by DolphinScheduler's *code*, which is never given twice: a workflow that somebody

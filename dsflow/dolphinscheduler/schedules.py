@@ -44,7 +44,7 @@ def preview_note(rest: RestClient, definition: Definition, project: int) -> str:
     except RefusedError as error:
         if error.is_cron_not_read:
             return ""  # which the checks say
-        return f"the server can not preview the schedule {schedule.crontab!r} ({error.reason}), but runs it"
+        return f"the server cannot preview the schedule {schedule.crontab!r} ({error.reason}), but runs it"
     except (ValueError, LookupError, OSError):
         return ""
     fires = [time.strftime(FORMAT) for time in times]

@@ -97,7 +97,7 @@ class Checked:
 
     @property
     def needs_gateway(self) -> bool:
-        """Whether it does so through the gateway, which can not be given places for tasks."""
+        """Whether it does so through the gateway, which cannot be given places for tasks."""
         return self.writes_content and not lacks_places(self.definition, self.state, self.plan)
 
 
@@ -214,7 +214,7 @@ class Submitter:
         if found:
             definition = checked.definition
             name = f"{definition.project}/{definition.name}"
-            raise SeveralErrors(f"workflow {name} can not be submitted, and nothing was written", found)
+            raise SeveralErrors(f"workflow {name} cannot be submitted, and nothing was written", found)
 
     def objections(self, checked: Checked, *, overwrite: bool) -> list[DsflowError]:
         """Everything that speaks against writing."""
@@ -274,7 +274,7 @@ class Submitter:
     def _carry_out(self, checked: Checked, overwrite: bool, lease: Lease) -> SubmitResult:
         definition, state = checked.definition, checked.state
         if checked.needs_gateway:
-            lease.gateway()  # one that can not be reached stops us before anything is written
+            lease.gateway()  # one that cannot be reached stops us before anything is written
         is_new = state.project_code == NO_PROJECT
         if is_new:
             state = replace(state, project_code=self._made_project(definition.project))

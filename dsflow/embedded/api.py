@@ -338,7 +338,7 @@ class Api:
         except (re.error, TypeError) as error:
             raise Refused(f"job is not a regular expression: {error}") from None
         if not isinstance(message, str | None) or not isinstance(times, int | None):
-            raise Refused("message must be a text, times a number")
+            raise Refused("message must be a string, times a number")
         self._engine.jobs.add_fault(pattern, message, times)
         return {"code": 0, "msg": "ok"}
 

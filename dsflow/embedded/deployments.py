@@ -112,7 +112,7 @@ def _deploy_options(statement: Deploy) -> tuple[Bias, bool]:
     if options.get("long_windows"):
         # results are the same with and without; the embedded engine does not aggregate beforehand
         if not isinstance(options["long_windows"], str):
-            raise SqlError(f"option long_windows is {options['long_windows']!r}, but must be a text")
+            raise SqlError(f"option long_windows is {options['long_windows']!r}, but must be a string")
         _check_long_windows(options["long_windows"], statement.query)
     lengthen = str(options.get("skip_index_check", "false")).lower() != "true"
     try:

@@ -78,7 +78,7 @@ def check_option(name: str, value: Any) -> Any:
             return str(value).lower() == "true"
         raise LoadError(f"option {name} is {value!r}, but must be true or false")
     if not isinstance(value, str):
-        raise LoadError(f"option {name} is {value!r}, but must be a text")
+        raise LoadError(f"option {name} is {value!r}, but must be a string")
     if name == "delimiter":
         return _delimiter(value)
     if name == "quote" and (len(value) > 1 or value in ("\\", "\r", "\n", "\0")):

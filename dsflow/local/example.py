@@ -55,5 +55,5 @@ def ask_prediction(predict_url: str, openmldb_url: str) -> dict[str, Any] | None
 
 def _data(answer: dict[str, Any], served: dict[str, Any]) -> dict[str, Any]:
     if "data" not in answer:
-        raise RunError(f"deployment {served['deployment']!r} can not be asked: {answer.get('msg')}")
+        raise RunError(f"deployment {served['deployment']!r} cannot be asked: {answer.get('msg')}")
     return dict(answer["data"])

@@ -281,7 +281,7 @@ STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
 def check_runnable(task: TaskDefinition) -> None:
-    """Refuse what can not be executed without a server.
+    """Refuse what cannot be executed without a server.
 
     Raises:
         RunError: naming the task and the reason.
@@ -293,8 +293,8 @@ def check_runnable(task: TaskDefinition) -> None:
     }
     if task.task_type not in EXECUTORS and task.task_type not in STEERING:
         reason = reasons.get(task.task_type, "its type is not known here")
-        raise RunError(f"task {task.name!r} ({task.task_type}) can not run locally: {reason}", where=task.where)
+        raise RunError(f"task {task.name!r} ({task.task_type}) cannot run locally: {reason}", where=task.where)
     if task.task_params.get("resourceList"):
         raise RunError(
-            f"task {task.name!r} can not run locally: its resources are in a server's resource centre", where=task.where
+            f"task {task.name!r} cannot run locally: its resources are in a server's resource centre", where=task.where
         )

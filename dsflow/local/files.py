@@ -2,7 +2,7 @@
 
 A file is the same when nothing that the system says of it has changed (size, both its times, its number on the disk),
 or else when its bytes are: a big file that nobody touched is not read again, and one that was only copied or touched
-is no other file. The time of change can not be set by ``cp -p`` or ``touch``. A file that was written just before it
+is no other file. The time of change cannot be set by ``cp -p`` or ``touch``. A file that was written just before it
 was looked at may change once more within the same tick of the clock: such a one is read again.
 """
 
@@ -40,7 +40,7 @@ def state_of(path: Path, without: Path | None = None) -> FileState:
 
     Raises:
         TooManyFiles: it holds more than :data:`MOST_FILES` files or :data:`MOST_BYTES`.
-        OSError: it can not be read.
+        OSError: it cannot be read.
     """
     now = time.time_ns()
     if not path.exists():

@@ -23,7 +23,7 @@ def held(state: Path, doing: str = "a run on it") -> Iterator[None]:
 
     Args:
         state: its folder, which must be there.
-        doing: for the message, what can not be done.
+        doing: for the message, what cannot be done.
 
     Raises:
         RunError: another process holds it; says which.

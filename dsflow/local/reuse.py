@@ -10,7 +10,7 @@ came of it is written down beside the state; when its turn comes again, both are
 
 What was made must still be as the step left it. So it does not matter who changed what, or how: another program, an
 edited folder, a run that failed or was killed. A step with an HTTP task, and a script that speaks to OpenMLDB, deal
-with what can not be looked at: they are always run, as are switches and conditions, which cost nothing.
+with what cannot be looked at: they are always run, as are switches and conditions, which cost nothing.
 """
 
 from __future__ import annotations
@@ -334,7 +334,7 @@ class Reuse:
         try:
             return is_same(Path(path), then, self._without(path))
         except (OSError, TooManyFiles, LookupError, TypeError):
-            return False  # it can not be read, or the record is damaged
+            return False  # it cannot be read, or the record is damaged
 
     def _without(self, path: str) -> Path | None:
         """The state itself is no part of a folder that it happens to lie in."""

@@ -356,7 +356,7 @@ def _make_folder(state: Path) -> None:
             (own / ".gitignore").write_text("# what local runs keep is no part of the project\n*\n", encoding="utf-8")
     except OSError as error:
         raise RunError(
-            f"the state folder {state} can not be made: {error.strerror}", hint="name another with --state"
+            f"the state folder {state} cannot be made: {error.strerror}", hint="name another with --state"
         ) from error
 
 

@@ -105,7 +105,7 @@ class TaskValues:
         outputs: of the tasks before it, by name, for each series.
 
     Raises:
-        PlaceholderError: a parameter's value can not be filled.
+        PlaceholderError: a parameter's value cannot be filled.
     """
 
     def __init__(self, shared: Shared, task: TaskDefinition, outputs: Mapping[Series, Mapping[str, str]]) -> None:

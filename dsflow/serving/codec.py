@@ -53,7 +53,7 @@ class Codec:
         pair: what it is compiled for.
 
     Raises:
-        NotServableError: a column's name can not be a key of JSON as it stands (a quote, a backslash).
+        NotServableError: a column's name cannot be a key of JSON as it stands (a quote, a backslash).
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -74,11 +74,11 @@ class Codec:
             )
         except ValueError as error:
             raise NotServableError(
-                f"deployment {pair.deployment} has a column that can not be served: {error}",
+                f"deployment {pair.deployment} has a column that cannot be served: {error}",
                 hint="give it a name of letters, digits and _",
             ) from error
         self._row: Any = row
-        # the classes are made here, so the types of both JSON texts are values, which the checker of types can not read
+        # the classes are made here, so the types of both JSON texts are values, which the checker of types cannot read
         rows: Any = list
         self._read_rows = msgspec.json.Decoder(row | rows[row]).decode
         data = msgspec.defstruct("Data", [("data", rows[self._features])])

@@ -64,7 +64,7 @@ class Client:
             TimeoutError: it was not, or no connection stood in time.
             StaleConnectionError: asking again is safe.
             BadAnswerError: the answer is not HTTP.
-            OSError: the server can not be reached, or broke off.
+            OSError: the server cannot be reached, or broke off.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout

@@ -85,7 +85,7 @@ class Joiner:
         rows: see `ROWS`.
 
     Raises:
-        NotServableError: a column's name can not be served.
+        NotServableError: a column's name cannot be served.
     """
 
     def __init__(

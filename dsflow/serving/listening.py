@@ -18,7 +18,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         shared: other sockets of this user may listen on the same port; the system shares connections out among them.
 
     Raises:
-        ServingError: it can not.
+        ServingError: it cannot.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -19,7 +19,7 @@ _ERRORS: Mapping[str, str] = {
     "404": "There is no such path or service.",
     "408": "The request did not arrive in time.",
     "413": "The body or the number of rows is above the limit.",
-    "422": "What is named can not be served.",
+    "422": "What is named cannot be served.",
     "431": "The headers are too large.",
     "502": "OpenMLDB refuses.",
     "503": "Nothing is served yet, OpenMLDB does not answer, or there are too many connections.",

@@ -62,7 +62,7 @@ class Options:
         if len({*self.services, DEFAULT_SERVICE}) != len(self.services) + 1:
             raise ConfigError("a service is named twice", hint=f"{DEFAULT_SERVICE} is there without being named")
         if self.log not in ("json", "text", "auto"):
-            raise ConfigError(f"the log can not be {self.log!r}", hint="json, text or auto")
+            raise ConfigError(f"the log cannot be {self.log!r}", hint="json, text or auto")
 
     def to_json(self) -> dict[str, Any]:
         """For `from_json` in another process."""

@@ -119,7 +119,7 @@ def check_value(value: object, kind: ColumnType) -> object:
         return _number(value, kind)
     if kind is ColumnType.STRING:
         if not isinstance(value, str):
-            raise ValueError(f"takes a text, not {_kind(value)}")
+            raise ValueError(f"takes a string, not {_kind(value)}")
         return value
     if kind is ColumnType.TIMESTAMP:
         return timestamp_ms(value)
@@ -138,14 +138,14 @@ def timestamp_ms(value: object) -> int:
             moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
         except ValueError:
             raise ValueError(
-                f"takes milliseconds since 1970 (an integer) or a text like '2017-11-06 17:21:28', not {value!r}"
+                f"takes milliseconds since 1970 (an integer) or a string like '2017-11-06 17:21:28', not {value!r}"
             ) from None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=OPENMLDB_ZONE)
         return (moment - _EPOCH) // timedelta(milliseconds=1)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(
-            f"takes milliseconds since 1970 (an integer) or a text like '2017-11-06 17:21:28', not {_kind(value)}"
+            f"takes milliseconds since 1970 (an integer) or a string like '2017-11-06 17:21:28', not {_kind(value)}"
         )
     return _integer(value, 64)
 
@@ -172,13 +172,13 @@ def _number(value: object, kind: ColumnType) -> int | float:
 
 def _date(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"takes a text like '2017-11-06', not {_kind(value)}")
+        raise ValueError(f"takes a string like '2017-11-06', not {_kind(value)}")
     parts = value.split("-")
     try:
         year, month, day = (int(part) for part in parts)
         date(year, month, day)
     except ValueError:
-        raise ValueError(f"takes a text like '2017-11-06', not {value!r}") from None
+        raise ValueError(f"takes a string like '2017-11-06', not {value!r}") from None
     return f"{year}-{month}-{day}"
 
 

@@ -1,6 +1,6 @@
 """A second pair that answers in the background, so that its answers can be counted before anybody switches to it.
 
-It is asked for the rows that were answered, after they were, and never holds anything up: what it can not keep up with
+It is asked for the rows that were answered, after they were, and never holds anything up: what it cannot keep up with
 is dropped and counted.
 """
 

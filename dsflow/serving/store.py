@@ -111,7 +111,7 @@ class Store:
         """What another process has staged.
 
         Raises:
-            StoreError: it can not be read.
+            StoreError: it cannot be read.
             NotServableError: it is no model that can be served.
         """
         try:
@@ -122,7 +122,7 @@ class Store:
     def load(self) -> tuple[Saved, Saved | None] | None:
         """What was saved last: the pair in service and the one before it; None if there is nothing.
 
-        A pair of before that can not be read any more is no reason not to serve: it is left out.
+        A pair of before that cannot be read any more is no reason not to serve: it is left out.
 
         Raises:
             StoreError: the manifest, or the model that was in service, is damaged or unreadable.
@@ -150,7 +150,7 @@ class Store:
         try:
             previous = self._read(manifest["previous"]) if manifest["previous"] is not None else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ServingError) as error:
-            log.warning("there is no going back: the pair of before can not be read: %s", error)
+            log.warning("there is no going back: the pair of before cannot be read: %s", error)
             previous = None
         return current, previous
 

@@ -7,7 +7,7 @@ steps of an update, for the worker that was asked for it:
 1. `exclusive`: nobody else updates;
 2. it prepares the pair for itself: loads, checks, compares, warms up;
 3. the model's copy is written into the model directory, and `prepare` has every other worker load it from there and ask
-   the deployment once. If one can not, `abort`, and the old pair stays with all;
+   the deployment once. If one cannot, `abort`, and the old pair stays with all;
 4. the manifest is written: from here on the new pair is what any worker that starts serves;
 5. it changes over, and `commit` has the others do so; each answers when it has. Only then the update is answered.
 

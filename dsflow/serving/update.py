@@ -36,7 +36,7 @@ class Update:
 
 
 def read_update(body: object) -> Update:
-    """The update that the body of a request asks for; DolphinScheduler's HTTP task sends every value as a text.
+    """The update that the body of a request asks for; DolphinScheduler's HTTP task sends every value as a string.
 
     Raises:
         BadRequestError: the body is not that.
@@ -52,7 +52,7 @@ def read_update(body: object) -> Update:
         if key not in body:
             problems += [f"key {key!r} is missing"] if key in _NEEDED else []
         elif not isinstance(value, str) or (key in _NEEDED and not value.strip()):
-            problems.append(f"key {key!r} takes a text that is not empty, not {value!r}")
+            problems.append(f"key {key!r} takes a string that is not empty, not {value!r}")
         elif "${" in value:
             problems.append(f"key {key!r} still holds a placeholder that nobody filled in: {value}")
         else:

@@ -38,7 +38,7 @@ def build(declaration: WorkflowDeclaration) -> Workflow:
     """Make the workflow.
 
     Raises:
-        DeclarationError: it says something that can not be.
+        DeclarationError: it says something that cannot be.
     """
     workflow = build_empty(declaration)
     try:

@@ -6,4 +6,4 @@ from dsflow.errors import DsflowError
 
 
 class SourceError(DsflowError):
-    """A workflow can not be written as source in such a way that reading the source gives the same workflow again."""
+    """A workflow cannot be written as source in such a way that reading the source gives the same workflow again."""

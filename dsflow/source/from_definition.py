@@ -28,7 +28,7 @@ def declare(definition: Definition) -> WorkflowDeclaration:
     """The declaration that compiles to this Definition; that it does is checked here.
 
     Raises:
-        SourceError: it can not be declared; the error names the fields.
+        SourceError: it cannot be declared; the error names the fields.
     """
     _refuse_unknown(definition)
     try:
@@ -47,12 +47,12 @@ def declare(definition: Definition) -> WorkflowDeclaration:
         raise
     except DsflowError as error:
         raise SourceError(
-            f"workflow {definition.name!r} can not be declared: {error.message}", hint=error.hint
+            f"workflow {definition.name!r} cannot be declared: {error.message}", hint=error.hint
         ) from error
     left = differences(definition, compiled)
     if left:
         raise SourceError(
-            f"workflow {definition.name!r} can not be declared exactly; this would be lost:"
+            f"workflow {definition.name!r} cannot be declared exactly; this would be lost:"
             + "".join(f"\n  - {line}" for line in left)
         )
     return declaration
@@ -95,7 +95,7 @@ class _Reader:
         definition = self.definition
         odd = [p.prop for p in definition.global_params if p.direct != "IN"]
         if odd:
-            raise SourceError(f"the global parameter {odd[0]!r} has the direction OUT, which can not be declared")
+            raise SourceError(f"the global parameter {odd[0]!r} has the direction OUT, which cannot be declared")
         result = WorkflowDeclaration(
             name=definition.name,
             project=definition.project,
@@ -232,7 +232,7 @@ class _Reader:
     def _missing(
         self, scratch: Workflow, trial: TaskDeclaration, task: TaskDefinition, names: set[str]
     ) -> JsonDict | None:
-        """What must stand in ``extra`` for this trial to be the task; None when it can not be."""
+        """What must stand in ``extra`` for this trial to be the task; None when it cannot be."""
         own = WorkflowDeclaration("", "", tasks=[trial])
         edges = implied_edges(own)
         if any(e not in self.edges or not set(e) <= names for e in edges):
@@ -251,7 +251,7 @@ class _Reader:
         return None if extra.keys() & NOT_EXTRA.get(task.task_type, set()) else extra
 
     def _break_cycles(self, result: WorkflowDeclaration) -> None:
-        """Tasks that name each other can not both be declared first: one of them names the other by its name."""
+        """Tasks that name each other cannot both be declared first: one of them names the other by its name."""
         while True:
             try:
                 in_order(result)

@@ -89,7 +89,7 @@ def literal(value: Any) -> Node:
         return mapping([(string(str(k)), literal(v)) for k, v in value.items()])
     if isinstance(value, (list, tuple)):
         return listing([literal(v) for v in value])
-    raise TypeError(f"{value!r} can not be written")
+    raise TypeError(f"{value!r} cannot be written")
 
 
 def string(text: str) -> str:

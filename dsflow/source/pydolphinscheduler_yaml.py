@@ -57,7 +57,7 @@ def read_yaml(path: Path, project: str | None = None) -> tuple[list[Definition],
         The Definition, and notes on what was filled in or left out.
 
     Raises:
-        SourceError: the file can not be read, or holds what has no form in dsflow.
+        SourceError: the file cannot be read, or holds what has no form in dsflow.
     """
     import yaml
 
@@ -69,7 +69,7 @@ def read_yaml(path: Path, project: str | None = None) -> tuple[list[Definition],
             )
         return _Reader(path, yaml.safe_load(text)).definition(project)
     except OSError as error:
-        raise SourceError(f"can not read {path}: {error.strerror}") from error
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} is not UTF-8 text (byte {error.start})") from error
 

@@ -67,7 +67,7 @@ def python_source(definition: Definition, *, every: bool = False) -> str:
             nodes.
 
     Raises:
-        SourceError: it can not be declared, or not exactly.
+        SourceError: it cannot be declared, or not exactly.
     """
     declaration = declare(definition)
     if not every and (text := _with_steps(declaration, definition)):

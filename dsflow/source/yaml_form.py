@@ -77,7 +77,7 @@ def yaml_source(definitions: Sequence[Definition]) -> str:
     What it says when it is read is compared with the Definitions before it is given out.
 
     Raises:
-        SourceError: one can not be declared, or not exactly.
+        SourceError: one cannot be declared, or not exactly.
     """
     text = "---\n".join(_dump(_document(declare(definition))) for definition in definitions)
     for definition, declaration in zip(definitions, read_declarations(text, "the YAML text"), strict=True):
@@ -212,12 +212,12 @@ def load_yaml(path: Path) -> list[Workflow]:
     """The workflows that a YAML file declares, in order.
 
     Raises:
-        DeclarationError: it is not readable, no valid YAML, or says something that can not be; with file and line.
+        DeclarationError: it is not readable, no valid YAML, or says something that cannot be; with file and line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DeclarationError(f"can not read {path}: {error.strerror}") from error
+        raise DeclarationError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DeclarationError(f"{path} is not UTF-8 text (byte {error.start})") from error
     return [build(declaration) for declaration in read_declarations(text, str(path))]
@@ -230,7 +230,7 @@ def read_declarations(text: str, file: str) -> list[WorkflowDeclaration]:
         file: what to call it in errors.
 
     Raises:
-        DeclarationError: it is no valid YAML, or says something that can not be.
+        DeclarationError: it is no valid YAML, or says something that cannot be.
     """
     import yaml
 
@@ -272,7 +272,7 @@ class _Document:
         found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self.fail(key, f"a name in {what} must be a text")
+                self.fail(key, f"a name in {what} must be a string")
             name = str(key.value)  # as it is written: YAML would make a bool of on, and a number of 1
             if name in found:
                 self.fail(key, f"{name!r} is there twice in {what}")
@@ -294,14 +294,14 @@ class _Document:
             return loader.construct_document(node)
         except (yaml.YAMLError, ValueError) as error:
             problem = getattr(error, "problem", None) or error
-            self.fail(node, f"this value can not be read: {problem}")
+            self.fail(node, f"this value cannot be read: {problem}")
         finally:
             loader.dispose()
 
     def text(self, node: yaml.Node, what: str) -> str:
         value = self.plain(node)
         if not isinstance(value, str):
-            self.fail(node, f"{what} must be a text, not {value!r}", hint="put it in quotes")
+            self.fail(node, f"{what} must be a string, not {value!r}", hint="put it in quotes")
         return value
 
     def known(self, key: yaml.Node, name: str, allowed: Iterable[str], what: str) -> None:
@@ -321,7 +321,7 @@ class _Document:
             definition = Definition.from_dict(self.plain(self.node))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.fail(
-                self.node, f"this looks like a rendered workflow, but can not be read as one ({error!r})",
+                self.node, f"this looks like a rendered workflow, but cannot be read as one ({error!r})",
                 hint="a workflow that is declared in YAML has the keys workflow, project, tasks",
             )  # fmt: skip
         declaration = declare(definition)
@@ -384,7 +384,7 @@ class _Document:
         value = self.plain(node)
         if not isinstance(value, (str, int, float, bool)):
             hint = "put it in quotes if it is a text" if isinstance(value, date) or value is None else None
-            self.fail(node, f"{what} must be a text, a number or true/false, not {value!r}", hint=hint)
+            self.fail(node, f"{what} must be a string, a number or true/false, not {value!r}", hint=hint)
         return value
 
     def schedule(self, node: yaml.Node) -> dict[str, Any]:

@@ -39,12 +39,12 @@ def download(url: str, path: Path) -> None:
         except httpx.TransportError as error:
             if attempt == ATTEMPTS:
                 reason = str(error) or type(error).__name__
-                raise StandaloneError(f"{url} can not be got: {reason}") from error
+                raise StandaloneError(f"{url} cannot be got: {reason}") from error
             time.sleep(PAUSE * attempt)
         except (httpx.InvalidURL, httpx.HTTPError) as error:
-            raise StandaloneError(f"{url} can not be got: {error}") from error
+            raise StandaloneError(f"{url} cannot be got: {error}") from error
         except OSError as error:
-            raise StandaloneError(f"can not write {path}: {error.strerror}") from error
+            raise StandaloneError(f"cannot write {path}: {error.strerror}") from error
 
 
 def read(url: str) -> str:

@@ -6,7 +6,7 @@ from dsflow.errors import DsflowError
 
 
 class StandaloneError(DsflowError):
-    """The server can not be got, started or stopped; nothing of it is left running."""
+    """The server cannot be got, started or stopped; nothing of it is left running."""
 
 
 class PortTakenError(StandaloneError):

@@ -32,7 +32,7 @@ class Guarded:
         inherit: file descriptors that the guard holds too: a lock lasts until all is undone.
 
     Raises:
-        StandaloneError: it can not be started.
+        StandaloneError: it cannot be started.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Guarded:
             self._tell(json.dumps(task))
             answer = self._read()
             if "pid" not in answer:
-                raise StandaloneError(f"can not run {command[0] if command else 'the guard'}: {answer.get('failed')}")
+                raise StandaloneError(f"cannot run {command[0] if command else 'the guard'}: {answer.get('failed')}")
         except BaseException:
             self.undo()
             raise

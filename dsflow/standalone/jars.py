@@ -66,7 +66,7 @@ def get_jars(wanted: Sequence[Jar], say: Say) -> list[Path]:
     """The files of these jars, from the cache; those that it lacks are got, all or none.
 
     Raises:
-        StandaloneError: they can not be got, or what came is not what was to come.
+        StandaloneError: they cannot be got, or what came is not what was to come.
     """
     folder = cache_folder() / "jars"
     with exclusive(folder.parent / "jars.lock"):
@@ -97,7 +97,7 @@ def _fetch(missing: Sequence[Jar], folder: Path, say: Say) -> None:
         else:
             _by_maven(str(maven), missing, place, folder)
     except OSError as error:
-        raise StandaloneError(f"can not keep the jars in {folder}: {error.strerror}") from error
+        raise StandaloneError(f"cannot keep the jars in {folder}: {error.strerror}") from error
 
 
 def _take_over(jars: Sequence[Jar], place: Path, folder: Path) -> None:

@@ -47,7 +47,7 @@ def exclusive(lock: Path, busy: str | None = None) -> Iterator[int]:
         the file descriptor that holds it; a child that inherits it holds on to it too.
 
     Raises:
-        StandaloneError: another one holds it, or the file can not be made.
+        StandaloneError: another one holds it, or the file cannot be made.
     """
     import fcntl
 
@@ -55,7 +55,7 @@ def exclusive(lock: Path, busy: str | None = None) -> Iterator[int]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StandaloneError(f"can not write to {lock.parent}: {error.strerror}") from error
+        raise StandaloneError(f"cannot write to {lock.parent}: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))

@@ -73,7 +73,7 @@ def write_profile(name: str, info: Info, tenant: str) -> Path:
     try:
         _write(place, name, values)
     except OSError as error:
-        raise StandaloneError(f"can not write {place}: {error.strerror}") from error
+        raise StandaloneError(f"cannot write {place}: {error.strerror}") from error
     return place
 
 

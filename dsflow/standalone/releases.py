@@ -42,7 +42,7 @@ def from_release(path: Path, say: Say) -> Source:
     """A server from an archive ``apache-dolphinscheduler-X-bin.tar.gz``, or from its unpacked folder.
 
     Raises:
-        StandaloneError: it is none, or of a series that dsflow does not know, or it can not be unpacked.
+        StandaloneError: it is none, or of a series that dsflow does not know, or it cannot be unpacked.
     """
     if path.is_dir():
         return _source(path, path)
@@ -55,7 +55,7 @@ def from_version(version: str, say: Say) -> Source:
     """A server from a release that is downloaded, unless the cache has it.
 
     Raises:
-        StandaloneError: the setting that says from where is missing, it can not be downloaded, or its SHA-512 is not
+        StandaloneError: the setting that says from where is missing, it cannot be downloaded, or its SHA-512 is not
             the published one.
     """
     if not _VERSION.match(version):
@@ -136,7 +136,7 @@ def _unpacked(archive: Path, digest: str, say: Say) -> Path:
             try:
                 os.rename(place, home)
             except OSError as error:
-                raise StandaloneError(f"can not keep the release in {home}: {error.strerror}") from error
+                raise StandaloneError(f"cannot keep the release in {home}: {error.strerror}") from error
         return home
 
 
@@ -159,7 +159,7 @@ def _unpack(archive: Path, place: Path) -> None:
     except OSError as error:
         if error.errno is None:  # gzip's own: a wrong checksum, no gzip file
             raise StandaloneError(f"{archive} is damaged, or no .tar.gz archive: {error}") from error
-        raise StandaloneError(f"can not unpack {archive} into the cache: {error.strerror}") from error
+        raise StandaloneError(f"cannot unpack {archive} into the cache: {error.strerror}") from error
 
 
 def _is_needed(parts: tuple[str, ...]) -> bool:
@@ -176,7 +176,7 @@ def _temporary() -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
         place = Path(tempfile.mkdtemp(dir=_cache(), prefix=".new-"))
     except OSError as error:
-        raise StandaloneError(f"can not write to the cache {_cache()}: {error.strerror}") from error
+        raise StandaloneError(f"cannot write to the cache {_cache()}: {error.strerror}") from error
     with Guarded(remove=[place]):
         yield place
 
@@ -196,7 +196,7 @@ def _sha512(path: Path) -> str:
             while piece := file.read(1 << 20):
                 digest.update(piece)
     except OSError as error:
-        raise StandaloneError(f"{path} can not be read: {error.strerror}") from error
+        raise StandaloneError(f"{path} cannot be read: {error.strerror}") from error
     return digest.hexdigest()
 
 

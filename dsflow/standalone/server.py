@@ -61,7 +61,7 @@ def start(source: Source, how: Start, java: Java) -> Info:
     """Start a server and wait until it can be used.
 
     Raises:
-        StandaloneError: it can not be started; nothing of it runs.
+        StandaloneError: it cannot be started; nothing of it runs.
     """
     busy = f"another process is starting or stopping a server in {how.folder}"
     with exclusive(how.folder / LOCK, busy) as lock:
@@ -76,7 +76,7 @@ def start(source: Source, how: Start, java: Java) -> Info:
                     raise
                 choose_ports(how.ports)  # one that is named does not change: say so
             except OSError as error:
-                raise StandaloneError(f"the server can not be started in {how.folder}: {error}") from error
+                raise StandaloneError(f"the server cannot be started in {how.folder}: {error}") from error
     raise AssertionError("the last attempt returns or raises")
 
 

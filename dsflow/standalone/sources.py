@@ -27,7 +27,7 @@ def get_source(version: str | None, release: Path | None, say: Say) -> Source:
         release: an archive or an unpacked folder; its version must be ``version`` where both are given.
 
     Raises:
-        StandaloneError: it can not be had.
+        StandaloneError: it cannot be had.
     """
     if release is not None:
         source = from_release(release, say)

@@ -1,4 +1,4 @@
-"""The names of OpenMLDB's functions, for hints: its compiler says only that it can not resolve a call."""
+"""The names of OpenMLDB's functions, for hints: its compiler says only that it cannot resolve a call."""
 
 from __future__ import annotations
 

@@ -619,7 +619,7 @@ _OUTSIDE = re.compile(
 
 
 def _reads(refusal: Refusal | CompilerError | None, text: str, asked: bool) -> bool:
-    """Whether OpenMLDB's grammar takes a text that the dialect does not, to judge by what its compiler says."""
+    """Whether OpenMLDB's grammar takes a string that the dialect does not, to judge by what its compiler says."""
     statement = text.strip()
     if not isinstance(refusal, Refusal):
         return (refusal is None and asked) or bool(_OUTSIDE.match(statement))

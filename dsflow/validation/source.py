@@ -17,7 +17,7 @@ _LONGEST_NAME, _LARGEST_TEXT = 200, 1_000_000
 
 
 class Source:
-    """One file, or a notebook's cell. What can not be read has no lines, what is no Python no literals."""
+    """One file, or a notebook's cell. What cannot be read has no lines, what is no Python no literals."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -234,7 +234,7 @@ def index_to_count_by(cursor: Any, table: str, kinds: list[str]) -> tuple[list[s
     text = str(values_of(cursor, f"SHOW CREATE TABLE {table}")[0][1])
     if re.search(r"STORAGE_MODE='(SSD|HDD)'", text):
         fail(
-            f"{table} is stored on disk, where OpenMLDB keeps one row of each key and time: equal rows can not be kept."
+            f"{table} is stored on disk, where OpenMLDB keeps one row of each key and time: equal rows cannot be kept."
             " Write load_online(..., repeated='drop') if once is right"
         )
     names = re.findall(r"^`(\w+)` ", text, re.MULTILINE)

@@ -155,7 +155,7 @@ def errors(text: str) -> list[str]:
             "Unexpected token",
             "is a comma or a bracket missing?",
         ),
-        ({"train": 'Python("train", file="tarin.py")'}, "orders.py:17", "can not read tarin.py", "looked in"),
+        ({"train": 'Python("train", file="tarin.py")'}, "orders.py:17", "cannot read tarin.py", "looked in"),
         ({"edges": EDGES + "\n    train >> wf.tasks['create orders']"}, "orders.py", "run in a circle", ""),
         (
             {"edges": EDGES.replace("orders.create() >> ", "orders.create(); ")},
@@ -242,7 +242,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 def test_an_extra_that_is_missing(tmp_path: Path) -> None:
     write(tmp_path)
-    # a package that can not be found, as in an environment without the extra
+    # a package that cannot be found, as in an environment without the extra
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as util\n"
         "known = util.find_spec\n"

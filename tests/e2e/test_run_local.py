@@ -204,7 +204,7 @@ def test_bad_clicks_are_named(root: Path, tmp_path: Path, content: str | None, m
         (["--set", "nothing=1"], "no parameter 'nothing'"),
         (["--set", "novalue"], "not of the form KEY=VALUE"),
         (["--report", "/nowhere/report.json"], "no folder /nowhere"),
-        (["--set", 'database=a"b'], "can not go into the SQL"),
+        (["--set", 'database=a"b'], "cannot go into the SQL"),
     ],
 )
 def test_bad_options_are_refused_before_anything_runs(

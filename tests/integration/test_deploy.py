@@ -173,7 +173,7 @@ def test_every_error_is_named_and_nothing_is_written(
         assert words in done.err, (words, done.err)
     assert "nothing was written" in done.err
     assert len(json.loads(done.out)["errors"]) == 6
-    assert "can not be deployed" in (dsflow.folder / "s.md").read_text()
+    assert "cannot be deployed" in (dsflow.folder / "s.md").read_text()
     (dsflow.folder / "pipelines/empty.py").write_text("x = 1\n")
     assert "declares no workflow" in dsflow("deploy", "pipelines/empty.py").err
     assert "there is no file or folder" in dsflow("deploy", "nowhere").err

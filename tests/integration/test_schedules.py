@@ -169,7 +169,7 @@ def test_a_schedule_that_can_not_be_set_online_again_is_said_to_be_offline(
     [
         ("0 0 3 ? * MON/2 *", "with other times than those at which it runs"),
         ("0 0 22-2 * * ? *", "with other times than those at which it runs"),
-        ("0 0 3 31W * ? *", "can not preview the schedule"),
+        ("0 0 3 31W * ? *", "cannot preview the schedule"),
         ("0 0 3 * * ? *", None),
     ],
 )

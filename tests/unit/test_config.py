@@ -115,11 +115,11 @@ def test_the_working_directory_s_file_is_the_second_choice(folder, tmp_path_fact
         ("profiles: []", "expected a mapping"),
         ("- a", "expected a mapping"),
         ("a: [", "not valid YAML"),
-        ("profiles: {dev: {password_file: gone}}\ndefault: dev", "can not read the secret file"),
+        ("profiles: {dev: {password_file: gone}}\ndefault: dev", "cannot read the secret file"),
         ("profiles: {dev: text}\ndefault: dev", "profile 'dev'"),
         ("profiles: {dev: {params: [a]}}\ndefault: dev", "params"),
         ("profiles: {dev: {tenant: [a]}}\ndefault: dev", "tenant"),
-        ("profiles: {dev: {password_file: .}}\ndefault: dev", "can not read the secret file"),
+        ("profiles: {dev: {password_file: .}}\ndefault: dev", "cannot read the secret file"),
     ],
 )
 def test_a_bad_file(folder, text, says):

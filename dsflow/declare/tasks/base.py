@@ -219,7 +219,7 @@ class Task:
 
     def _check(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
-            raise self.error(f"a task's name must be a text, not {self.name!r}")
+            raise self.error(f"a task's name must be a string, not {self.name!r}")
         strict = _strict()
         if strict and self.name != " ".join(self.name.split()):
             raise self.error(f"the task's name {self.name!r} holds line ends, or blanks that nobody sees")
@@ -256,7 +256,7 @@ class Task:
     def _text(self, *names: str) -> None:
         for name in names:
             if not isinstance(getattr(self, name), str):
-                raise self.error(f"{name}={getattr(self, name)!r} is not a text")
+                raise self.error(f"{name}={getattr(self, name)!r} is not a string")
 
     def _flag(self, *names: str) -> None:
         for name in names:
@@ -282,7 +282,7 @@ class Task:
                 if isinstance(value, Param) and name == "params":
                     continue
                 if not isinstance(value, (str, int, float, bool, Reference)):
-                    raise self.error(f"{name}[{key!r}]={value!r} is not a text, a number, a bool or a reference")
+                    raise self.error(f"{name}[{key!r}]={value!r} is not a string, a number, a bool or a reference")
 
     def _task(self, *names: str) -> None:
         for name in names:

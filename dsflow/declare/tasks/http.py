@@ -22,7 +22,7 @@ class Http(Task):
     Args:
         method: ``GET``, ``POST``, ``HEAD``, ``PUT`` or ``DELETE``.
         url: the address; ``${name}`` is substituted.
-        json: fields of a JSON body. DolphinScheduler sends every value as a text.
+        json: fields of a JSON body. DolphinScheduler sends every value as a string.
         query: parameters of the address.
         headers: headers.
         check: when the task is a success: ``STATUS_CODE_DEFAULT`` (200), ``STATUS_CODE_CUSTOM``, ``BODY_CONTAINS`` or

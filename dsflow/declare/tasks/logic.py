@@ -129,7 +129,7 @@ def _groups(task: Task, when: object, kind: type) -> list[Group]:
     for group in groups:
         for item in group.items:
             if not isinstance(item, kind):
-                raise task.error(f"{item!r} can not stand here")
+                raise task.error(f"{item!r} cannot stand here")
             if isinstance(item, _Status) and not isinstance(item.task, Task):
                 raise task.error(f"{item.task!r} is not a task")
     if not groups or not all(g.items for g in groups):
@@ -267,7 +267,7 @@ class Dependent(Task):
                     for name in ("workflow", "task", "project"):
                         value = getattr(item, name)
                         if not isinstance(value, str if name != "project" else (str, type(None))):
-                            raise self.error(f"DependsOn({name}={value!r}) is not a text")
+                            raise self.error(f"DependsOn({name}={value!r}) is not a string")
                     if not item.workflow:
                         raise self.error("DependsOn needs a workflow's name")
 

@@ -44,7 +44,7 @@ class OpenMLDB(Task):
         self._one_of("mode", self.mode, ("offline", "online"))
         texts = [self.sql] if isinstance(self.sql, str) else self.sql
         if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
-            raise self.error(f"sql={self.sql!r} is neither a text nor a list of statements")
+            raise self.error(f"sql={self.sql!r} is neither a string nor a list of statements")
         for name in ("zookeeper", "zookeeper_path"):
             value = getattr(self, name)
             if not isinstance(value, (str, Reference)) or any(c in str(value) for c in "'\"\\\n"):

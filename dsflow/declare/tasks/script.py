@@ -100,7 +100,7 @@ def _read(task: Task, name: str | None) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise task.error(f"can not read {name}: {error.strerror}", hint=f"looked in {path.parent}") from error
+        raise task.error(f"cannot read {name}: {error.strerror}", hint=f"looked in {path.parent}") from error
     except UnicodeDecodeError as error:
         raise task.error(f"{name} is not UTF-8 text (byte {error.start})") from error
 

@@ -145,7 +145,7 @@ def read_file(path: Path) -> list[JsonDict]:
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise TransferError(f"can not read {path}: {error.strerror}") from error
+        raise TransferError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise TransferError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:

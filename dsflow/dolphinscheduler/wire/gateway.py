@@ -43,7 +43,7 @@ class WorkflowCall:
     """The arguments of ``createOrUpdateWorkflow``, in DolphinScheduler's own form (JSON texts, codes).
 
     Attributes:
-        locations: the places of the tasks; '' keeps what is stored. The gateway can not be given any.
+        locations: the places of the tasks; '' keeps what is stored. The gateway cannot be given any.
     """
 
     user: str
@@ -406,14 +406,14 @@ def _pydolphinscheduler(host: str, port: int, token: str) -> Any:
                     hint="install it with: pip install 'setuptools<82'",
                 ) from error
             raise ConfigError(
-                f"pydolphinscheduler can not be imported: there is no module {error.name!r}",
+                f"pydolphinscheduler cannot be imported: there is no module {error.name!r}",
                 hint="install it with: pip install apache-dolphinscheduler",
             ) from error
         except Exception as error:
             if isinstance(error, DsflowError):
                 raise
             raise ServerError(
-                f"pydolphinscheduler can not be imported: {type(error).__name__}: {_line(error)}",
+                f"pydolphinscheduler cannot be imported: {type(error).__name__}: {_line(error)}",
                 hint="is PYDS_HOME/config.yaml valid?",
             ) from error
         finally:

@@ -24,7 +24,7 @@ _RUN_FLAGS = {"NORMAL": "YES", "FORBIDDEN": "NO"}
 
 
 class TransferError(DsflowError):
-    """A file that is no export of DolphinScheduler, or can not be written or imported as it is."""
+    """A file that is no export of DolphinScheduler, or cannot be written or imported as it is."""
 
 
 def whose(data: Any) -> str:
@@ -46,7 +46,7 @@ def as_exported(data: Any, where: str) -> Any:
     """The content of a file of any version in dsflow's words; what is no list of workflows as it is.
 
     Raises:
-        TransferError: a file of 1.x that can not be read.
+        TransferError: a file of 1.x that cannot be read.
     """
     if whose(data) == "1.x":
         entries = data if isinstance(data, list) else [data]
@@ -118,7 +118,7 @@ def _from_first(entry: Any, where: str) -> JsonDict:
         tasks = [_first_task(row, codes, project_code, told) for row in rows]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TransferError(
-            f"workflow {name!r} of this file of DolphinScheduler 1.x can not be read ({error!r})", where=where
+            f"workflow {name!r} of this file of DolphinScheduler 1.x cannot be read ({error!r})", where=where
         ) from error
     params = content.get("globalParams") or []
     edges = [(pre, row["name"]) for row in rows for pre in row.get("preTasks") or []]

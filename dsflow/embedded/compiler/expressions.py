@@ -231,7 +231,7 @@ class Expressions:
         name, pattern = self._two(inner)
         escape = self._value(node.args["expression"])
         if escape.is_literal and len(str(escape.literal).encode()) > 1:
-            raise SqlError("ESCAPE takes a text of one character")
+            raise SqlError("ESCAPE takes a string of one character")
         return like(name, pattern, escape, any_case=isinstance(inner, exp.ILike))
 
     def _rlike(self, node: exp.RegexpLike) -> Value:

@@ -187,7 +187,7 @@ class Compiler:
             )
         except OSError as error:
             log.close()
-            raise CompilerError(f"OpenMLDB's compiler can not be started: {error}") from error
+            raise CompilerError(f"OpenMLDB's compiler cannot be started: {error}") from error
         child = self._child = _Child(process, log)
         threading.Thread(target=_read, args=(process, child.answers), daemon=True, name="dsflow-compiler").start()
         return child

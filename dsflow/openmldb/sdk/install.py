@@ -100,7 +100,7 @@ def install_sdk() -> Sdk:
             found = find_sdk()  # another process may have been faster
             if isinstance(found, Sdk):
                 return found
-            raise SdkInstallError(f"can not move the wheel to {folder}: {error.strerror}") from error
+            raise SdkInstallError(f"cannot move the wheel to {folder}: {error.strerror}") from error
     found = find_sdk()
     if isinstance(found, SdkMissing):
         raise SdkInstallError(f"the wheel openmldb {VERSION} has no native library in {folder}")
@@ -132,7 +132,7 @@ def _pip(target: Path) -> None:
 
 
 def _unsupported() -> str:
-    """Why this machine can not have the library; '' when it can."""
+    """Why this machine cannot have the library; '' when it can."""
     machine = platform.machine().lower()
     if sys.platform not in ("linux", "darwin") or machine not in ("x86_64", "amd64"):
         return f"OpenMLDB's compiler exists for Linux and macOS on x86-64 only, not for {sys.platform} on {machine}"

@@ -91,7 +91,7 @@ async function show() {
     place.replaceChildren(...Object.entries(description.paths).flatMap(([path, operations]) =>
       Object.entries(operations).map(([method, about]) => operation(description, path, method.toUpperCase(), about))));
   } catch (error) {
-    place.replaceChildren(element("p", {class: "failed"}, `openapi.json can not be read: ${error}`));
+    place.replaceChildren(element("p", {class: "failed"}, `openapi.json cannot be read: ${error}`));
   }
 }
 

@@ -101,7 +101,7 @@ def breaks_with_a_value(model: Model) -> Iterator[Problem]:
 
 @rule("DSF414", "warning")
 def not_evaluated_here(model: Model) -> Iterator[Problem]:
-    """A condition that a local run can not evaluate."""
+    """A condition that a local run cannot evaluate."""
     for task, asked in _all(model):
         if asked.unknown and not asked.tried:
             yield _problem(

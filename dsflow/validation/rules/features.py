@@ -74,7 +74,7 @@ def _names_in_script(script: Script, columns: list[str], labels: Collection[str]
                 yield script.problem(found.offset, message, "leave it out")
 
 
-_SAFE = dict.fromkeys(("features", "list"), '; ",".join(view.columns) can not go wrong')
+_SAFE = dict.fromkeys(("features", "list"), '; ",".join(view.columns) cannot go wrong')
 
 
 def _columns_before(model: Model, task: Task) -> tuple[list[str], set[str]]:
@@ -104,7 +104,7 @@ def _wrong_names(
                 f"task {task.name!r} reads the column {name!r}, which the feature view does not give",
                 where,
                 did_you_mean(name, columns, "columns: " + ", ".join(columns))
-                + '; ",".join(view.columns) can not go wrong',
+                + '; ",".join(view.columns) cannot go wrong',
             )
         elif name in labels:
             yield Problem(

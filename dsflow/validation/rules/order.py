@@ -188,7 +188,7 @@ def _reads(task: Task, name: str) -> bool:
 
 @rule("DSF405")
 def http(model: Model) -> Iterator[Problem]:
-    """An HTTP request that can not be sent."""
+    """An HTTP request that cannot be sent."""
     for task in model.tasks:
         if not isinstance(task, Http):
             continue

@@ -33,7 +33,7 @@ _LITERAL = re.compile(r"\b(?:INFILE|OUTFILE)\s+['\"]", re.IGNORECASE)
 
 @rule("DSF129")
 def paths(model: Model) -> Iterator[Problem]:
-    """A path that a job can not take."""
+    """A path that a job cannot take."""
     from dsflow.openmldb import nodes
 
     loads: list[tuple[Statement, str]] = []

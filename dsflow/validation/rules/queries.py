@@ -45,13 +45,13 @@ def batch(model: Model) -> Iterator[Problem]:
 
 @rule("DSF103", compiler=True, embedded=True)
 def request(model: Model) -> Iterator[Problem]:
-    """A query that can not be deployed."""
+    """A query that cannot be deployed."""
     for query in model.queries:
         if "request" not in query.modes:
             continue
         if "batch" in query.modes and _refusal(model, query, "batch"):
             continue  # said once
-        yield from _refused(model, query, "request", "can not serve the query")
+        yield from _refused(model, query, "request", "cannot serve the query")
 
 
 @rule("DSF104", "warning")
@@ -95,7 +95,7 @@ def _misspelt_tables(model: Model) -> Iterator[Problem]:
 
 @rule("DSF106")
 def output_columns(model: Model) -> Iterator[Problem]:
-    """Output columns that can not be told apart, or no label among them."""
+    """Output columns that cannot be told apart, or no label among them."""
     for query in model.queries:
         if query.tree is None or query.view is None:
             continue

@@ -124,7 +124,7 @@ def _request_table(query: Query | None) -> str:
 
 @rule("DSF142", compiler=True)
 def feature_types(model: Model) -> Iterator[Problem]:
-    """Features that a model can not take."""
+    """Features that a model cannot take."""
     if model.compiler is None or not _updates(model):
         return
     for query in model.queries:

@@ -295,7 +295,7 @@ def not_awaited(model: Model) -> Iterator[Problem]:
 
 @rule("DSF126", "warning")
 def not_repeatable(model: Model) -> Iterator[Problem]:
-    """A step that can not run twice."""
+    """A step that cannot run twice."""
     from dsflow.openmldb import nodes
 
     for statement in model.statements:
@@ -386,7 +386,7 @@ def not_encodable(model: Model) -> Iterator[Problem]:
         at = unencodable(raw)
         if at is not None:
             where, _ = model.in_statement(statement, 0)
-            message = f"the SQL holds {raw[at]!r}, half of a character, which can not be stored or sent"
+            message = f"the SQL holds {raw[at]!r}, half of a character, which cannot be stored or sent"
             hint = "write the whole character; was a text read with another encoding than its file has?"
             yield Problem(f"task {statement.task.name!r}: {message}", where, hint)
             continue

@@ -184,7 +184,7 @@ def covers(index: KnownIndex, need: IndexNeed) -> bool:
 
 
 def kept_by(index: KnownIndex) -> Ttl:
-    """The rows that an index keeps; one whose TTL can not be read keeps everything."""
+    """The rows that an index keeps; one whose TTL cannot be read keeps everything."""
     if not index.ttl or index.ttl_type not in get_args(TtlType):
         return Ttl()
     minutes = 0 if index.ttl_type == "latest" else _minutes(index.ttl[0])

@@ -42,7 +42,7 @@ def test_errors_come_first_and_a_comment_stays_short_enough() -> None:
     deployment = Deployment("x", [item(f"w{n}", "y" * 3000, "x" * 3000 + "```") for n in range(60)])
     deployment.errors = [DeclarationError("it is\nwrong", where="a.py:3", hint="do that")]
     text = markdown(deployment, dry_run=True, target="prod")
-    assert text.index("can not be deployed") < text.index("- ❌ `a.py:3`: it is wrong") < text.index("| workflow |")
+    assert text.index("cannot be deployed") < text.index("- ❌ `a.py:3`: it is wrong") < text.index("| workflow |")
     assert len(text) <= MAX_MARKDOWN + 200
     assert "are left out here" in text
     assert text.count("````diff") == text.count("<details>")

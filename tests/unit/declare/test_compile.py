@@ -63,7 +63,7 @@ def test_what_dolphinscheduler_does_not_substitute_is_written_in(compiled):
 
 @pytest.mark.parametrize("value", ['a"b', "a\\b", "a;b", "a\nb", "a\0b"])
 def test_a_value_that_would_break_the_script(compiled, value):
-    with pytest.raises(ParameterError, match="can not go into the SQL of task 'a'"):
+    with pytest.raises(ParameterError, match="cannot go into the SQL of task 'a'"):
         compiled(lambda wf: OpenMLDB("a", "SELECT '${x}'"), {"x": value}, params={"x": "fine"})
     assert compiled(lambda wf: Shell("a", "echo '${x}'"), {"x": value}, params={"x": "fine"})
 
@@ -100,7 +100,7 @@ def test_placeholders_that_mean_something(compiled, make):
         (lambda wf: (o(), Http("b", "POST", "http://x", json={"k": "${o}"})), "does not run after it"),
         (lambda wf: (r := o(), Shell("b", "true", params={"k": r.outputs.o})), "does not run after it"),
         (lambda wf: Switch("s", {o().outputs.o > 1: Shell("b", "true")}, Shell("c", "true")), "does not run after it"),
-        (lambda wf: o() >> OpenMLDB("b", "SELECT 1", zookeeper="${o}"), "${o} can not stand in zk"),
+        (lambda wf: o() >> OpenMLDB("b", "SELECT 1", zookeeper="${o}"), "${o} cannot stand in zk"),
     ],
 )
 def test_placeholders_that_mean_nothing(refused, make, says):
@@ -209,9 +209,9 @@ def test_another_query_is_another_deployment():
         (lambda wf: table(indexes=[Index("ip", ttl="1d", ttl_type="x")]), "ttl_type='x', not one of"),
         (lambda wf: table(indexes=[Index("ip", ttl="1d", ttl_type="latest")]), "ttl='1d', which is no latest TTL"),
         (lambda wf: table(indexes=[Index("ip", ttl="soon")]), "ttl='soon', which is no absolute TTL"),
-        (lambda wf: table().load_offline("/x'y"), "can not stand in a statement"),
+        (lambda wf: table().load_offline("/x'y"), "cannot stand in a statement"),
         (lambda wf: table().load_online("/x", format="orc"), "format='orc' is neither csv nor parquet"),
-        (lambda wf: view().extract(""), "can not stand in a statement"),
+        (lambda wf: view().extract(""), "cannot stand in a statement"),
         (lambda wf: view().extract("/x", format="json"), "format='json' is neither"),
         (lambda wf: view(sql="SELECT 1; SELECT 2"), "its sql is not one statement"),
         (lambda wf: view(sql=""), "its sql is not one statement"),

@@ -59,7 +59,7 @@ def test_extract(table: Table) -> None:
         ({"delimiter": "\\"}, "is no delimiter"),
         ({"quote": "''"}, "is not one character"),
         ({"header": "no"}, "is neither True nor False"),
-        ({"null_value": 0}, "is not a text"),
+        ({"null_value": 0}, "is not a string"),
         ({"delimiter": "|", "quote": "|"}, "delimiter and quote are the same"),
         ({"format": "parquet", "delimiter": "|"}, "is an option of CSV files, not of parquet"),
         ({"format": "parquet", "header": False}, "is an option of CSV files, not of parquet"),

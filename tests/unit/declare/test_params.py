@@ -106,12 +106,12 @@ def refused_at(make):
         (lambda: COUNT == True, "int against bool"),  # noqa: E712
         (lambda: FLAG == 1, "bool against int"),
         (lambda: FLAG > True, "can only be compared with == and !="),
-        (lambda: NUMBER == None, "can not compare"),  # noqa: E711
-        (lambda: NUMBER > [1], "can not compare"),
+        (lambda: NUMBER == None, "cannot compare"),  # noqa: E711
+        (lambda: NUMBER > [1], "cannot compare"),
         (lambda: TEXT == "it's", "a quote or a placeholder"),
         (lambda: TEXT == "${other}", "a quote or a placeholder"),
-        (lambda: (NUMBER > 1) & True, "can not join a condition with True"),
-        (lambda: (NUMBER > 1) | NUMBER, "can not join a condition with"),
+        (lambda: (NUMBER > 1) & True, "cannot join a condition with True"),
+        (lambda: (NUMBER > 1) | NUMBER, "cannot join a condition with"),
     ],
 )
 def test_what_a_condition_can_not_be(make, says):

@@ -77,7 +77,7 @@ def test_a_png_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatc
     assert not (tmp_path / "x.png").exists()
 
 
-@pytest.mark.parametrize(("name", "says"), [("x.gif", r"\*.svg, \*.html"), ("gone/x.svg", "can not write")])
+@pytest.mark.parametrize(("name", "says"), [("x.gif", r"\*.svg, \*.html"), ("gone/x.svg", "cannot write")])
 def test_what_can_not_be_drawn_is_said(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         write_picture(workflow().definition(), tmp_path / name)

@@ -175,9 +175,9 @@ def test_no_such_path(client: httpx.Client) -> None:
     ("change", "told"),
     [
         ({"databse": "x"}, "'databse' is unknown"),
-        ({"database": None}, "'database' takes a text"),
-        ({"deployment": 5}, "'deployment' takes a text"),
-        ({"model_path": "  "}, "'model_path' takes a text that is not empty"),
+        ({"database": None}, "'database' takes a string"),
+        ({"deployment": 5}, "'deployment' takes a string"),
+        ({"model_path": "  "}, "'model_path' takes a string that is not empty"),
         ({"model_path": "${model_path}"}, "placeholder"),
         ({"database": "../x"}, "not the name of a database"),
     ],

@@ -140,7 +140,7 @@ def test_what_can_not_be_compared_is_told(
         ({"compare": 10_001}, "'compare' takes a number"),
         ({"compare": True}, "key 'compare'"),
         ({"columns": "qty"}, "'columns' takes NAME:FINGERPRINT"),
-        ({"columns": ["qty"]}, "key 'columns' takes a text"),
+        ({"columns": ["qty"]}, "key 'columns' takes a string"),
         ({"table": "${table}"}, "placeholder that nobody filled in"),
     ],
 )

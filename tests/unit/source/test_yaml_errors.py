@@ -20,7 +20,7 @@ TASKS = "tasks:\n  a: {type: Shell, script: x}\n  b: {type: Shell, script: x}\n"
         (HEAD, 1, "no 'tasks'"),
         (HEAD + TASKS + "workflow: x\n", 6, "there twice"),
         (HEAD + TASKS + "shedule: x\n", 6, "did you mean 'schedule'?"),
-        (HEAD + "description: 3\n" + TASKS, 1, "description=3 is not a text"),
+        (HEAD + "description: 3\n" + TASKS, 1, "description=3 is not a string"),
         (HEAD + "params: {x: 2020-01-01}\n" + TASKS, 3, "put it in quotes"),
         (HEAD + "params: {x: {type: INTEGER}}\n" + TASKS, 3, "has no value"),
         (HEAD + "params:\n  x: {value: 1, tipe: INTEGER}\n" + TASKS, 4, "did you mean 'type'?"),

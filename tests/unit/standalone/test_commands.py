@@ -1,4 +1,4 @@
-"""``dsflow dolphinscheduler``: what it says when it can not do what is asked; nothing is started here."""
+"""``dsflow dolphinscheduler``: what it says when it cannot do what is asked; nothing is started here."""
 
 from __future__ import annotations
 

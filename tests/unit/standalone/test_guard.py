@@ -97,7 +97,7 @@ def test_a_status_and_a_program_that_is_not_there(tmp_path: Path) -> None:
     with Guarded(["sh", "-c", "echo said; exit 7"], folder=tmp_path, output=tmp_path / "log") as running:
         assert running.wait() == 7
     assert (tmp_path / "log").read_text() == "said\n"
-    with pytest.raises(StandaloneError, match="can not run /no/such/program"):
+    with pytest.raises(StandaloneError, match="cannot run /no/such/program"):
         Guarded(["/no/such/program"], folder=tmp_path, output=tmp_path / "log")
 
 

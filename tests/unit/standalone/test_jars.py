@@ -56,7 +56,7 @@ def test_one_that_is_missing_or_wrong_or_breaks_off_leaves_nothing(web: Web, wan
         get_jars(wanted, say)
     web.files[path] = good
     web.cut.add(path)
-    with pytest.raises(StandaloneError, match=r"part-7-1\.2\.jar can not be got"):
+    with pytest.raises(StandaloneError, match=r"part-7-1\.2\.jar cannot be got"):
         get_jars(wanted, say)
     assert left_in(cache) == []
     web.cut.clear()
@@ -108,7 +108,7 @@ def test_an_address_that_is_none(wanted: list[Jar], monkeypatch: pytest.MonkeyPa
 def test_a_cache_that_can_not_be_written(wanted: list[Jar], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DSFLOW_DOLPHINSCHEDULER_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(StandaloneError, match="can not write to"):
+    with pytest.raises(StandaloneError, match="cannot write to"):
         get_jars(wanted, say)
 
 

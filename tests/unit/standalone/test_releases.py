@@ -192,7 +192,7 @@ def test_a_download_that_is_not_the_release(place: Web, cache: Path) -> None:
 def test_a_download_that_breaks_off(place: Web, cache: Path) -> None:
     path = publish(place, "3.2.2", release("3.2.2"))
     place.cut.add(path)
-    with pytest.raises(StandaloneError, match=r"3\.2\.2-bin\.tar\.gz can not be got"):
+    with pytest.raises(StandaloneError, match=r"3\.2\.2-bin\.tar\.gz cannot be got"):
         releases.from_version("3.2.2", say)
     assert left_in(cache) == []
     place.cut.clear()

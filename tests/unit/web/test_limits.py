@@ -1,4 +1,4 @@
-"""What a single client can not take: time, headers, connections."""
+"""What a single client cannot take: time, headers, connections."""
 
 from __future__ import annotations
 

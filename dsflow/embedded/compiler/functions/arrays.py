@@ -129,7 +129,7 @@ def array(elements: list[Value], element: Type | None) -> Value:
     """An array literal; ``element`` is the type written before it, else its elements agree on one.
 
     Raises:
-        SqlError: they can not.
+        SqlError: they cannot.
     """
     from dsflow.embedded.compiler.operators import compatible_type
 

@@ -26,14 +26,14 @@ def _map(values: list[Value]) -> Value:
     value: Type = NULL
     for k, v in zip(values[::2], values[1::2], strict=True):
         if not (isinstance(k.type, ColumnType) or k.is_null):
-            raise SqlError(f"a key of a map can not be {k.type}")
+            raise SqlError(f"a key of a map cannot be {k.type}")
         if not (isinstance(v.type, ColumnType) or v.is_null):
             raise UnsupportedError(f"a map with values of the type {v.type}")
         key, value = compatible_type(key, k.type), compatible_type(value, v.type)
     if not values:
         return _empty(MapType(NULL, NULL))
     if NULL in (key, value):
-        raise SqlError("the keys or the values of a map can not be NULL alone")
+        raise SqlError("the keys or the values of a map cannot be NULL alone")
     keys = ", ".join(cast(k, key).sql for k in values[::2])
     listed = ", ".join(cast(v, value).sql for v in values[1::2])
     constant = all(v.constant for v in values)
@@ -81,7 +81,7 @@ def cast_map(value: Value, target: MapType) -> Value:
         return Value(null_of(target), target, constant=True)
     if value.type == MapType(NULL, NULL):
         return _empty(target)
-    raise SqlError(f"{value.type} can not be cast to {target}")
+    raise SqlError(f"{value.type} cannot be cast to {target}")
 
 
 FUNCTIONS: dict[str, list[Overload]] = {

@@ -87,7 +87,7 @@ def like(name: Value, pattern: Value, escape: Value | None, *, any_case: bool) -
         if operand.type is not STRING:
             raise SqlError(f"LIKE does not take {operand.type}")
     if escape is not None and escape.type is not STRING:
-        raise SqlError("ESCAPE takes a text")
+        raise SqlError("ESCAPE takes a string")
     constant = name.constant and pattern.constant
     sign = "'\\'" if escape is None else escape.sql
     if any_case:

@@ -14,7 +14,7 @@ from sqlalchemy.engine.url import URL
 
 
 class TextConnection(Connection):  # type: ignore[misc,unused-ignore]
-    """A connection whose ``execute`` takes a text as well."""
+    """A connection whose ``execute`` takes a string as well."""
 
     def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
         """As SQLAlchemy's; a text goes to OpenMLDB as it is, without looking for parameters in it."""

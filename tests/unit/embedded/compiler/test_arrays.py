@@ -113,11 +113,11 @@ def test_a_map_goes_through_a_subquery(database: Database) -> None:
         ("i[0]", "int has no elements"),
         ("[1] = [1]", "= does not take"),
         ("map(1)", "an even number of arguments"),
-        ("map(1, NULL)['a']", "can not be NULL alone"),
-        ("map([1], 1)['a']", "a key of a map can not be"),
+        ("map(1, NULL)['a']", "cannot be NULL alone"),
+        ("map([1], 1)['a']", "a key of a map cannot be"),
         ("map(1, 2)[1L]", "the keys of the map are int, not bigint"),
         ("map_keys(i)", "map_keys takes a map"),
-        ("CAST(map(7, 8) AS map<int, string>)[7]", "can not be cast to"),
+        ("CAST(map(7, 8) AS map<int, string>)[7]", "cannot be cast to"),
     ],
 )
 def test_what_openmldb_refuses(database: Database, expression: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""A text can not go into the model behind the prediction server."""
+"""A text cannot go into the model behind the prediction server."""
 
 from dsflow import FeatureView, Http, Table, Workflow
 from dsflow import types as t

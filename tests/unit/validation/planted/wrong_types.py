@@ -1,4 +1,4 @@
-"""A number and a text can not be added."""
+"""A number and a text cannot be added."""
 
 from dsflow import FeatureView, Table, Workflow
 from dsflow import types as t
