@@ -9,6 +9,7 @@ from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Definition, TaskDefinition
 
 OTHERWISE = "otherwise"
+LONGEST_LABEL = 18  # characters beside an edge: a box on DolphinScheduler's page is not much wider
 
 Edge = tuple[str, str]
 
@@ -29,13 +30,14 @@ def edge_labels(definition: Definition, steps: Mapping[str, str] | None = None) 
     return {edge: " or ".join(texts) for edge, texts in labels.items()}
 
 
-def short_labels(definition: Definition, longest: int) -> dict[Edge, str]:
-    """The same in one short line each.
+def short_labels(definition: Definition) -> dict[Edge, str]:
+    """The same in one short line each."""
+    return {edge: _cut(text, LONGEST_LABEL) for edge, text in edge_labels(definition).items()}
 
-    Args:
-        longest: characters.
-    """
-    return {edge: _cut(text, longest) for edge, text in edge_labels(definition).items()}
+
+def short_label(condition: str) -> str:
+    """The short line of one branch of a switch."""
+    return _cut(readable(condition), LONGEST_LABEL)
 
 
 def readable(condition: str) -> str:

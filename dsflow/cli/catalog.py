@@ -59,6 +59,11 @@ def list_(
         name = f"{row.project}/{row.name}"
         cells.append((name, row.state, str(row.version), row.schedule, row.changed, row.owner))
     print(columns(cells))
+    for row in rows:
+        if row.lost:
+            place = f"{row.project}/{row.name}"
+            branches = "a branch leads" if row.lost == 1 else f"{row.lost} branches lead"
+            print(f"note: {place}: {branches} nowhere since it was copied or imported: dsflow repair {place}")
 
 
 def versions(workflow: WorkflowName, as_json: AsJson = False, profile: ProfileName = None) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dsflow.definition import Definition, JsonDict
     from dsflow.dolphinscheduler.repair import Choice, RepairPlan
 
-_BRANCH = re.compile(r"(?P<task>.+?):(?P<code>\d+)=(?P<target>.+)", re.DOTALL)
+_BRANCH = re.compile(r"(?P<task>.+?):(?P<code>-?\d+)=(?P<target>.+)", re.DOTALL)
 _NAME_OF = re.compile(r"(?P<kind>[A-Za-z0-9 -]+):(?P<code>[^=]+)=(?P<name>.+)", re.DOTALL)
 _SUFFIXES = (".py", ".yaml", ".yml")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -9,6 +10,7 @@ from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.lock import PREFIX as LOCK_PREFIX
 from dsflow.dolphinscheduler.register import PREFIX, entries_of
+from dsflow.dolphinscheduler.wire.branches import find_dangling
 from dsflow.dolphinscheduler.wire.names import known_hint
 from dsflow.errors import RunError
 
@@ -24,6 +26,8 @@ class Row:
         schedule: the crontab, with ``(offline)`` behind it when it is; '' without one.
         changed: when it was last changed, in the server's words.
         owner: the repository that deployed it; '' when none did.
+        lost: how many branches of its switches and conditions lead nowhere; looked for only where the server's own
+            copy or import has named the workflow, since that is what loses them.
     """
 
     project: str
@@ -34,6 +38,7 @@ class Row:
     schedule: str
     changed: str
     owner: str
+    lost: int = 0
 
     def to_dict(self) -> JsonDict:
         """As plain data."""
@@ -75,10 +80,17 @@ def _project(server: Server, project: str, code: int) -> list[Row]:
             _schedule(schedules.get(int(row["code"]))),
             str(row.get("updateTime") or ""),
             owners.get(int(row["code"]), ""),
+            _lost(server, code, row),
         )
         for row in sorted(rows, key=lambda r: str(r["name"]))
         if not str(row["name"]).startswith((PREFIX, LOCK_PREFIX))
     ]
+
+
+def _lost(server: Server, project: int, row: JsonDict) -> int:
+    if not re.search(r"_(copy|import)_\d{14,}$", str(row["name"])):
+        return 0
+    return len(find_dangling(server.rest.workflow(project, int(row["code"]))))
 
 
 def _schedule(row: JsonDict | None) -> str:

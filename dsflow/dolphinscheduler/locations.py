@@ -13,7 +13,6 @@ from typing import Any
 from dsflow.branches import short_labels
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.places import Place, places
-from dsflow.dolphinscheduler.wire.codec import LONGEST_LABEL
 from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
 
 KEY = "dsflow"
@@ -45,7 +44,7 @@ def locations_text(definition: Definition, codes: Mapping[str, int], held: Mappi
     """
     names = [task.name for task in definition.tasks]
     kept = {name: held[codes[name]] for name in names if codes[name] in held}
-    labels = short_labels(definition, LONGEST_LABEL)
+    labels = short_labels(definition)
     found = places(names, [(r.pre, r.post) for r in definition.relations], kept, labels)
     entries: list[JsonDict] = [{"taskCode": codes[name], "x": found[name][0], "y": found[name][1]} for name in names]
     if entries:

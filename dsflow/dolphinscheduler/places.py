@@ -33,7 +33,7 @@ _MOVES = 200
 _MANY = 1_000
 _ROWS = 20  # that may be opened
 _WIDTHS = (4, 5, 6)  # ranks in a band
-_HIT, _CROSSING, _UPWARDS = 1000.0, 3.0, 2.0
+_HIT, _CROSSING, _UPWARDS = 1000.0, 3.0, 6.0
 _FREE_X, _FREE_Y = WIDTH + _GAP_X, HEIGHT + _GAP_Y
 _AROUND = [(right, down) for right in (0, -1, 1, -2, 2) for down in range(-5, 6) if (right, down) != (0, 0)]
 

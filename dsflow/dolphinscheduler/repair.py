@@ -66,14 +66,19 @@ class RepairPlan:
     def lines(self) -> list[str]:
         """One line for each reference."""
         found = [
-            f"{m.dangling.task!r}, {m.dangling.place}: {m.dangling.code} -> {m.target!r} ({m.because})"
+            f"{m.dangling.task!r}, {m.dangling.place}: {_led(m.dangling)} -> {m.target!r} ({m.because})"
             for m in self.mendings
         ]
         return found + [
-            f"{c.dangling.task!r}, {c.dangling.place}: {c.dangling.code} -> ? "
+            f"{c.dangling.task!r}, {c.dangling.place}: {_led(c.dangling)} -> ? "
             f"(one of {', '.join(map(repr, c.options)) or 'no task'})"
             for c in self.choices
         ]
+
+
+def _led(dangling: Dangling) -> str:
+    """Where a reference leads now: a code that no task has; or it is empty, and its number stands for it."""
+    return str(dangling.code) if dangling.code > 0 else f"nothing ({dangling.code})"
 
 
 @dataclass
@@ -105,16 +110,30 @@ def decide(raw: JsonDict, evidence: Evidence, project: str = "", workflow: str =
     dangling = find_dangling(raw)
     _check_given(evidence.given, dangling, names)
     targets: dict[tuple[str, int], tuple[str, str]] = {}
-    for key in dict.fromkeys((d.task, d.code) for d in dangling):
-        found = _known(key, evidence, names)
+    for d in dict.fromkeys(dangling):
+        found = _labelled(raw, names, d, evidence) if d.code < 0 else _known((d.task, d.code), evidence, names)
         if found:
-            targets[key] = found
+            targets[d.task, d.code] = found
     _deduce(raw, names, dangling, targets)
     mendings = tuple(Mending(d, *targets[d.task, d.code]) for d in dangling if (d.task, d.code) in targets)
     choices = tuple(
         Choice(d, tuple(_candidates(raw, names, d, targets))) for d in dangling if (d.task, d.code) not in targets
     )
     return RepairPlan(project, workflow, mendings, choices)
+
+
+def _labelled(
+    raw: JsonDict, names: Mapping[int, str], dangling: Dangling, evidence: Evidence
+) -> tuple[str, str] | None:
+    """An emptied branch leads where the edge does that has its condition beside it."""
+    if (dangling.task, dangling.code) in evidence.given:
+        return evidence.given[dangling.task, dangling.code], "as you say"
+    ends = [
+        names[int(e["postTaskCode"])]
+        for e in raw["edges"]
+        if names.get(int(e["preTaskCode"])) == dangling.task and e.get("name") == dangling.label
+    ]
+    return (ends[0], f"the edge to it says {dangling.label!r}") if len(ends) == 1 else None
 
 
 def _known(key: tuple[str, int], evidence: Evidence, names: Mapping[int, str]) -> tuple[str, str] | None:

@@ -115,7 +115,7 @@ def prepare(
             hint="import it under another --name, or write it as source (-o FILE.py) and submit that",
         )
     own = {int(t["code"]) for t in entry["tasks"]}
-    lost = [d for d in find_dangling(entry) if d.code not in own]
+    lost = [d for d in find_dangling(entry) if d.code > 0 and d.code not in own]
     if lost:
         raise TransferError(
             f"in the file itself {lost[0].place} of task {lost[0].task!r} leads to the code {lost[0].code}, "

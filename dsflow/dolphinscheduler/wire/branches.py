@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from dsflow.branches import OTHERWISE, short_label
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.wire.codec import task_params
 
@@ -18,14 +19,16 @@ class Dangling:
     Attributes:
         task: the name of the SWITCH or CONDITIONS task.
         place: what the reference is, for a reader: ``branch 1 (${auc} > 0.5)``.
-        code: the code that leads nowhere.
+        code: the code that leads nowhere; of a switch's branch that was emptied, its number as a negative one.
         upstream: whether it names a task before this one (what a CONDITIONS task looks at) rather than after it.
+        label: what stands beside the branch's edge, when dsflow wrote it.
     """
 
     task: str
     place: str
     code: int
     upstream: bool = False
+    label: str = field(default="", compare=False)
 
 
 def references(raw: JsonDict) -> list[tuple[Dangling, Callable[[int], None]]]:
@@ -38,9 +41,13 @@ def references(raw: JsonDict) -> list[tuple[Dangling, Callable[[int], None]]]:
         params = task["taskParams"]
         if task["taskType"] == "SWITCH":
             result = params.get("switchResult") or {}
-            for number, branch in enumerate(result.get("dependTaskList") or [], 1):
-                _add(found, task, branch, "nextNode", f"branch {number} ({branch.get('condition')})")
-            _add(found, task, result, "nextNode", "otherwise")
+            branches = result.get("dependTaskList") or []
+            for number, branch in enumerate(branches, 1):
+                condition = str(branch.get("condition"))
+                _add(found, task, branch, "nextNode", f"branch {number} ({condition})")
+                _add_emptied(found, task, branch, number, f"branch {number} ({condition})", short_label(condition))
+            _add(found, task, result, "nextNode", OTHERWISE)
+            _add_emptied(found, task, result, len(branches) + 1, OTHERWISE, OTHERWISE)
         elif task["taskType"] == "CONDITIONS":
             result = params.get("conditionResult") or {}
             for key, place in (("successNode", "on success"), ("failedNode", "on failure")):
@@ -69,6 +76,18 @@ def _add(
         found.append((Dangling(task["name"], place, int(str(value)), upstream), _setter(holder, key)))
 
 
+def _add_emptied(
+    found: list[tuple[Dangling, Callable[[int], None]]],
+    task: JsonDict,
+    holder: JsonDict,
+    number: int,
+    place: str,
+    label: str,
+) -> None:
+    if holder.get("nextNode") in (None, "", 0, []):
+        found.append((Dangling(task["name"], place, -number, label=label), _setter(holder, "nextNode")))
+
+
 def _setter(holder: Any, key: Any) -> Callable[[int], None]:
     def put(code: int) -> None:
         holder[key] = code
@@ -90,5 +109,10 @@ def with_params(raw: JsonDict) -> JsonDict:
 
 def find_dangling(raw: JsonDict) -> list[Dangling]:
     """The references that lead nowhere, in the order of the tasks."""
-    own = {int(t["code"]) for t in raw["tasks"]}
-    return [d for d, _ in references(with_params(raw)) if d.code not in own]
+    own = {int(t["code"]): str(t["name"]) for t in raw["tasks"]}
+    found = [d for d, _ in references(with_params(raw))]
+    led = {(d.task, d.code) for d in found}
+    # a switch may have a branch that leads to no task; one whose edge leads to a task was emptied
+    unled = {own.get(int(e["preTaskCode"])) for e in raw["edges"]
+             if (own.get(int(e["preTaskCode"])), int(e["postTaskCode"])) not in led}  # fmt: skip
+    return [d for d in found if d.code not in own and (d.code > 0 or d.task in unled)]

@@ -34,7 +34,6 @@ WHOLE_WORKFLOW = 0  # depTaskCode: the state of the workflow's run
 ALL_TASKS = -1  # depTaskCode, where the series has it: the states of all its tasks
 ALL_TASKS_NAME = "*"
 MAX_DESCRIPTION = 255
-LONGEST_LABEL = 18  # characters beside an edge: the page's box is not much wider
 
 _STREAM_TYPES = frozenset({"FLINK_STREAM"})
 SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
@@ -143,7 +142,7 @@ def relations_to_server(
     """
     later = {r.post for r in definition.relations}
     roots = [(0, codes[t.name], "") for t in definition.tasks if t.name not in later]
-    labels = short_labels(definition, LONGEST_LABEL)
+    labels = short_labels(definition)
     edges = [(codes[r.pre], codes[r.post], labels.get((r.pre, r.post), "")) for r in definition.relations]
     return [
         {

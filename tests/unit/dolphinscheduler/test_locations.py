@@ -99,7 +99,7 @@ def decided(condition: str) -> Definition:
 )  # fmt: skip
 def test_edges_of_a_switch_are_labelled(condition: str, label: str) -> None:
     definition = decided(condition)
-    assert short_labels(definition, 18) == {("s", "a"): label, ("s", "b"): "otherwise"}
+    assert short_labels(definition) == {("s", "a"): label, ("s", "b"): "otherwise"}
     sent = relations_to_server(definition, {"a": 1, "b": 2, "s": 3})
     assert [(r["postTaskCode"], r["name"]) for r in sent] == [(3, ""), (1, label), (2, "otherwise")]
 
@@ -108,4 +108,4 @@ def test_edges_of_conditions_are_labelled() -> None:
     params = {"conditionResult": {"successNode": ["a"], "failedNode": ["b"]}}
     tasks = (shell("a"), shell("b"), TaskDefinition("c", "CONDITIONS", params))
     definition = Definition("p", "w", tasks, (Relation("c", "a"), Relation("c", "b")))
-    assert short_labels(definition, 18) == {("c", "a"): "success", ("c", "b"): "failure"}
+    assert short_labels(definition) == {("c", "a"): "success", ("c", "b"): "failure"}

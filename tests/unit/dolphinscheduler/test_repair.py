@@ -55,9 +55,32 @@ def test_codes_as_texts_and_in_lists_are_codes_too():
     assert [d.code for d in find_dangling(workflow("99", [3], [98]))] == [99, 98]
 
 
+def without_edge_to_c(*nodes: Any) -> dict[str, Any]:
+    raw = workflow(*nodes)
+    return {**raw, "edges": [e for e in raw["edges"] if e["postTaskCode"] != 4]}
+
+
 def test_no_branch_is_no_dangling_branch():
-    assert find_dangling(workflow(2, 3, None)) == []
-    assert find_dangling(workflow(2, 3, "")) == []
+    assert find_dangling(without_edge_to_c(2, 3, None)) == []
+    assert find_dangling(without_edge_to_c(2, 3, "")) == []
+
+
+def test_a_branch_that_was_emptied_leads_where_its_edge_does():
+    raw = workflow(None, "", None)  # as the page leaves a copy that was saved
+    for row, label in zip(raw["edges"][1:4], ("x > 0", "x > 1", "otherwise"), strict=True):
+        row["name"] = label
+    plan = decide(raw, Evidence())
+    assert decided(plan) == {"branch 1 (${x} > 0)": "a", "branch 2 (${x} > 1)": "b", "otherwise": "c"}
+    assert find_dangling(repaired(raw, plan)) == []
+    assert "nothing (-1) -> 'a' (the edge to it says 'x > 0')" in plan.lines()[0]
+
+
+def test_of_two_emptied_branches_without_labels_one_is_to_be_said():
+    plan = decide(workflow(None, None, 4), Evidence())
+    assert not plan.mendings
+    assert [c.options for c in plan.choices] == [("a", "b"), ("a", "b")]
+    said = decide(workflow(None, None, 4), Evidence(given={("s", -1): "b"}))
+    assert decided(said) == {"branch 1 (${x} > 0)": "b", "branch 2 (${x} > 1)": "a"}
 
 
 def test_one_left_open_and_one_neighbour_left_belong_together():
