@@ -89,7 +89,7 @@ def test_a_request_that_has_changed() -> None:
     said = complaint(change)
     assert "gateway createOrUpdateWorkflow, has changed:" in said
     assert 'arguments[2]: expected "another name", came "flow"' in said
-    assert re.search(r'arguments\[13]\[\d].taskParams.rawScript: expected "true", came "echo only a few"', said), said
+    assert re.search(r'arguments\[13]\[\d].taskParams.rawScript: expected "true", came "echo not enough"', said), said
     assert len(said.splitlines()) == 3, said
 
 
