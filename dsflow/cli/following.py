@@ -58,6 +58,7 @@ class Following:
 
     Attributes:
         profile: the --profile that was given, to be repeated in what the user is told to type.
+        page: where an HTML page of the run goes.
     """
 
     tail: bool = False
@@ -67,11 +68,14 @@ class Following:
     report: Path | None = None
     server_timeout: float = SERVER_TIMEOUT
     profile: str | None = None
+    page: Path | None = None
 
     def check(self) -> None:
         """Raise for what cannot be, before anything is started."""
         check_report(self.report)
-        if self.detach and (self.tail or self.timeout is not None or self.stop_on_interrupt or self.report):
+        check_report(self.page)
+        follows = self.tail or self.timeout is not None or self.stop_on_interrupt or self.report or self.page
+        if self.detach and follows:
             raise typer.BadParameter("--detach follows nothing: --tail, --timeout, --stop-on-interrupt and --report do")
 
 
@@ -157,17 +161,33 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
     if code == exits.TIMED_OUT:
         outcome.state = TIMEOUT
         outcome.seconds = outcome.seconds or following.timeout or 0.0  # of a run that goes on the server says nothing
-    finish(display, outcome, following.report)
+    finish(display, outcome, following.report, following.page)
     if outcome.state == FAILURE:
         print(go_on(workflow, run.instance, outcome, following.profile))
     return code if code is not None else exits.of_state(outcome.state)
 
 
-def finish(display: RunDisplay, outcome: RunReport, report: Path | None) -> None:
-    """Write the report, if one is wanted, and print the summary."""
+def finish(display: RunDisplay, outcome: RunReport, report: Path | None, page: Path | None = None) -> None:
+    """Write the report and the page that are wanted, and print the summary."""
     if report is not None:
         outcome.write(report)
+    if page is not None:
+        write_page(page, display.definition, readable(outcome))
     print(display.summary(readable(outcome)))
+
+
+def write_page(page: Path, definition: Definition, outcome: RunReport) -> None:
+    """Write a run as an HTML page.
+
+    Raises:
+        RunError: the file can not be written.
+    """
+    from dsflow.display.runpage import run_page
+
+    try:
+        page.write_text(run_page(definition, outcome), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"can not write {page}: {error.strerror}") from error
 
 
 def readable(outcome: RunReport) -> RunReport:

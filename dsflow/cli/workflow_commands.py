@@ -24,6 +24,7 @@ from dsflow.cli.following import (
     Tail,
     Timeout,
     check_report,
+    write_page,
 )
 from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
 from dsflow.cli.runs import run_there
@@ -220,6 +221,10 @@ def run(
     detach: Detach = False,
     stop_on_interrupt: StopOnInterrupt = False,
     report: ReportFile = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the run there, as a page."),
+    ] = None,
     server_timeout: ServerTimeout = SERVER_TIMEOUT,
     no_validate: NoValidate = False,
     profile: ProfileName = None,
@@ -230,12 +235,13 @@ def run(
     """
     values = parse_set(set_)
     check_report(report)
+    check_report(html)
     if not local and (serve or fresh or state is not None):
         raise typer.BadParameter("--serve, --state and --fresh go with --local")
     if from_ is not None and only is not None:
         raise typer.BadParameter("--from and --only exclude each other")
     if not local:
-        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
+        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile, html)
         try:
             code = run_there(workflow, values, following, start_at=from_, only=only)
         except (ConfigError, UnreachableError) as error:
@@ -251,7 +257,7 @@ def run(
     part.check(workflow)
     if not no_validate:
         validate_first(workflow, values, target(workflow, profile), "nothing was run")
-    outcome = _run_local(workflow, values, state, serve, report, profile, part)
+    outcome = _run_local(workflow, values, state, serve, report, html, profile, part)
     raise typer.Exit(TIMED_OUT if outcome.state == TIMEOUT else of_state(outcome.state))
 
 
@@ -261,6 +267,7 @@ def _run_local(
     state: Path | None,
     serve: bool,
     report: Path | None,
+    page: Path | None,
     profile: str | None,
     part: Part,
 ) -> RunReport:
@@ -275,6 +282,8 @@ def _run_local(
         outcome = ended.report
         if report is not None:
             outcome.write(report)
+        if page is not None:
+            write_page(page, display.definition, outcome)
         print(display.summary(outcome))
         print(f"logs: {ended.folder}")
         if serve and outcome.state == SUCCESS:

@@ -65,7 +65,7 @@ class _Row:
             return self.progress or (f"again: {self.because}" if self.because else self.last_line)
         words = outputs_text(self.outputs)
         if self.taken_from:
-            return f"{_taken(self.taken_from)}  {words}".rstrip()
+            return f"{taken_text(self.taken_from)}  {words}".rstrip()
         return words or self.last_line
 
 
@@ -180,7 +180,7 @@ class RunDisplay:
         if row.state == RUNNING and row.because:
             parts.append(f"(again: {row.because})")
         if row.taken_from:
-            parts.append(f"({_taken(row.taken_from)})")
+            parts.append(f"({taken_text(row.taken_from)})")
         elif row.state in FINAL_STATES and row.state != SKIPPED:
             parts.append(f"({duration(row.seconds)})")
         if row.state == SUCCESS and row.outputs:
@@ -265,7 +265,7 @@ def _value(value: Any) -> str:
     )
 
 
-def _taken(run: str) -> str:
+def taken_text(run: str) -> str:
     """``from the run of 02:11:33``; with the date where it was another day."""
     try:
         when = datetime.strptime(run[:15], "%Y%m%d-%H%M%S")
@@ -294,7 +294,7 @@ def run_summary(definition: Definition, report: RunReport, *, listed: bool = Tru
             pad(one_line(task.name), width),
             f"{duration(task.seconds) if ran else '':>8}",
             f"{task.attempts} attempts" if task.attempts > 1 else "",
-            _taken(task.taken_from) if task.taken_from else "",
+            taken_text(task.taken_from) if task.taken_from else "",
             outputs_text(task.outputs),
         ]
         lines.append("  ".join(part for i, part in enumerate(parts) if part or i < 3).rstrip())

@@ -72,13 +72,14 @@ def test_run_change_and_run_again(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stdout + first.stderr
     assert (tmp_path / ".dsflow" / ".gitignore").read_text().splitlines()[-1] == "*"
     write(tmp_path, train=TRAIN.replace("cat", "echo changed; cat"))
-    again = dsflow(tmp_path, "run", "orders.py", "--local", "--tail", "--report", "report.json")
+    again = dsflow(tmp_path, "run", "orders.py", "--local", "--tail", "--report", "report.json", "--html", "run.html")
     assert again.returncode == 0, again.stdout + again.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert {task["name"] for task in report["tasks"] if "takenFrom" not in task} == {"train"}
     assert "(from the run of " in again.stderr
     assert "(again: its script changed)" in again.stderr
     assert "train │ changed\n" in again.stderr
+    assert "<svg" in (tmp_path / "run.html").read_text()
     part = dsflow(tmp_path, "run", "orders.py", "--local", "--from", "extract view", "--report", "report.json")
     assert part.returncode == 0, part.stdout + part.stderr
     states = {task["name"]: task["state"] for task in json.loads((tmp_path / "report.json").read_text())["tasks"]}
