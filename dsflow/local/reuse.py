@@ -6,7 +6,8 @@ came of it is written down beside the state; when its turn comes again, both are
 - its statements and scripts, with each value that is filled in, and dsflow's version;
 - of an OPENMLDB step: the tables and deployments that its statements name, by what they hold, and its files;
 - of a script, of which nobody knows what it reads: the steps before it, which must themselves be those of then; the
-  files and folders whose absolute paths stand in its text, its values or its outputs; and the Python that runs it.
+  files and folders whose absolute paths stand in its text, its values or its outputs; the variables of the environment
+  that it names; and the Python that runs it.
 
 What was made must still be as the step left it. So it does not matter who changed what, or how: another program, an
 edited folder, a run that failed or was killed. A step with an HTTP task, and a script that speaks to OpenMLDB, deal
@@ -42,6 +43,7 @@ from dsflow.report import SUCCESS
 FORMAT = 1
 
 _PATH = re.compile(r"(/[^/\s'\"`;|&<>()${},:=*?\[\]\\][^\s'\"`;|&<>()${},:=*?\[\]\\]*)")
+_VARIABLE = re.compile(r"\b[A-Z_][A-Z0-9_]{2,}\b")
 _NAMES = re.compile(r"\$\{([^{}]*)\}")
 _SCRIPTS = frozenset({"PYTHON", "SHELL"})
 
@@ -241,6 +243,8 @@ class Reuse:
             raise _NotReusable
         for before in self._ancestors(step):
             step.parts[f"step {before.name}"] = before.made
+        named = sorted({name for name in _VARIABLE.findall(script) if name in os.environ})
+        step.parts["environment"] = _digest([[name, os.environ[name]] for name in named])
         if "PYTHON" in kinds:
             step.parts["python"] = _digest(_python())
         step.paths = sorted(_paths([script], values))
@@ -381,6 +385,7 @@ _SAID: tuple[tuple[str, Callable[[list[str], _Step], str]], ...] = (
     ("value", lambda names, step: f"{', '.join(names)} changed"),
     ("step", lambda names, step: f"{', '.join(names)} ran again"),
     ("python", lambda names, step: "the Python that runs it changed, or its packages"),
+    ("environment", lambda names, step: "a variable of the environment changed"),
     ("filled", lambda names, step: "a time in it is another"),
 )
 

@@ -124,6 +124,19 @@ def test_a_time_in_a_script_is_another_each_time(tmp_path: Path) -> None:
     assert ran(run(make, tmp_path / "state")) == {"now": "a time in it is another"}
 
 
+def test_a_variable_of_the_environment_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> Workflow:
+        with Workflow("w", project="p") as wf:
+            Shell("say", "echo $GREETING")
+        return wf
+
+    monkeypatch.setenv("GREETING", "hello")
+    run(make, tmp_path / "state")
+    assert ran(run(make, tmp_path / "state")) == {}
+    monkeypatch.setenv("GREETING", "goodbye")
+    assert ran(run(make, tmp_path / "state")) == {"say": "a variable of the environment changed"}
+
+
 def test_a_step_that_failed_is_no_past(tmp_path: Path) -> None:
     make = scripts(tmp_path, script=f"test -e {tmp_path}/go")
     state = tmp_path / "state"
