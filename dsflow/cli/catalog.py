@@ -95,14 +95,20 @@ def rollback(
     to: Annotated[
         int | None, typer.Option("--to", metavar="VERSION", min=1, help="The one before the current one by default.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would go back to.")] = False,
     profile: ProfileName = None,
 ) -> None:
     """Go back to an earlier version of a workflow; it and its schedule are then online or offline as before."""
     from dsflow.dolphinscheduler.client import Server
+    from dsflow.dolphinscheduler.versions import earlier
     from dsflow.dolphinscheduler.versions import rollback as roll_back
 
     project, name, file = parse_workflow(workflow)
     with Server(load_profile(profile, start=file)) as server:
+        if dry_run:
+            found, version = earlier(server, project, name, to)
+            print(f"{project}/{name}: would go from version {found.version} to {version}; nothing was written")
+            return
         done = roll_back(server, project, name, to)
     state = "online" if done.online else "offline"
     schedule = ", its schedule is live" if done.live_schedules else ""

@@ -57,6 +57,27 @@ def versions(server: Server, project: str, name: str) -> tuple[int, list[JsonDic
     return state.version, server.rest.versions(state.project_code, state.code)
 
 
+def earlier(server: Server, project: str, name: str, to: int | None = None) -> tuple[ServerState, int]:
+    """What the server holds, and the version that a rollback would make the current one.
+
+    Args:
+        to: the version; None means the one before the current one.
+
+    Raises:
+        RunError: there is no such workflow or version.
+    """
+    state = held(server, project, name)
+    assert state.code is not None
+    known = [int(v["version"]) for v in server.rest.versions(state.project_code, state.code)]
+    if to is None:
+        to = max((v for v in known if v < state.version), default=None)
+        if to is None:
+            raise RunError(f"{project}/{name} is at version {state.version}: there is none before it")
+    if to not in known:
+        raise RunError(f"{project}/{name} has no version {to}", hint=f"it has: {', '.join(map(str, known))}")
+    return state, to
+
+
 def rollback(server: Server, project: str, name: str, to: int | None = None) -> Rollback:
     """Make an earlier version of a workflow the current one.
 
@@ -70,16 +91,9 @@ def rollback(server: Server, project: str, name: str, to: int | None = None) -> 
         RunError: there is no such workflow or version.
         VerificationError: the server took the change and holds something else.
     """
-    state = held(server, project, name)
+    state, to = earlier(server, project, name, to)
     rest, code = server.rest, state.code
     assert code is not None
-    known = [int(v["version"]) for v in rest.versions(state.project_code, code)]
-    if to is None:
-        to = max((v for v in known if v < state.version), default=None)
-        if to is None:
-            raise RunError(f"{project}/{name} is at version {state.version}: there is none before it")
-    if to not in known:
-        raise RunError(f"{project}/{name} has no version {to}", hint=f"it has: {', '.join(map(str, known))}")
     if to != state.version:
         with submit_lock(rest, state.project_code, name) as lock:
             _switch(rest, state, code, to, lock)

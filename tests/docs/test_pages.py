@@ -10,6 +10,7 @@ import pytest
 
 from dsflow._version import DISTRIBUTION
 from tests.docs.pages import blocks, run_page
+from tests.servers import KINDS, missing
 
 DOCS = Path(__file__).parents[2] / "docs"
 # what a rule or statement looks like, not what to do: the tests of the rules hold those
@@ -23,6 +24,8 @@ def name(path: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_it_works_as_it_says(page: Path, tmp_path: Path) -> None:
+    if any(block.special == "server" for block in blocks(page)) and not all(missing(version) for version in KINDS):
+        return  # a server is here: tests/integration/test_docs.py follows the whole page
     # a home of its own, but the cache with OpenMLDB's compiler, if that is there
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     run_page(page, tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": cache}, server=False)

@@ -298,6 +298,10 @@ with Workflow("w", project="{project}", schedule="0 0 3 * * ? *") as wf:
     assert dsflow("submit", "w.py").code == 0
     assert re.search(r"2 +current.*\n1 ", dsflow("versions", f"{project}/w").out)
 
+    seen = dsflow("rollback", f"{project}/w", "--dry-run")
+    assert (seen.code, "from version 2 to 1; nothing was written" in seen.out) == (0, True)
+    assert server.state(project, "w").version == 2
+
     back = dsflow("rollback", f"{project}/w")
 
     assert back.code == 0, back.all
