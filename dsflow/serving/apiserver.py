@@ -96,7 +96,7 @@ class ApiServer:
     def __init__(self, urls: str, *, timeout: float = 10.0, patience: float = 60.0) -> None:
         self._servers = [_Server(url) for url in apiserver_urls(urls)]
         self._first = 0
-        self._timeout, self._patience = timeout, patience
+        self.timeout, self._patience = timeout, patience
 
     @property
     def url(self) -> str:
@@ -168,7 +168,7 @@ class ApiServer:
             ApiServerError, ApiServerUnreachableError
         """
         body = json.dumps({"input": rows}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        content = await self.execute(deployment, body, self._timeout if predicting else self._patience)
+        content = await self.execute(deployment, body, self.timeout if predicting else self._patience)
         return self.read_features(deployment, content, len(rows))
 
     async def execute(self, deployment: Deployment, body: bytes, timeout: float | None = None) -> bytes:
@@ -182,7 +182,7 @@ class ApiServer:
             ApiServerError, ApiServerUnreachableError
         """
         path = _path(deployment.database, deployment.name)
-        _, content = await self._send("POST", path, body, self._timeout if timeout is None else timeout)
+        _, content = await self._send("POST", path, body, self.timeout if timeout is None else timeout)
         return content
 
     def read_features(self, deployment: Deployment, content: bytes, count: int) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from dsflow.serving.apiserver import ApiServer
 from dsflow.serving.codec import Codec, Features, Row, Unreadable
-from dsflow.serving.errors import ApiServerError, BadRequestError
+from dsflow.serving.errors import ApiServerError, ApiServerUnreachableError, BadRequestError
 from dsflow.serving.pair import Pair
 
 log = logging.getLogger("dsflow.serving")
@@ -140,8 +140,11 @@ class Joiner:
     async def _call(self, requests: Sequence[_Request]) -> None:
         """Answer these requests together; see to it that each gets an answer or an error."""
         rows = requests[0].rows if len(requests) == 1 else [row for request in requests for row in request.rows]
+        left = self._apiserver.timeout - (time.monotonic() - requests[0].since)  # the first one has waited longest
         try:
-            features, values, asked, took = await self._ask(rows)
+            if left <= 0:
+                raise _too_late()
+            features, values, asked, took = await self._ask(rows, left)
         except (BadRequestError, ApiServerError) as error:
             if len(requests) == 1:
                 _fail(requests, error)
@@ -159,9 +162,9 @@ class Joiner:
                 request.answer.set_result((features[begin:end], values[begin:end], asked, took))
             begin = end
 
-    async def _ask(self, rows: list[Row]) -> Answered:
+    async def _ask(self, rows: list[Row], timeout: float) -> Answered:
         begun = time.perf_counter()
-        content = await self._apiserver.execute(self.pair.deployment, self.codec.request(rows))
+        content = await self._apiserver.execute(self.pair.deployment, self.codec.request(rows), timeout)
         told: list[Any]
         try:
             told = features = self.codec.features(content, len(rows))
@@ -188,14 +191,22 @@ class Joiner:
         return [{name: _finite(row[name]) for name in model.features} for row in found], features
 
     async def _model(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        if len(matrix) * self._seconds_a_row > _INLINE_SECONDS:
-            return await asyncio.to_thread(self.pair.model.predict_matrix, matrix)
         begun = time.perf_counter()
-        values = self.pair.model.predict_matrix(matrix)
-        # The quickest call counts: what it takes at least. A call that the machine's other work held up says nothing.
+        if len(matrix) * self._seconds_a_row > _INLINE_SECONDS:
+            values = await asyncio.to_thread(self.pair.model.predict_matrix, matrix)
+        else:
+            values = self.pair.model.predict_matrix(matrix)
+        # The quickest call counts: what it takes at least. A call that the machine's other work held up says nothing,
+        # nor does one of a single row, most of which is the call itself.
         taken = (time.perf_counter() - begun) / len(matrix)
         self._seconds_a_row = min(self._seconds_a_row or taken, taken)
         return values
+
+
+def _too_late() -> ApiServerUnreachableError:
+    return ApiServerUnreachableError(
+        "the OpenMLDB APIServer has not answered the requests before this one in time", hint="is it overloaded?"
+    )
 
 
 def _fail(requests: Sequence[_Request], error: Exception) -> None:

@@ -64,7 +64,7 @@ def ask(joiner: Joiner, requests: Sequence[Sequence[dict[str, Any]]]) -> list[An
     async def one(rows: Sequence[dict[str, Any]]) -> Any:
         codec = joiner.codec
         read, _ = codec.rows(json.dumps(rows).encode())
-        features, values = await joiner.predict(read)
+        features, values, _, _ = await joiner.predict(read)
         return [json.loads(codec.encode(codec.answer(f, v))) for f, v in zip(features, values, strict=True)]
 
     async def go() -> list[Any]:
@@ -152,6 +152,27 @@ def test_an_apiserver_that_is_gone_is_told_to_everybody_after_one_call(pair: Pai
     client.execute = fail  # type: ignore[method-assign]
     answers = ask(Joiner(pair, client), [[CLICK]] * 10)
     assert all(isinstance(found, ApiServerUnreachableError) and found.retry_after == 1 for found in answers)
+    assert len(client.calls) == 1
+
+
+def test_what_waited_too_long_for_calls_that_hang_is_told_so_and_not_asked(pair: Pair) -> None:
+    client = FakeClient()
+    client.timeout = 0.05
+    joiner = Joiner(pair, client, calls=1)
+
+    async def go() -> None:
+        client.hold = asyncio.Event()
+        (row,), _ = joiner.codec.rows(json.dumps([CLICK]).encode())
+        first = asyncio.create_task(joiner.predict([row]))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(joiner.predict([row]))
+        await asyncio.sleep(0.1)
+        client.hold.set()
+        await first
+        with pytest.raises(ApiServerUnreachableError, match="in time"):
+            await second
+
+    asyncio.run(go())
     assert len(client.calls) == 1
 
 
