@@ -221,7 +221,8 @@ def test_the_prediction_server_is_started_where_it_is_asked() -> None:
     command = ast.literal_eval(found[1])
     assert command[:2] == ["dsflow", "serve"]
     options = dict(zip(command[2::2], command[3::2], strict=True))
-    assert set(options) == {"--apiserver", "--host", "--port", "--model-dir"}
+    assert set(options) == {"--apiserver", "--host", "--port", "--model-dir", "--models", "--no-token"}
+    assert options["--models"] == "/data"
     host, port = options["--apiserver"].split(":")
     assert int(port) in published(SERVICES[host])
     assert int(options["--port"]) in published(SERVICES["predict"])
