@@ -38,7 +38,7 @@ def as_requests(sql: str, source: str, probes: str, columns: Sequence[str]) -> s
     from dsflow.openmldb.dialect import OpenMLDB
     from dsflow.openmldb.query import parse_query
 
-    query = parse_query(sql)
+    query = parse_query(sql).copy()
     main = _main_table(query)
     if not isinstance(query, exp.Select) or main is None or main.name != source:
         raise DeclarationError(

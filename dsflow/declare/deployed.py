@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dsflow.declare.params import PLACEHOLDER
+from dsflow.declare.statements import Deploy, Statement, Use
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.openmldb.indexes import IndexNeed, TableKey, needed_indexes
 from dsflow.openmldb.ttl import Bias
@@ -47,41 +48,50 @@ def deployed_needs(workflow: Workflow, tables: Mapping[TableKey, Sequence[str]])
         DeployedNeed(task.name, table, need)
         for task in workflow.tasks.values()
         if isinstance(task, OpenMLDB)
-        for table, need in _session_needs(tuple(task.written), columns)
+        for table, need in _session_needs(task.written, columns)
     ]
 
 
 @lru_cache(maxsize=64)  # a task's statements are asked for many times, and parsing takes milliseconds
 def _session_needs(
-    statements: tuple[str, ...], columns: tuple[tuple[TableKey, tuple[str, ...]], ...]
+    statements: tuple[str | Statement, ...], columns: tuple[tuple[TableKey, tuple[str, ...]], ...]
 ) -> tuple[tuple[TableKey, IndexNeed], ...]:
-    if not any("deploy" in statement.lower() for statement in statements):
+    if not any(isinstance(s, Deploy) or (isinstance(s, str) and "deploy" in s.lower()) for s in statements):
         return ()  # the parser is not loaded for nothing
     return tuple(_needs(statements, dict(columns)))
 
 
 def _needs(
-    statements: Sequence[str], columns: Mapping[TableKey, Sequence[str]]
+    statements: Sequence[str | Statement], columns: Mapping[TableKey, Sequence[str]]
 ) -> Iterator[tuple[TableKey, IndexNeed]]:
     from dsflow.openmldb import nodes
 
     db = ""
     for statement in statements:
-        tree = parsed_with_parameters(statement)
-        if isinstance(tree, nodes.UseDatabase):
-            db = tree.name
-        elif isinstance(tree, nodes.Deploy):
-            bias = _bias(tree)
-            for table, needs in needed_indexes(tree.query, db, columns).items():
+        query: Any = None
+        biases: Mapping[str, Any] = {}
+        if isinstance(statement, Use):
+            db = statement.database
+        elif isinstance(statement, Deploy):
+            query, biases = parsed_with_parameters(statement.query), dict(statement.biases)
+        elif isinstance(statement, str):
+            tree = parsed_with_parameters(statement)
+            if isinstance(tree, nodes.UseDatabase):
+                db = tree.name
+            elif isinstance(tree, nodes.Deploy):
+                query, biases = tree.query, tree.options
+        if query is not None:
+            bias = _bias(biases)
+            for table, needs in needed_indexes(query, db, columns).items():
                 yield from ((table, replace(need, ttl=need.ttl.with_bias(bias))) for need in needs)
 
 
 def parsed_with_parameters(statement: str) -> exp.Expr | None:
     """A statement's tree: a parameter in the place of a column or a number is a placeholder, in a name its text."""
-    from sqlglot import exp, parse_one
+    from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
-    from dsflow.openmldb.dialect import OpenMLDB as Dialect
+    from dsflow.openmldb.query import shared_tree
 
     marks: dict[str, str] = {}
 
@@ -89,9 +99,11 @@ def parsed_with_parameters(statement: str) -> exp.Expr | None:
         return marks.setdefault(match[0], f"dsflow_parameter_{len(marks)}_")
 
     try:
-        tree: exp.Expr = parse_one(PLACEHOLDER.sub(mark, statement), read=Dialect)
+        tree: exp.Expr = shared_tree(PLACEHOLDER.sub(mark, statement))
     except SqlglotError:
         return None  # validation says so, with the place
+    if marks:
+        tree = tree.copy()
     for node in list(tree.find_all(exp.Column, exp.Identifier, exp.Literal)) if marks else ():
         if isinstance(node, exp.Column):
             if any(each in part.name for each in marks.values() for part in node.parts):
@@ -109,8 +121,7 @@ def _restored(text: str, marks: Mapping[str, str]) -> str:
     return text
 
 
-def _bias(deploy: Any) -> Bias:
-    options = deploy.options
+def _bias(options: Mapping[str, Any]) -> Bias:
     try:
         return Bias.parse(options.get("range_bias", 0), options.get("rows_bias", 0))
     except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dsflow.declare.statements import CreateTable
 from dsflow.openmldb.types import ColumnType
 
 _FLOATS = (ColumnType.FLOAT, ColumnType.DOUBLE)
@@ -71,5 +72,5 @@ def _free(name: str, columns: Mapping[str, ColumnType]) -> str:
 
 def _ddl(table: str, columns: Mapping[str, ColumnType]) -> str:
     key = next(name for name, kind in columns.items() if kind not in _FLOATS)
-    parts = [f"{name} {kind}" for name, kind in columns.items()]
-    return f"CREATE TABLE {table} ({', '.join(parts)}, INDEX(KEY={key}))"
+    made = tuple((name, str(kind)) for name, kind in columns.items())
+    return CreateTable(table, made, (f"INDEX(KEY={key})",), if_missing=False).text

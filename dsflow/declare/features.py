@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 
 from dsflow.declare.context import current_workflow
 from dsflow.declare.encoding import split_statements
-from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, options_text
+from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, checked_options
 from dsflow.declare.locations import caller
 from dsflow.declare.params import PLACEHOLDER, Operand, Reference, Scalar, substitute, to_text
+from dsflow.declare.statements import Deploy, SelectInto, Statement
 from dsflow.declare.steps import Check, add_check, script, unless_deployed
 from dsflow.declare.table import Table, check_file, is_name
 from dsflow.declare.tasks.http import Http
@@ -144,11 +145,11 @@ class FeatureView:
         """
         check_file(path, format)
         check_fields("extract()", fields, (*CSV_OPTIONS, "format", "coalesce", "check"))
-        given = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
-        options = options_text(f"view {self.name!r}", format, {**given, "coalesce": coalesce}, ["mode='overwrite'"])
-        into = f"INTO OUTFILE '{path}' OPTIONS({options})"
-        statements = [self.source.use, f"{self.sql}\n{into}"]
-        step = OpenMLDB(name or f"extract {self.name}", statements, "offline", origin=self, **fields)
+        given: dict[str, Any] = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
+        given |= {"coalesce": coalesce}
+        options = checked_options(f"view {self.name!r}", format, given, {"mode": "overwrite"})
+        written: list[Statement] = [self.source.use, SelectInto(self.sql, str(path), options)]
+        step = OpenMLDB(name or f"extract {self.name}", written, "offline", origin=self, **fields)
         headless: dict[str, Any] = {} if header is not False else {"header": False}
         return add_check(step, check, "check_extract", path=path, format=format, **headless)
 
@@ -186,11 +187,10 @@ class FeatureView:
             check: whether (and how) a task after it looks if the deployment is there and its indexes are built.
         """
         self._deployed_as = name
-        biases = {"RANGE_BIAS": range_bias, "ROWS_BIAS": rows_bias}
-        given = [f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in biases.items() if v is not None]
-        options = f"OPTIONS({', '.join(given)}) " if given else ""
-        statement = f"DEPLOY IF NOT EXISTS {self.deployment(name)} {options}{self.sql}"
-        step = OpenMLDB(task or f"deploy {self.name}", [self.source.use, statement], "online", origin=self, **fields)
+        given = {"range_bias": range_bias, "rows_bias": rows_bias}
+        biases = tuple((name, value) for name, value in given.items() if value is not None)
+        written: list[Statement] = [self.source.use, Deploy(self.deployment(name), self.sql, biases)]
+        step = OpenMLDB(task or f"deploy {self.name}", written, "online", origin=self, **fields)
         return unless_deployed(step, check, self.source.database, self.deployment(name))
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from dsflow.declare.locations import caller
+from dsflow.declare.statements import Options, Value
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.errors import DeclarationError
 
@@ -25,19 +26,19 @@ _NOT_KNOWN = {
 }
 
 
-def options_text(call: str, format: str, given: Mapping[str, Any], more: Sequence[str] = ()) -> str:
-    """The text between the parentheses of OPTIONS.
+def checked_options(call: str, format: str, given: Mapping[str, Any], more: Mapping[str, Value]) -> Options:
+    """The options of a statement, in the order in which they stand.
 
     Args:
         call: what the user called, for messages.
         format: ``csv`` or ``parquet``.
         given: options by name; those that are None are left out.
-        more: options that stand already as text.
+        more: options that the step chooses.
 
     Raises:
         DeclarationError: a value is none that the option can have, or the option is not one of the format.
     """
-    texts = [f"format='{format}'", *more]
+    found: dict[str, Value] = {"format": format, **more}
     for name, value in given.items():
         if value is None:
             continue
@@ -48,11 +49,11 @@ def options_text(call: str, format: str, given: Mapping[str, Any], more: Sequenc
         problem = _problem(name, value)
         if problem:
             raise DeclarationError(f"{call}: {name}={value!r} {problem}", where=caller())
-        texts.append(f"{name}={_literal(value)}")
+        found[name] = value
     quote, delimiter = given.get("quote"), given.get("delimiter") or ","
     if quote == delimiter or (quote is None and delimiter == '"'):
         raise DeclarationError(f"{call}: delimiter and quote are the same, {delimiter!r}", where=caller())
-    return ", ".join(texts)
+    return tuple(found.items())
 
 
 def check_fields(call: str, given: Mapping[str, Any], options: Sequence[str]) -> None:
@@ -83,14 +84,3 @@ def _problem(name: str, value: object) -> str | None:
     if name == "quote" and (len(value) > 1 or value in ("\\", "\r", "\n", "\0")):
         return "is not one character (no backslash or line end), or empty for none"
     return "holds a line end" if any(mark in value for mark in "\r\n\0") else None
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
-    for plain, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\t", "\\t")):
-        text = text.replace(plain, escaped)
-    return f"'{text}'"

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from dsflow.declare import statements
 from dsflow.declare.deployed import deployed_needs
 from dsflow.declare.equalrows import equal_rows
-from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, options_text
+from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, checked_options
 from dsflow.declare.locations import caller
 from dsflow.declare.params import Operand, Reference
+from dsflow.declare.statements import CreateDatabase, LoadData, SetVariable, Statement, Truncate, Use, Value
 from dsflow.declare.steps import Check, Then, add_check
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.errors import DeclarationError
@@ -137,15 +139,18 @@ class Table:
         )
 
     @property
-    def use(self) -> str:
+    def use(self) -> Use:
         """The statement that makes the table's database the current one."""
-        return f"USE {self.database}"
+        return Use(str(self.database))
 
     def ddl(self, more: Sequence[Index] = ()) -> str:
+        """The CREATE TABLE statement's text, with the declared indexes and some more."""
+        return self.created(more).text
+
+    def created(self, more: Sequence[Index] = ()) -> statements.CreateTable:
         """The CREATE TABLE statement, with the declared indexes and some more."""
-        parts = [f"{name} {kind}" for name, kind in self.columns.items()]
-        parts += [index.ddl() for index in (*self.indexes, *more)]
-        return f"CREATE TABLE IF NOT EXISTS {self.name} ({', '.join(parts)})"
+        columns = tuple((name, str(kind)) for name, kind in self.columns.items())
+        return statements.CreateTable(self.name, columns, tuple(index.ddl() for index in (*self.indexes, *more)))
 
     def create(self, name: str | None = None, *, derive_indexes: bool = True, **fields: Any) -> CreateTable:
         """A task that makes the database and the table where they are missing.
@@ -162,9 +167,9 @@ class Table:
             derive_indexes: False makes the declared indexes alone, and leaves the others to DEPLOY.
             fields: any field of :class:`~dsflow.OpenMLDB`.
         """
-        statements = [f"CREATE DATABASE IF NOT EXISTS {self.database}", self.use]
+        written: list[Statement] = [CreateDatabase(str(self.database)), self.use]
         task = name or f"create {self.name}"
-        return CreateTable(task, statements, "online", origin=self, derive_indexes=derive_indexes, **fields)
+        return CreateTable(task, written, "online", origin=self, derive_indexes=derive_indexes, **fields)
 
     def load_offline(
         self,
@@ -199,7 +204,7 @@ class Table:
         """
         check_fields("load_offline()", fields, (*CSV_OPTIONS, "format", "deep_copy", "check"))
         reading = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
-        load = self._load(path, format, "mode='overwrite'", {**reading, "deep_copy": deep_copy})
+        load = self._load(path, format, {"mode": "overwrite"}, {**reading, "deep_copy": deep_copy})
         step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
         return self._checked(step, check, path, online=False)
 
@@ -249,12 +254,13 @@ class Table:
         reading = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
         if repeated not in ("keep", "drop", "refuse"):
             raise self._error(f"load_online(repeated={repeated!r}) is neither 'keep', 'drop' nor 'refuse'")
-        statements = [self.use, "SET @@sync_job=true", f"SET @@job_timeout={JOB_TIMEOUT_MS}"]
+        awaited = [SetVariable("sync_job", True), SetVariable("job_timeout", JOB_TIMEOUT_MS)]
+        written: list[Statement] = [self.use, *awaited]
         if replace:
-            statements += [f"TRUNCATE TABLE {self.name}", self._load(path, format, "mode='append'", reading)]
+            written += [Truncate(self.name), self._load(path, format, {"mode": "append"}, reading)]
         else:
-            statements.append(self._load(path, format, "mode='append', put_if_absent=true", reading))
-        step = OpenMLDB(name or f"load {self.name} online", statements, "online", origin=self, **fields)
+            written.append(self._load(path, format, {"mode": "append", "put_if_absent": True}, reading))
+        step = OpenMLDB(name or f"load {self.name} online", written, "online", origin=self, **fields)
         then = None
         if not (replace or repeated == "drop"):
             then = self._equal_rows(path, format, reading, refuse=repeated == "refuse")
@@ -271,7 +277,7 @@ class Table:
             "found": wanted.found,
             "create_rows": wanted.create[0],
             "create_found": wanted.create[1],
-            "link": self._load(path, format, "mode='overwrite', deep_copy=false", reading, into=wanted.rows),
+            "link": self._load(path, format, {"mode": "overwrite", "deep_copy": False}, reading, into=wanted.rows).text,
             "find": wanted.find,
             "refuse": refuse,
         }
@@ -293,14 +299,19 @@ class Table:
             )
 
     def _load(
-        self, path: Operand, format: str, mode: str, reading: Mapping[str, Any], *, into: str | None = None
-    ) -> str:
+        self,
+        path: Operand,
+        format: str,
+        mode: Mapping[str, Value],
+        reading: Mapping[str, Any],
+        *,
+        into: str | None = None,
+    ) -> LoadData:
         check_file(path, format)
         given = dict(reading)
         if format != "csv" and given["header"] is True:
             given["header"] = None  # as it is by default
-        options = options_text(f"table {self.name!r}", format, given, [mode])
-        return f"LOAD DATA INFILE '{path}' INTO TABLE {into or self.name} OPTIONS({options})"
+        return LoadData(str(path), into or self.name, checked_options(f"table {self.name!r}", format, given, mode))
 
     def _error(self, message: str, hint: str | None = None) -> DeclarationError:
         return DeclarationError(f"table {self.name!r}: {message}", where=self.where, hint=hint)
@@ -355,8 +366,8 @@ class CreateTable(OpenMLDB):
             sorted(found, key=lambda d: (d.index.ttl is not None, len(d.index.keys), d.index.keys, d.index.ts or ""))
         )
 
-    def _added(self) -> list[str]:
-        return [self.table.ddl([derived.index for derived in self.derived])]
+    def _added(self) -> list[Statement]:
+        return [self.table.created([derived.index for derived in self.derived])]
 
 
 def _index(need: IndexNeed) -> Index:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dsflow.errors import DeclarationError
@@ -75,19 +76,31 @@ def column_fingerprints(sql: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=256)
+def shared_tree(sql: str) -> exp.Expr:
+    """The tree of a statement or a query, parsed once for all that ask: who changes it takes a copy.
+
+    Raises:
+        SqlglotError: it does not parse.
+    """
+    from sqlglot import parse_one
+
+    from dsflow.openmldb.dialect import OpenMLDB
+
+    return parse_one(sql, read=OpenMLDB)
+
+
 def parse_query(sql: str) -> exp.Query:
-    """A query's tree.
+    """A query's tree, which others see too: who changes it takes a copy.
 
     Raises:
         DeclarationError: it does not parse or is no SELECT.
     """
-    from sqlglot import exp, parse_one
+    from sqlglot import exp
     from sqlglot.errors import ParseError
 
-    from dsflow.openmldb.dialect import OpenMLDB
-
     try:
-        query = parse_one(sql, read=OpenMLDB)
+        query = shared_tree(sql)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         raise DeclarationError(

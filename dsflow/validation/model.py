@@ -255,13 +255,12 @@ class Model:
                     sync = value == "true"
 
     def _parse(self, text: str) -> tuple[exp.Expr | None, ParseFailure | None]:
-        from sqlglot import parse_one
         from sqlglot.errors import ParseError, TokenError
 
-        from dsflow.openmldb.dialect import OpenMLDB as Dialect
+        from dsflow.openmldb.query import shared_tree
 
         try:
-            return parse_one(text, read=Dialect), None
+            return shared_tree(text), None
         except ParseError as error:
             first = error.errors[0] if error.errors else {}
             refusal = self._refusal(text, "", "batch")

@@ -170,7 +170,6 @@ def test_bootstrap_submit_run_predict(
     assert ran == {"load talkingdata offline: check", "extract features", "extract features: check"}
     assert not re.search(r"job \d+ \(\w+\) is", tasks["load talkingdata offline: check"]["log"])
     assert re.search(r"job \d+ \(ExportOfflineData\) is FINISHED", tasks["extract features: check"]["log"])
-    command(pipeline, "run", "--from", "load talkingdata offline", "--set", "min_auc=0.9999", expect=1)
 
     # a job that fails leaves its OPENMLDB task green, as with OpenMLDB's own SDK: the check is what fails
     for job, step in FAILING.items():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from dsflow.declare.encoding import decode, encode, split_statements
 from dsflow.declare.params import Reference
+from dsflow.declare.statements import Statement
 from dsflow.declare.tasks.base import Task
 from dsflow.definition import JsonDict
 from dsflow.errors import DeclarationError
@@ -20,7 +21,8 @@ class OpenMLDB(Task):
     """SQL for OpenMLDB.
 
     Args:
-        sql: one text of statements separated by ``;``, or a list of statements. ``${name}`` is a parameter.
+        sql: one text of statements separated by ``;``, or a list of statements. ``${name}`` is a parameter. The steps
+            of tables and feature views give them as objects (:mod:`dsflow.declare.statements`).
         mode: ``offline`` (jobs of the TaskManager; DolphinScheduler waits for them) or ``online``.
         zookeeper: the cluster's ZooKeeper, ``host:port``; DolphinScheduler does not substitute parameters here, so
             their values are written in when the workflow is submitted.
@@ -30,7 +32,7 @@ class OpenMLDB(Task):
         origin: the Table or FeatureView that made the task, for what checks the task; users leave it out.
     """
 
-    sql: str | Sequence[str] = ""
+    sql: str | Sequence[str | Statement] = ""
     mode: ExecuteMode = "offline"
     zookeeper: object = ""
     zookeeper_path: object = ""
@@ -43,7 +45,8 @@ class OpenMLDB(Task):
         super()._check()
         self._one_of("mode", self.mode, ("offline", "online"))
         texts = [self.sql] if isinstance(self.sql, str) else self.sql
-        if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        kinds = (str, *get_args(Statement))
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(text, kinds) for text in texts):
             raise self.error(f"sql={self.sql!r} is neither a string nor a list of statements")
         for name in ("zookeeper", "zookeeper_path"):
             value = getattr(self, name)
@@ -62,23 +65,28 @@ class OpenMLDB(Task):
 
     @property
     def statements(self) -> list[str]:
-        """The statements one by one."""
-        return [*self.written, *self._added()]
+        """The texts of the statements one by one."""
+        return [one if isinstance(one, str) else one.text for one in (*self.written, *self._added())]
 
-    def _added(self) -> list[str]:
+    def _added(self) -> list[Statement]:
         """Statements that follow from the rest of the workflow; they come after those that are written."""
         return []
 
     @property
-    def written(self) -> list[str]:
-        """The statements that were given, one by one."""
+    def written(self) -> tuple[str | Statement, ...]:
+        """The statements that were given, one by one; a user's are texts."""
+        kept: tuple[str | Statement, ...] | None = self.__dict__.get("_written")
+        if kept is None:
+            kept = self._split()
+            self.__dict__["_written"] = kept
+        return kept
+
+    def _split(self) -> tuple[str | Statement, ...]:
         if self.raw_sql is not None:
-            return decode(self.raw_sql)
-        return (
-            split_statements(self.sql)
-            if isinstance(self.sql, str)
-            else [s for t in self.sql for s in split_statements(t)]
-        )
+            return tuple(decode(self.raw_sql))
+        given = [self.sql] if isinstance(self.sql, str) else self.sql
+        parts = [split_statements(one) if isinstance(one, str) else [one] for one in given]
+        return tuple(statement for part in parts for statement in part)
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         try:
