@@ -180,14 +180,14 @@ def write_page(page: Path, definition: Definition, outcome: RunReport) -> None:
     """Write a run as an HTML page.
 
     Raises:
-        RunError: the file can not be written.
+        RunError: the file cannot be written.
     """
     from dsflow.display.runpage import run_page
 
     try:
         page.write_text(run_page(definition, outcome), encoding="utf-8")
     except OSError as error:
-        raise RunError(f"can not write {page}: {error.strerror}") from error
+        raise RunError(f"cannot write {page}: {error.strerror}") from error
 
 
 def readable(outcome: RunReport) -> RunReport:

@@ -84,7 +84,7 @@ def test_a_file_that_is_not_valid(info: Info, tmp_path: Path) -> None:
 def test_what_keeps_comments_is_not_installed(info: Info, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dsflow.yaml").write_text(YAML)
     monkeypatch.setattr(profiles.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"ruamel\.yaml(.|\n)*dsflow\[server\]"):
+    with pytest.raises(MissingExtraError, match=r"ruamel\.yaml(.|\n)*dsflow-openmldb\[server\]"):
         profiles.profile_place("local", Path(info.dir))
 
 
