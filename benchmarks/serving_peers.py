@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,13 +109,14 @@ def unjoined(apiserver: str, model: str) -> None:
 
     from dsflow.serving import PredictionServer
     from dsflow.serving.joining import Joiner
+    from dsflow.serving.options import Options
 
     assert Joiner.__init__.__kwdefaults__ is not None
     Joiner.__init__.__kwdefaults__.update(calls=64, rows=1)
-    with PredictionServer(apiserver) as server:
-        update(server.url, "demo", model)  # type: ignore[arg-type]
+    with PredictionServer(apiserver, options=Options(models=(Path(model).parent,))) as server:
+        update(server.url, "demo", Path(model))
         print(server.url, flush=True)
-        sys.stdin.read()
+        signal.pause()
 
 
 if __name__ == "__main__":
