@@ -32,7 +32,8 @@ def find_repository(start: Path, owner: str | None = None) -> Repository:
     """The repository that a path belongs to.
 
     Its identity is, in this order: ``owner``, the key ``repository`` of ``dsflow.yaml``, the address of Git's remote
-    ``origin`` (without user, password, scheme and ``.git``, so that each way to clone it gives the same name).
+    ``origin`` (without user, password, scheme and ``.git``, so that each way to clone it gives the same name). A remote
+    that is a folder of this machine names nothing that another machine knows: then there is none.
     """
     folder = start.resolve() if start.is_dir() else start.resolve().parent
     top = _git(folder, "rev-parse", "--show-toplevel")
@@ -43,6 +44,8 @@ def find_repository(start: Path, owner: str | None = None) -> Repository:
     if not owner:
         remote = _git(folder, "config", "--get", "remote.origin.url")
         owner = normalised(remote) if remote else None
+        if owner and _is_a_path(owner):
+            owner = None
     return Repository(owner or None, root.resolve())
 
 
@@ -57,6 +60,10 @@ def normalised(remote: str) -> str:
     host = re.sub(r":\d+$", "", match.group(1)).lower()
     path = match.group(2).strip("/").removesuffix(".git").strip("/")
     return f"{host}/{path}" if host else f"/{path}"
+
+
+def _is_a_path(owner: str) -> bool:
+    return owner.startswith(("/", ".", "~")) or "\\" in owner or re.match(r"[A-Za-z](:|/)", owner) is not None
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -197,9 +198,9 @@ def _read_file(
     exported = files.read_file(file)
     _tell_version(exported, file)
     notes: list[str] = []
-    if profile is None:
+    if profile is None and not any(os.environ.get(name) for name in ("DSFLOW_API_URL", "DSFLOW_PROFILE")):
         return files.definitions(exported, project, given=given, notes=notes), notes
-    with Server(load_profile(profile)) as server:
+    with Server(load_profile(profile)) as server:  # variables are a profile too
         names = server_names(server.rest)
         return files.definitions(exported, project, names, given=given, notes=notes), notes
 

@@ -166,6 +166,19 @@ class StepScript(Python):
         return replace(made, task_params=params)
 
 
+_LONGEST_ABOUT = 255  # characters, which is what DolphinScheduler takes
+# one sentence for the reader of the web page, by the function that a node calls first, or by its role
+_ABOUT = {
+    "ask_jobs": "Notes OpenMLDB's newest job, for the check.",
+    "ask_deployed": "Asks whether it is deployed already.",
+    "check": "Fails unless OpenMLDB has done '{step}'.",
+    "ask": "Asks OpenMLDB what the step needs to know.",
+    "drop_old_deployments": "Drops earlier deployments that nothing goes back to.",
+    "keep_equal_rows": "Adds equal rows that the load left out.",
+    "": "Ends the step.",
+}
+
+
 def script(
     step: Task,
     name: str,
@@ -180,7 +193,17 @@ def script(
         str(getattr(step, "zookeeper_path", "") or places.zookeeper_path),
     )
     body, given = step_script(cluster, calls), outputs or {}
-    return StepScript(name, body, outputs=given, calls=calls, cluster=cluster, role=role, **_shared(step))
+    about = _ABOUT.get(calls[0][0], _ABOUT[role]).format(step=step.name)
+    return StepScript(
+        name,
+        body,
+        outputs=given,
+        calls=calls,
+        cluster=cluster,
+        role=role,
+        description=about if len(about) <= _LONGEST_ABOUT else "",
+        **_shared(step),
+    )
 
 
 def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[Call] = ()) -> str:

@@ -7,7 +7,8 @@ environments and tags of users are an administrator's; hidden fields of a workfl
 page, and a workflow that is unchanged would have to be written to be marked. So the mark is a workflow of its own, one
 for each repository and project, named after the repository: whoever may deploy may write it, it is one read, it works
 the same on 3.1 and 3.2, is exported and backed up like any other, and explains itself to who finds it on the web page.
-It is OFFLINE and its one task is disabled, so that it cannot run; the task's script lists, as comments, each
+It is ONLINE, so that the page's Delete and Edit are not active for it, and its one task is
+disabled, so that a run does nothing; the task's script lists, as comments, each
 workflow's code, name and source file.
 
 What belongs to a repository is known by DolphinScheduler's *code*, which is never given twice: a workflow that somebody
@@ -78,7 +79,6 @@ def register_definition(project: str, owner: str, entries: Iterable[Entry]) -> D
         (task,),
         (),
         description=f"Kept by dsflow deploy: what {owner} has deployed in this project."[:255],
-        release_state="OFFLINE",
     )
 
 

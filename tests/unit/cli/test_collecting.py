@@ -91,6 +91,13 @@ def test_each_way_to_clone_gives_the_same_name(remote: str) -> None:
     assert normalised(remote) == "github.com/acme/x"
 
 
+@pytest.mark.parametrize("remote", ["/srv/git/x.git", "file:///srv/git/x.git", "../x", "~/x", r"C:\git\x", "C:/git/x"])
+def test_a_folder_of_this_machine_is_no_identity(tmp_path: Path, remote: str) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", remote], check=True)
+    assert find_repository(tmp_path).owner is None
+
+
 def test_the_repositorys_identity(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     below = tmp_path / "pipelines"

@@ -17,7 +17,7 @@ def test_what_is_written_is_read(written: list[Entry]) -> None:
     definition = register_definition("p", "github.com/acme/x", written)
     raw = {"tasks": [{"taskParams": definition.tasks[0].task_params}]}
     assert entries_of(raw) == sorted(set(written))
-    assert definition.release_state == "OFFLINE"
+    assert definition.release_state == "ONLINE"  # the page deletes no workflow that is online
     assert definition.tasks[0].flag == "NO"
     script = definition.tasks[0].task_params["rawScript"]
     assert all(line.startswith("#") for line in script.split("\n")[:-1])  # nothing in it would run
