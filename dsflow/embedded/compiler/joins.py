@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -10,7 +11,7 @@ from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.operators import comparable, operands_for_comparison, truth
 from dsflow.embedded.compiler.scope import FreshNames, Relation, named
 from dsflow.embedded.compiler.types import ROW_COLUMN
-from dsflow.embedded.compiler.values import FLOATS, INTEGERS, TIMESTAMP, Value
+from dsflow.embedded.compiler.values import FLOATS, INTEGERS, STRING, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
@@ -26,6 +27,7 @@ class JoinCondition:
         others: the parts that are no such equality, as DuckDB SQL.
         given: for each of the left keys whether it is made of nothing but constants and values of the request row.
         right_only: the others use the right side's columns only.
+        texts: for each of the left keys whether it is a text.
     """
 
     left_keys: tuple[str, ...]
@@ -34,6 +36,7 @@ class JoinCondition:
     given: tuple[bool, ...]
     others: tuple[str, ...]
     right_only: bool
+    texts: tuple[bool, ...] = ()
 
     def by_index(self) -> JoinCondition:
         """What the online engine's index looks at: of several keys for one column only the last."""
@@ -43,13 +46,23 @@ class JoinCondition:
         def only(values: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(values[p] for p in kept)
 
+        texts = tuple(self.texts[p] for p in kept)
         return replace(
             self,
-            left_keys=only(self.left_keys),
+            left_keys=bare_keys(only(self.left_keys), texts),
             right_keys=only(self.right_keys),
             right_columns=only(self.right_columns),
             given=tuple(self.given[p] for p in kept),
+            texts=texts,
         )
+
+
+def bare_keys(keys: Sequence[str], texts: Sequence[bool]) -> tuple[str, ...]:
+    """The values that are looked up; of several texts none may hold a |, by which an online index joins them."""
+    if sum(texts) < 2:
+        return tuple(keys)
+    all_of_them = f"concat({', '.join(key for key, text in zip(keys, texts, strict=True) if text)})"
+    return tuple(f"oml_bare_key({key}, {all_of_them})" if text else key for key, text in zip(keys, texts, strict=True))
 
 
 def conjuncts(node: exp.Expr) -> list[exp.Expr]:
@@ -63,7 +76,7 @@ def conjuncts(node: exp.Expr) -> list[exp.Expr]:
 
 def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> JoinCondition:
     """Take the equalities between the two sides out of ON."""
-    left_keys, right_keys, right_columns, given, others = [], [], [], [], []
+    left_keys, right_keys, right_columns, given, others, texts = [], [], [], [], [], []
     right_only = True
     for part in conjuncts(on):
         pair = _pair(part, left, right, expressions) if isinstance(part, exp.EQ) else None
@@ -80,8 +93,9 @@ def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: 
         right_columns.append(vb.sql if isinstance(b, exp.Column) else "")
         given.append(_given(a, expressions.over(left.fields)))
         check_key(b, vb)
+        texts.append(va.type is vb.type is STRING)
     return JoinCondition(
-        tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(given), tuple(others), right_only
+        tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(given), tuple(others), right_only, tuple(texts)
     )
 
 

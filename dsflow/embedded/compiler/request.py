@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import called_window, check_union, partition_columns, single_window, windows_of
-from dsflow.embedded.compiler.joins import JoinedRelation, last_join, tail_of
+from dsflow.embedded.compiler.joins import JoinedRelation, bare_keys, last_join, tail_of
 from dsflow.embedded.compiler.lineage import with_rows
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.requestframes import RequestFrame
@@ -30,7 +30,7 @@ from dsflow.embedded.compiler.select import (
 )
 from dsflow.embedded.compiler.stored import RequestState, StoredCompiler, as_main, check_sorted
 from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, TableSchema, duckdb_type
-from dsflow.embedded.compiler.values import quote
+from dsflow.embedded.compiler.values import STRING, quote
 from dsflow.embedded.compiler.windows import Reach, Window, named_windows, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
@@ -211,6 +211,13 @@ class RequestWindows:
         """The rows that a LEFT JOIN makes of the request row."""
         if not self.relation.many:
             return None
+        if all(single_window(item.unalias(), self.named) for item in self.node.expressions):
+            raise UnsupportedError(
+                "aggregates of a LEFT JOIN in request mode",
+                "OpenMLDB takes one of its rows for the request",
+                hint="take LAST JOIN",
+                **nodes.position(self.node),
+            )
         if window.maxsize:
             raise UnsupportedError("MAXSIZE of a window over LEFT JOIN in request mode", **nodes.position(self.node))
         compiler = RequestCompiler(self.compiler.context, self.compiler.ctes, self.compiler.state, matches=True)
@@ -237,10 +244,11 @@ class RequestWindows:
         """A source over the stored rows of the request row's key, those that an index's TTL has left."""
         request = self.relation.fields
         index, rows = self.compiler.window_rows(window, source, as_main(self.relation, source))
-        key = partition_columns(window, request)[0]
-        if key.given:
-            rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), key.sql)
-            self.compiler.of_one_key(source, [(index.keys[0], key.sql)])
+        keys = partition_columns(window, request)
+        if keys[0].given:
+            value = bare_keys([key.sql for key in keys], [key.type is STRING for key in keys])[0]
+            rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), value)
+            self.compiler.of_one_key(source, [(index.keys[0], value)])
         return with_rows(source, [rows], self.compiler.state.sources)
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from dsflow.embedded.compiler.aggregates import Aggregate, grouped, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Frame
 from dsflow.embedded.compiler.frames import order_column, partition_columns
+from dsflow.embedded.compiler.joins import bare_keys
 from dsflow.embedded.compiler.scope import Field, Relation
+from dsflow.embedded.compiler.values import STRING
 from dsflow.embedded.compiler.windows import Reach, Window
 
 _ORDER = "r.ts, r.known, r.main, r.seq"
+_NEWEST = "ts DESC, known DESC, main DESC, seq DESC"
 NO_TIME = 2**63 - 1
 """The time of a row whose ORDER BY column is NULL or negative, as the online engine takes it (its ``runner.cc``)."""
 
@@ -71,7 +74,9 @@ class RequestFrame(Frame):
         stacked = " UNION ALL ".join(parts)
         if not places:
             return f"({stacked})"
-        place = "row_number() OVER (ORDER BY ts DESC, known DESC, main DESC, seq DESC) AS place"
+        # an index has its rows newest first; where DESC is asked for they are sorted, and the oldest are taken
+        order = "here DESC, ts, known, main DESC, seq DESC" if window.descending else _NEWEST
+        place = f"row_number() OVER (ORDER BY {order}) AS place"
         return f"(SELECT * FROM (SELECT *, {place} FROM ({stacked})) WHERE {' AND '.join(places)})"
 
     def _now(self) -> str:
@@ -102,10 +107,12 @@ class RequestFrame(Frame):
     def _stored(self, source: Relation, rank: int, now: str, *, placed: bool) -> str:
         window = self.window
         as_main = tuple(replace(f, sql=other.sql) for f, other in zip(self.request.fields, source.fields, strict=True))
-        keys = zip(partition_columns(window, as_main), partition_columns(window, self.request.fields), strict=True)
+        keys = partition_columns(window, as_main)
+        asked = partition_columns(window, self.request.fields)
+        values = bare_keys([value.sql for value in asked], [value.type is STRING for value in asked])
         raw = order_column(window, as_main).sql
         time = f"coalesce({raw}, 0)"
-        where = [f"{key.sql} IS NOT DISTINCT FROM {value.sql}" for key, value in keys]
+        where = [f"{key.sql} IS NOT DISTINCT FROM {value}" for key, value in zip(keys, values, strict=True)]
         where += [f"{time} >= 0", *self._gathered(time, now, placed=placed)]
         columns = [f"{f.sql} AS f{i}" for i, f in self._used(source.fields)]
         known = f"CASE WHEN {raw} IS NULL THEN 0 ELSE 1 END AS known"

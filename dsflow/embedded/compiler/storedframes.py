@@ -15,10 +15,11 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.aggregates import Aggregate, grouped, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Frame
-from dsflow.embedded.compiler.frames import BatchWindows, Joined, check_union, stacked_rows
+from dsflow.embedded.compiler.frames import BatchWindows, Joined, check_union, partition_columns, stacked_rows
+from dsflow.embedded.compiler.joins import bare_keys
 from dsflow.embedded.compiler.requestframes import NO_TIME
 from dsflow.embedded.compiler.scope import Field, Relation
-from dsflow.embedded.compiler.values import Value
+from dsflow.embedded.compiler.values import STRING, Value
 from dsflow.embedded.compiler.windows import Reach, Window
 
 _ORDER = "r.place DESC"
@@ -73,7 +74,9 @@ class StoredFrame(Frame):
 
     def _gathered(self) -> str:
         width = range(len(self.relation.fields))
-        same = " AND ".join(f"r.k{i} IS NOT DISTINCT FROM b.k{i}" for i in range(len(self.window.partition)))
+        texts = [value.type is STRING for value in partition_columns(self.window, self.relation.fields)]
+        asked = bare_keys([f"b.k{i}" for i in range(len(texts))], texts)
+        same = " AND ".join(f"r.k{i} IS NOT DISTINCT FROM {value}" for i, value in enumerate(asked))
         itself = "r.ord = b.ord" if self.window.instance_not_in_window else "false"
         conditions = self._conditions()
         time = f"CASE WHEN {itself} AND b.known = 0 THEN {NO_TIME} ELSE r.ts END"

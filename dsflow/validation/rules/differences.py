@@ -8,6 +8,7 @@ from typing import Any
 from dsflow.openmldb.types import ColumnType
 from dsflow.validation.model import KnownTable, Model, Problem, Query
 from dsflow.validation.rules.base import rule
+from dsflow.validation.rules.trees import bare_cast, column_type, equal_columns, selects, trees
 
 _AGGREGATES = frozenset(
     [
@@ -45,7 +46,7 @@ def _serves(model: Model) -> bool:
 @rule("DSF130", "warning")
 def last_join_order(model: Model) -> Iterator[Problem]:
     """A LAST JOIN that may take any row."""
-    for query in _trees(model):
+    for query in trees(model):
         for join in _last_joins(query):
             if not join.args.get("order"):
                 yield model.problem_in_query(
@@ -65,7 +66,7 @@ def last_join_nulls(model: Model) -> Iterator[Problem]:
     for query in _offline(model):
         guarded = _null_checked(query).union(*(table.not_null for table in _known_tables(model, query)))
         for join in _last_joins(query):
-            pairs = _equal_columns(join.args.get("on"))
+            pairs = equal_columns(join.args.get("on"))
             # NULL meets NULL only where neither side rules it out
             keys = [key for pair in pairs if not any(k.name in guarded for k in pair) for key in pair]
             if keys:
@@ -86,23 +87,24 @@ def cast_of_bare_column(model: Model) -> Iterator[Problem]:
         return
     from sqlglot import exp
 
+    from dsflow.openmldb import nodes
+
     for query in _offline(model):
-        if not isinstance(query.tree, exp.Select) or query.tree.args.get("windows"):
-            continue
-        items = [item.this if isinstance(item, exp.Alias) else item for item in query.tree.selects]
-        casts = [_bare_cast(item) for item in items]
-        simple = all(cast or isinstance(item, exp.Column) for cast, item in zip(casts, items, strict=True))
-        if not simple:
-            continue
-        for item, cast in zip(items, casts, strict=True):
-            if cast and _differs(_column_type(model, query, cast[0]), cast[1]):
-                yield model.problem_in_query(
-                    query,
-                    item,
-                    f"{query.owner}: in a SELECT of nothing but columns, the offline engine leaves this cast of"
-                    f" {cast[0].name} to Spark, which reads and writes texts in other ways than OpenMLDB does online",
-                    "compute it in a query that has a window or another expression, or cast before loading",
-                )
+        for select in selects(query.tree):
+            items = [item.this if isinstance(item, exp.Alias) else item for item in select.expressions]
+            casts = [bare_cast(item) for item in items]
+            simple = all(cast or isinstance(item, exp.Column) for cast, item in zip(casts, items, strict=True))
+            if not simple or select.args.get("windows") or any(item.find(nodes.Over) for item in items):
+                continue
+            for item, cast in zip(items, casts, strict=True):
+                if cast and cast[1] in _CAST_OTHERWISE.get(column_type(model, query, cast[0]), ()):
+                    yield model.problem_in_query(
+                        query,
+                        item,
+                        f"{query.owner}: in a SELECT of nothing but columns, the offline engine leaves this cast of"
+                        f" {cast[0].name} to Spark, which converts in other ways than OpenMLDB does online",
+                        "compute it in a query that has a window or another expression, or cast before loading",
+                    )
 
 
 @rule("DSF133", "warning")
@@ -174,10 +176,6 @@ def _bare_aggregates(item: Any, select: Any) -> Iterator[Any]:
                 yield call
 
 
-def _trees(model: Model) -> Iterator[Query]:
-    yield from (q for q in model.queries if q.tree is not None)
-
-
 def _last_joins(query: Query) -> list[Any]:
     from dsflow.openmldb import nodes
 
@@ -191,16 +189,6 @@ def _known_tables(model: Model, query: Query) -> list[KnownTable]:
     return [table for table in found if table]
 
 
-def _equal_columns(condition: Any) -> list[tuple[Any, Any]]:
-    """Pairs of columns that a condition compares by =."""
-    from sqlglot import exp
-
-    if condition is None:
-        return []
-    pairs = [(equal.this, equal.expression) for equal in condition.find_all(exp.EQ)]
-    return [(a, b) for a, b in pairs if isinstance(a, exp.Column) and isinstance(b, exp.Column)]
-
-
 def _null_checked(query: Query) -> set[str]:
     from sqlglot import exp
 
@@ -208,42 +196,12 @@ def _null_checked(query: Query) -> set[str]:
     return {column.name for call in calls for column in call.find_all(exp.Column)}
 
 
-_CAST_FUNCTIONS = {
-    **{t.value: t for t in ColumnType},
-    "int16": ColumnType.SMALLINT,
-    "int32": ColumnType.INT,
-    "int64": ColumnType.BIGINT,
+_WHOLE = (ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT)
+_CAST_OTHERWISE: dict[ColumnType | None, tuple[ColumnType, ...]] = {
+    ColumnType.STRING: (*_WHOLE, ColumnType.FLOAT, ColumnType.DOUBLE, ColumnType.TIMESTAMP, ColumnType.DATE),
+    ColumnType.FLOAT: (*_WHOLE, ColumnType.STRING),
+    ColumnType.DOUBLE: (*_WHOLE, ColumnType.STRING),
+    ColumnType.TIMESTAMP: (*_WHOLE, ColumnType.STRING),
+    ColumnType.DATE: (ColumnType.TIMESTAMP,),
 }
-
-
-def _bare_cast(item: Any) -> tuple[Any, ColumnType] | None:
-    """The column and the type of ``cast(column as type)`` or ``type(column)``."""
-    from sqlglot import exp
-
-    if isinstance(item, exp.Cast) and isinstance(item.this, exp.Column):
-        word, column = str(item.args["to"].name).lower(), item.this
-    elif isinstance(item, exp.Anonymous) and len(item.expressions) == 1:
-        word, column = item.name.lower(), item.expressions[0]
-    else:
-        return None
-    kind = _CAST_FUNCTIONS.get(word)
-    return (column, kind) if kind and isinstance(column, exp.Column) else None
-
-
-def _column_type(model: Model, query: Query, column: Any) -> ColumnType | None:
-    from sqlglot import exp
-
-    tables = [t for t in query.tree.find_all(exp.Table) if not column.table or column.table in (t.name, t.alias)]
-    for node in tables:
-        table = model.tables.get((node.db or query.db, node.name))
-        if table and column.name in table.columns:
-            return table.columns[column.name]
-    return None
-
-
-def _differs(source: ColumnType | None, target: ColumnType) -> bool:
-    """Text to number and float to text are where the two engines were seen to differ."""
-    numbers = {ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT, ColumnType.FLOAT, ColumnType.DOUBLE}
-    if source is ColumnType.STRING:
-        return target in numbers
-    return source in (ColumnType.FLOAT, ColumnType.DOUBLE) and target is ColumnType.STRING
+"""From and to: the casts that the two engines were seen to do differently (docs/skew.md)."""

@@ -76,6 +76,11 @@ MACROS = {
         " (CASE WHEN x > 0 THEN 'inf'::FLOAT ELSE '-inf'::FLOAT END) ELSE CAST(x AS FLOAT) END"
     ),
     # what strtoll takes: blanks around, one sign, digits or 0x and hex digits
+    # an online index joins the texts of a key by |, so that other texts might meet
+    "oml_bare_key(s, texts)": (
+        "CASE WHEN contains(texts, '|') THEN oml_refuse('| in one of several texts of a key is not supported online')"
+        " ELSE s END"
+    ),
     "oml_strip(s)": "regexp_replace(regexp_replace(s, '^[ \\t\\n\\r\\f\\v]+', ''), '[ \\t\\n\\r\\f\\v]+$', '')",
     "oml_text_to_bigint(s)": (
         "CASE WHEN regexp_full_match(oml_strip(s), '[+-]?[0-9]+') THEN"

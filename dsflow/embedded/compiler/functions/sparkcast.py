@@ -64,6 +64,12 @@ MACROS = {
         " WHEN x <= -9223372036854775808.0::DOUBLE THEN CAST('-9223372036854775808' AS BIGINT)"
         " ELSE TRY_CAST(trunc(x) AS BIGINT) END"
     ),
+    # Spark knows Shanghai's own time before 1901 and its summer times until 1991
+    "oml_spark_day(d)": (
+        "CASE WHEN d >= DATE '1991-09-16' OR d BETWEEN DATE '1950-01-01' AND DATE '1986-05-03'"
+        " THEN epoch_ms(CAST(d AS TIMESTAMP)) - 28800000 WHEN d IS NOT NULL"
+        " THEN oml_refuse('cast of the date ' || CAST(d AS VARCHAR) || ' to timestamp by Spark is not supported') END"
+    ),
     "oml_spark_timestamp_text(ts)": (
         "strftime(oml_local(ts), '%Y-%m-%d %H:%M:%S')"
         " || CASE WHEN ts % 1000 = 0 THEN ''"
@@ -103,6 +109,8 @@ def _spark_sql(sql: str, source: Type, target: Type) -> str | None:
         return f"oml_wrap_{target}(CAST({wide} AS BIGINT) * 1000)"
     if source is TIMESTAMP and target in FLOATS:
         return f"(CAST(CAST({sql} AS DOUBLE) / 1000 AS {sql_type(target)}) * 1000)"
+    if source is DATE and target is TIMESTAMP:
+        return f"oml_spark_day({sql})"
     if source is DATE and target in (BOOL, *INTEGERS, FLOAT, DOUBLE):
         return null_of(target)
     return None
