@@ -223,7 +223,7 @@ def test_the_prediction_server_is_started_where_it_is_asked() -> None:
     options = dict(zip(command[2::2], command[3::2], strict=True))
     assert set(options) == {"--apiserver", "--host", "--port", "--model-dir", "--models", "--no-token"}
     assert options["--models"] == "/data"
-    host, port = options["--apiserver"].split(":")
+    host, port = options["--apiserver"].removeprefix("http://").split(":")
     assert int(port) in published(SERVICES[host])
     assert int(options["--port"]) in published(SERVICES["predict"])
     assert options["--model-dir"] in mounts(SERVICES["predict"])
