@@ -58,6 +58,7 @@ def compile_workflow(
     if workflow.strict:
         for task in tasks:
             _check_placeholders(workflow, task, chosen)
+        _check_step_values(workflow, chosen)
     return Definition(
         project=workflow.project,
         name=workflow.name,
@@ -194,6 +195,18 @@ def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mappin
                     f"the value of parameter {name!r} cannot go into the SQL of task {task.name!r}: {values[name]!r}",
                     where=task.where,
                     hint="it is pasted into a script: leave out double quotes, backslashes, ';' and line ends",
+                )
+
+
+def _check_step_values(workflow: Workflow, chosen: Mapping[str, str]) -> None:
+    """A value is filled into a literal of a check's Python, which it must not end or change."""
+    for task in workflow.tasks.values():
+        for name in placeholders(task.raw_script) if isinstance(task, StepScript) else ():
+            if any(c in chosen.get(name, "") for c in "'\"\\\n\r\0"):
+                raise ParameterError(
+                    f"the value of parameter {name!r} cannot go into the script of {task.name!r}: {chosen[name]!r}",
+                    where=task.where,
+                    hint="it is filled into a Python literal: leave out quotes, backslashes and line ends",
                 )
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from dsflow import Check, Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
+from dsflow.declare.encoding import literal
 from dsflow.declare.equalrows import equal_rows
 from dsflow.declare.part import Part, part_from, part_only
-from dsflow.errors import DeclarationError
+from dsflow.declare.steps import step_script
+from dsflow.errors import DeclarationError, ParameterError
 
 SQL = (
     "SELECT a, b, count(a) OVER w AS n FROM t"
@@ -350,3 +352,22 @@ def test_a_column_is_alike_when_all_that_it_is_made_of_is() -> None:
 def test_what_a_parameter_takes_part_in_is_not_compared() -> None:
     assert set(fingerprints("SELECT a, b + ${x} AS c FROM t")) == {"a"}
     assert fingerprints("SELECT a FROM t WHERE b > ${x}") == {}
+
+
+@pytest.mark.parametrize("value", ["it's", 'a"b', "a\\b", "a\nb"])
+def test_a_value_that_would_break_a_check_is_refused(value: str) -> None:
+    with pytest.raises(ParameterError, match="'server' cannot go into the script of 'serve f: drop old'"):
+        compiled(lambda wf, t, v: v.serve(wf.params.server, model_path="/m"), server=value)
+
+
+@pytest.mark.parametrize("text", ["it's", 'a"""b', "c:\\\\x", "'", '"', "x\\"])
+def test_texts_are_written_by_repr(text: str) -> None:
+    body = step_script(("127.0.0.1:2181", text), [("ask_jobs", {"output": text})])
+    assert connected(body) == ["127.0.0.1:2181", text]
+    assert calls(body) == [("ask_jobs", {"output": text})]
+
+
+def test_a_dollar_that_is_meant_stays_one() -> None:
+    body = step_script(("z", "p"), [("ask_jobs", {"output": literal("/a/${b}$[c]")})])
+    assert "${" not in body.partition("cursor = ")[2]
+    assert calls(body) == [("ask_jobs", {"output": "/a/${b}$[c]"})]
