@@ -58,6 +58,7 @@ _IDS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
 _K8S_TYPES = frozenset({"K8S", "SPARK"})
 _NO_IDS = (None, "", 0, "0", -1, "-1")
 _NESTED_TYPES = frozenset({"SWITCH", "CONDITIONS", "DEPENDENT"})  # references deep inside, not only at the top
+_PAGE_WRITES = {"SWITCH": "rawScript", "HTTP": "httpBody"}  # empty, into a task whose dialog was confirmed
 _NO_BRANCHES = {"successNode": [""], "failedNode": [""]}
 
 
@@ -576,8 +577,9 @@ def _normal_fields(task: TaskDefinition) -> JsonDict:
         del params["conditionResult"]
     if task.task_type == "DEPENDENT" and isinstance(params.get("dependence"), dict):
         params["dependence"] = {**PAGE_DEFAULTS, **params["dependence"]}
-    if task.task_type == "SWITCH" and params.get("rawScript") == "":
-        del params["rawScript"]  # the page writes it into a switch that was opened
+    empty = _PAGE_WRITES.get(task.task_type, "")
+    if params.get(empty) == "":
+        del params[empty]
     if "localParams" in params:
         params["localParams"] = [Property.from_dict(p).to_dict() for p in params["localParams"]]
     fields: JsonDict = {"task_params": params, "where": None}

@@ -82,6 +82,15 @@ def test_an_empty_script_in_a_switch_is_no_difference() -> None:
     assert not build_plan(switch(), switch(rawScript="true")).is_empty
 
 
+def test_an_empty_body_of_a_request_is_no_difference() -> None:
+    def request(**more: str) -> Definition:
+        params = {"url": "http://127.0.0.1:1/", "httpMethod": "GET", **more}
+        return Definition("p", "w", (TaskDefinition("r", "HTTP", params),), ())
+
+    assert build_plan(request(), request(httpBody="")).is_empty
+    assert not build_plan(request(), request(httpBody="{}")).is_empty
+
+
 def decided(condition: str) -> Definition:
     result = {"dependTaskList": [{"condition": condition, "nextNode": "a"}], "nextNode": "b"}
     tasks = (shell("a"), shell("b"), TaskDefinition("s", "SWITCH", {"switchResult": result}))
