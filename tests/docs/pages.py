@@ -7,6 +7,7 @@ says what is special about it:
     <!-- fails -->     the command ends with an exit code that is not 0
     <!-- install -->   it changes the Python that it runs in; not run, only looked at
     <!-- server -->    it needs a DolphinScheduler; run by the integration tests
+    <!-- shown -->     it starts what does not end, or needs what is elsewhere: its commands' options are looked at
     <!-- part -->      a part of a file that stands above; compiled only
 """
 
@@ -14,11 +15,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from dsflow.cli.app import build_app
 
 _FENCE = re.compile(r"^(?P<mark>```+)(?P<language>\w*)[ ]*(?:title=\"(?P<title>[^\"]+)\")?$")
 _COMMENT = re.compile(r"^<!-- (?P<word>\w+) -->$")
@@ -78,6 +85,9 @@ def run_page(page: Path, folder: Path, more: Mapping[str, str], *, server: bool)
             target.write_text(block.text, encoding="utf-8")
         elif block.language == "bash":
             said = ""
+            if block.special == "shown":
+                _parse(block.text, place)
+                continue
             if block.special == "install" or (block.special == "server" and not server):
                 continue
             done = _run(block.text, folder, more)
@@ -86,6 +96,18 @@ def run_page(page: Path, folder: Path, more: Mapping[str, str], *, server: bool)
         elif block.language == "text" and said:
             _compare(block.text, said, place)
     return ran
+
+
+def _parse(text: str, place: str) -> None:
+    """See that each ``dsflow`` command of a block is one that there is, with its options."""
+    program: Any = get_command(build_app(None))
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["dsflow"]:
+            try:
+                program.commands[words[1]].make_context(words[1], words[2:])
+            except Exception as error:
+                raise AssertionError(f"{place}: {line}: {error}") from error
 
 
 def _run(text: str, folder: Path, more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

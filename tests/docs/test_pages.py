@@ -35,7 +35,7 @@ def test_it_works_as_it_says(page: Path, tmp_path: Path) -> None:
 def test_each_block_is_of_a_kind_that_is_run(page: Path) -> None:
     for block in blocks(page):
         assert block.language in {"python", "bash", "text", "yaml", "json", "sql", "mermaid"}, block
-        assert block.special in {"", "fails", "install", "server", "part"}, block
+        assert block.special in {"", "fails", "install", "server", "shown", "part"}, block
         if block.special == "install":
             assert DISTRIBUTION in block.text or "-r requirements.txt" in block.text
 
