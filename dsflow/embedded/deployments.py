@@ -82,8 +82,6 @@ def _with_needs(state: CatalogState, needs: Sequence[IndexNeed], *, lengthen: bo
 def _compile(state: CatalogState, query: str, db: str) -> tuple[CompiledRequest, RequestCatalog]:
     catalog = RequestCatalog(state, db)
     compiled = compile_request(query, catalog, db)
-    if not compiled.request.name:
-        raise SqlError("a deployment's query needs a table")
     noted = {(need.db, need.table, *need.id) for need in catalog.needs}
     for key in compiled.keys:
         need = IndexNeed(key.table.db, key.table.name, key.keys, key.ts, Ttl())

@@ -29,7 +29,7 @@ from dsflow.embedded.compiler.select import (
     typed,
 )
 from dsflow.embedded.compiler.stored import RequestState, StoredCompiler, as_main, check_sorted
-from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, TableSchema, duckdb_type
+from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, duckdb_type
 from dsflow.embedded.compiler.values import STRING, quote
 from dsflow.embedded.compiler.windows import Reach, Window, named_windows, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -65,11 +65,6 @@ class RequestCompiler(StoredCompiler):
         return replace(found, many=True)
 
     # ---- FROM
-
-    def from_clause(self, select: exp.Select) -> Relation:
-        relation = super().from_clause(select)
-        # constants alone are one row, too
-        return relation if select.args.get("from_") else replace(relation, one_row=True)
 
     def table(self, node: exp.Table) -> Relation:
         schema = self.schema(node)
@@ -261,7 +256,7 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     relation = compiler.query(tree)
     request = compiler.state.table
     if request is None:
-        request = TableSchema(db or "", "", (), "")
+        raise SqlError("a deployment's query needs a table")
     if relation.many:
         raise SqlError(
             "unsupport non-row output type for online-request mode: a plain column beside LEFT JOIN gives a table,"

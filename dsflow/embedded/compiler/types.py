@@ -119,7 +119,7 @@ class CompiledRequest:
         sql: DuckDB SQL whose positional parameters are the request row's values, in the order of ``request.columns``
             (a timestamp as int milliseconds, a date as ``datetime.date``). It gives exactly one row.
         columns: names and OpenMLDB types of that row.
-        request: the table whose row is the request; without a name and columns when the query has no table.
+        request: the table whose row is the request.
         keys: the indexes that the query looks rows up by.
     """
 
