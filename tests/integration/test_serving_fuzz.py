@@ -26,6 +26,7 @@ EACH = 1000 if os.environ.get("DSFLOW_FUZZ") == "long" else 15
 SECONDS = 30.0  # an answer that takes longer counts as a hang
 
 
+@pytest.mark.timeout(3600)
 def test_requests_from_the_description(tmp_path: Path, report: Report) -> None:
     train().save_model(tmp_path / "m.json")
     apiserver = FakeApiServer()
