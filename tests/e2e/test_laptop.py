@@ -160,7 +160,7 @@ def errors(text: str) -> list[str]:
         ({"edges": EDGES + "\n    train >> wf.tasks['create orders']"}, "orders.py", "run in a circle", ""),
         (
             {"edges": EDGES.replace("orders.create() >> ", "orders.create(); ")},
-            "orders.py:15",
+            "orders.py:18",
             "does not run after",
             "add an edge",
         ),
