@@ -46,7 +46,9 @@ def as_requests(sql: str, source: str, probes: str, columns: Sequence[str]) -> s
             hint="a query of a subquery, of WITH or of UNION has no request rows of its own",
         )
     alias = main.alias or main.name
-    for window in query.find_all(nodes.WindowDefinition):
+    # the windows of subqueries are over other rows than the requests; and what is put in below has windows too
+    own = [w for w in query.find_all(nodes.WindowDefinition) if w.find_ancestor(exp.Select) is query]
+    for window in own:
         if not window.args.get("base") and not window.args.get("instance_not_in_window"):
             window.append("union", _stored(query, main))
             window.set("instance_not_in_window", True)
