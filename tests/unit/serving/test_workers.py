@@ -21,7 +21,9 @@ SERVE = """
 import sys
 from pathlib import Path
 from dsflow.serving import serve
-serve(sys.argv[1], "127.0.0.1", 0, Path(sys.argv[2]), workers=2)
+from dsflow.serving.options import Options
+models = Path(sys.argv[2])
+serve(sys.argv[1], "127.0.0.1", 0, models / "kept", workers=2, options=Options(models=(models,)))
 """
 
 
@@ -70,7 +72,7 @@ def workers(
     models = str(folder / "first.json"), str(folder / "second.json")
     for booster, path in zip(boosters, models, strict=True):
         booster.save_model(path)
-    command = [sys.executable, "-c", SERVE, _running_apiserver.url, str(folder / "kept")]
+    command = [sys.executable, "-c", SERVE, _running_apiserver.url, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
