@@ -187,8 +187,9 @@ def order_of_ties(model: Model) -> Iterator[Problem]:
                 yield model.problem_in_query(
                     query,
                     over,
-                    f"{query.owner}: where a SELECT has several windows or a join, the offline engine takes rows of the"
-                    f" same time in any order, request mode as they were stored; {over.this.name}() depends on it",
+                    f"{query.owner}: where a SELECT has several windows, a join, or a UNION of windows, the offline"
+                    " engine takes rows of the same time in any order, request mode as they were stored;"
+                    f" {over.this.name}() depends on it",
                     "EXCLUDE CURRENT_TIME in a ROWS_RANGE frame, or silence this where no two rows of a key have the"
                     " same time",
                 )
@@ -349,6 +350,7 @@ def _tied(select: Any) -> Any:
     named = {window.name: window for window in windows_of(select) if window.name}
     found = []
     sources = set()
+    unordered = bool(select.args.get("joins"))
     for over in select.find_all(nodes.Over, bfs=False):
         if over.find_ancestor(exp.Select) is not select:
             continue
@@ -357,13 +359,13 @@ def _tied(select: Any) -> Any:
         if window is None or window.args.get("frame") is None:
             continue
         order = window.args.get("order")
+        # a source with a window of its own has been ordered for that one
+        unordered = unordered or any(source.find(nodes.Over) for source in window.args.get("union") or ())
         sources.add((tuple(p.sql() for p in window.args.get("partition_by") or ()), order.sql() if order else ""))
         by_rows = str(window.args["frame"].args["unit"]).upper() == "ROWS"
         if not window.args.get("exclude_current_time") and (by_rows or over.this.name.lower() in _ORDERED):
             found.append(over)
-    if not found or (len(sources) < 2 and not select.args.get("joins")):
-        return None
-    return found[0]
+    return found[0] if found and (unordered or len(sources) > 1) else None
 
 
 def _compares_constant(condition: Any) -> bool:

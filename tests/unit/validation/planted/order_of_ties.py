@@ -7,6 +7,7 @@ with Workflow("w", project="p") as wf:
     clicks = Table(
         "clicks", database="db", ip=t.Int, app=t.String, city=t.String, n=t.BigInt, day=t.Date, ts=t.Timestamp
     )
+    other = Table("other", database="db", ip=t.Int, app=t.String, n=t.BigInt, ts=t.Timestamp)
     view = FeatureView(
         "view",
         source=clicks,
@@ -18,4 +19,23 @@ with Workflow("w", project="p") as wf:
                v AS (PARTITION BY app ORDER BY ts ROWS_RANGE BETWEEN 3h PRECEDING AND CURRENT ROW)
         """,
     )
-    clicks.create() >> view.deploy(range_bias="inf", rows_bias="inf")
+    united = FeatureView(
+        "united",
+        source=other,
+        sql="""
+        SELECT ip, last_value(n) OVER w AS last_n  -- <- DSF157
+        FROM other
+        WINDOW w AS (
+            UNION (
+                SELECT ip, app, count(n) OVER own AS n, ts FROM clicks
+                WINDOW own AS (PARTITION BY app ORDER BY ts ROWS_RANGE BETWEEN 3h PRECEDING AND CURRENT ROW)
+            )
+            PARTITION BY ip ORDER BY ts ROWS_RANGE BETWEEN 3h PRECEDING AND CURRENT ROW)
+        """,
+    )
+    (
+        clicks.create()
+        >> other.create()
+        >> view.deploy(range_bias="inf", rows_bias="inf")
+        >> united.deploy(range_bias="inf", rows_bias="inf")
+    )

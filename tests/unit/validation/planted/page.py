@@ -10,7 +10,7 @@ with Workflow(
         "suffix": "",  # <- DSF415
     },
 ) as wf:
-    Http("ping", "GET", wf.params.server / "health", json={"suffix": wf.params.suffix})  # <- DSF415
+    Http("ping", "GET", wf.params.server / "health", query={"suffix": wf.params.suffix})  # <- DSF415
     Http("fine", "GET", "http://127.0.0.1:8881/health")
     groups = [{"relation": "AND", "dependItemList": [{"projectCode": "p", "definitionCode": "other"}]}]
     RawTask("wait", "DEPENDENT", {"dependence": {"relation": "AND", "dependTaskList": groups}})  # <- DSF415
