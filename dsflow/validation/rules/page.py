@@ -16,7 +16,7 @@ _WAITS = ("checkInterval", "failurePolicy")
 @rule("DSF415", "warning")
 def not_saved_on_the_page(model: Model) -> Iterator[Problem]:
     """What DolphinScheduler's web page refuses to save."""
-    for task in model.workflow.tasks:
+    for task in model.workflow.tasks.values():
         if not isinstance(task, Http) or str(task.url).startswith(_SCHEMES):
             continue
         # one that has no scheme at all is another rule's
