@@ -58,7 +58,7 @@ with Workflow(
     "nightly",
     project=PROJECT,
     description="Refreshes what the shop's models read, and says when it could not.",
-    params={"chat": "http://chat.example/hooks/data"},
+    params={"chat": "chat.example/hooks/data"},
     schedule=Schedule("0 30 2 * * ? *", timezone="Asia/Shanghai", start=datetime(2026, 1, 1)),
     timeout=180,
     warning_type="FAILURE",
@@ -68,7 +68,7 @@ with Workflow(
     )
     run = SubWorkflow("refresh", refresh)
     done = Shell("done", "echo 'refreshed for $[yyyyMMdd-1]'")
-    alarm = Http("tell the team", "POST", nightly.params.chat, json={"text": "the nightly refresh failed"})
+    alarm = Http("tell the team", "POST", f"http://{nightly.params.chat}", json={"text": "the nightly refresh failed"})
 
     wait >> run
     Conditions("did it work?", failed(run), success=alarm, failure=done)

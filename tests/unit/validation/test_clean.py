@@ -222,7 +222,7 @@ def test_secrets_that_are_none() -> None:
             "shell", 'PASSWORD="$(cat ${token_file})"; TOKEN=${token} curl -u me:"$PASSWORD" https://x; : ${password}'
         )
         Python("python", 'import os\ntoken = os.environ["TOKEN"]\npassword = "${password}"\nname = "${tokenizer}"\n')
-    assert_clean(wf)
+    assert {finding.code for finding in check(wf).findings} == {"DSF415"}  # the empty parameter, not a secret
 
 
 def test_a_table_of_another_workflow_is_not_an_error() -> None:
