@@ -24,7 +24,7 @@ from dsflow.dolphinscheduler.history import is_as_submitted, since_submitted
 from dsflow.dolphinscheduler.lock import GRACE, Lock, Spares, is_dead, lock_name, submit_lock
 from dsflow.dolphinscheduler.lock import note as lock_note
 from dsflow.dolphinscheduler.pagesave import with_types_of
-from dsflow.dolphinscheduler.payload import held_codes, lacks_places, workflow_call
+from dsflow.dolphinscheduler.payload import held_codes, workflow_call
 from dsflow.dolphinscheduler.plan import Change, Plan, build_plan
 from dsflow.dolphinscheduler.schedules import apply_schedule, bring_online, preview_note, put_back
 from dsflow.dolphinscheduler.state import (
@@ -94,11 +94,6 @@ class Checked:
     def writes_content(self) -> bool:
         """Whether submitting writes the workflow itself."""
         return _writes_content(self.definition, self.state, self.plan)
-
-    @property
-    def needs_gateway(self) -> bool:
-        """Whether it does so through the gateway, which cannot be given places for tasks."""
-        return self.writes_content and not lacks_places(self.definition, self.state, self.plan)
 
 
 class Submitter:
@@ -265,7 +260,7 @@ class Submitter:
                 notes += (lock_note(state.lock),)
             return self._result(definition, state, plan, written=False, notes=notes)
         with self._gateways.lease(self._rest.soon) as lease:
-            if checked.needs_gateway:
+            if checked.writes_content:
                 lease.open_ahead()
             if ready is None and not plan.is_empty:
                 self.check(checked, overwrite=overwrite)
@@ -273,15 +268,17 @@ class Submitter:
 
     def _carry_out(self, checked: Checked, overwrite: bool, lease: Lease) -> SubmitResult:
         definition, state = checked.definition, checked.state
-        if checked.needs_gateway:
-            lease.gateway()  # one that cannot be reached stops us before anything is written
+        if checked.writes_content:
+            # one that cannot be reached stops us before anything is written, also where places for new tasks make us
+            # write over REST: the next change goes through it
+            lease.gateway()
         is_new = state.project_code == NO_PROJECT
         if is_new:
             state = replace(state, project_code=self._made_project(definition.project))
             made = tuple(n for n in checked.plan.notes if n != _missing(definition.project))
             made = (*made, f"project {definition.project!r} was not there: it was made")
             checked = replace(checked, state=state, plan=replace(checked.plan, notes=made))
-        if checked.needs_gateway:
+        if checked.writes_content:
             try:
                 lease.gateway().check_server(str(self._rest.user()["userName"]), definition.project, state.project_code)
             except ServerError:
@@ -323,7 +320,7 @@ class Submitter:
             self.check(now, overwrite=overwrite)
         if now.writes_content:
             call = call or self._call(now)
-        if now.needs_gateway:
+        if now.writes_content:
             notes += tuple(lease.gateway().notes())
         try:
             code, more = self._write_until_taken(now, lease, call, lock)
