@@ -248,13 +248,14 @@ def test_prune_deletes_what_is_ours_and_gone_and_nothing_else(
     assert {"theirs", "by hand", "stays", "another", "renamed by hand", "remade"} <= names(server, project)
 
 
-def rename(server: Server, state: Any, name: str) -> None:
-    """What the web page does: all of the workflow, with another name."""
+def rename(server: Server, state: Any, name: str, *, description: str = "") -> None:
+    """What the web page does: all of the workflow, with another name or description, and without dsflow's record."""
     rest, raw = server.rest, state.raw
     process = raw["workflow"]
     rest.release(state.project_code, state.code, "OFFLINE")
     form = {
-        "name": name, "description": "", "globalParams": process["globalParams"], "timeout": 0, "locations": "[]",
+        "name": name, "description": description, "globalParams": process["globalParams"], "timeout": 0,
+        "locations": "[]",
         "taskRelationJson": json.dumps([{**r, "conditionParams": {}} for r in raw["edges"]]),
         "taskDefinitionJson": json.dumps(raw["tasks"]),
         "tenantCode": rest.user()["tenantCode"], "executionType": "PARALLEL", "releaseState": "OFFLINE",
@@ -277,12 +278,25 @@ def test_an_edit_on_the_server_is_not_overwritten_silently(dsflow: Commands, ser
     simple(dsflow, project, "edited")
     assert dsflow("deploy", "pipelines").code == 0
     state = server.state(project, "edited")
-    rename(server, state, "edited")  # saves it without dsflow's record
+    rename(server, state, "edited", description="what it is for")
     server.rest.release(state.project_code, int(state.code or 0), "ONLINE")
     simple(dsflow, project, "edited", "new")
     refused = dsflow("deploy", "pipelines")
     assert (refused.code, "--overwrite" in refused.err) == (1, True)
+    assert server.state(project, "edited").raw["workflow"]["description"] == "what it is for"
     assert dsflow("deploy", "pipelines", "--overwrite").code == 0
+    assert server.state(project, "edited").raw["workflow"]["description"] == ""
+
+
+def test_a_save_on_the_server_without_an_edit_is_in_nobodys_way(dsflow: Commands, server: Server, project: str) -> None:
+    simple(dsflow, project, "saved")
+    assert dsflow("deploy", "pipelines").code == 0
+    state = server.state(project, "saved")
+    rename(server, state, "saved")
+    server.rest.release(state.project_code, int(state.code or 0), "ONLINE")
+    simple(dsflow, project, "saved", "new")
+    assert dsflow("deploy", "pipelines").code == 0
+    assert "echo new" in json.dumps(server.state(project, "saved").raw["tasks"])
 
 
 def test_back_to_an_earlier_version_and_delete(dsflow: Commands, server: Server, project: str) -> None:

@@ -34,6 +34,7 @@ from tests.integration.test_faults import (
     silent,
     strangers,
     through,
+    writes_a_workflow,
 )
 
 
@@ -179,7 +180,8 @@ def test_a_deployment_that_is_cut(somebody: Running, tally: list[str]) -> None:
         with through(somebody) as proxy, Server(profile_of(somebody, proxy), timeout=10.0) as connected:
             assert not deploy(connected, repository(project, 0)).failed
         exchanges = proxy.exchanges
-        assert sum(e.name == "gateway createOrUpdateWorkflow" for e in exchanges) == 4
+        assert sum(e.name == "gateway createOrUpdateWorkflow" for e in exchanges) == 3
+        assert sum(writes_a_workflow(e) for e in exchanges) == 4  # the new one over REST, with places for its tasks
         trials = [
             attempt(somebody, direct, repository(project, number), cut)
             for number, cut in enumerate(deploy_cuts(exchanges), start=1)

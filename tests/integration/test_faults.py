@@ -22,6 +22,8 @@ from tests.integration.proxy import Cut, Exchange, Position, Proxy
 LIMIT = 20.0  # seconds that a submit which is cut may take
 SETTLED = 0.5  # seconds after which the server has done what it was asked for last
 INTERRUPTED = "cut short"
+WORKFLOWS = "/dolphinscheduler/projects/N/process-definition"
+OVER_REST = (f"POST {WORKFLOWS}", f"PUT {WORKFLOWS}/N")
 
 
 def declared(project: str, number: int, name: str = "chain") -> Definition:
@@ -204,9 +206,7 @@ def try_all(
 
 def writes_a_workflow(exchange: Exchange) -> bool:
     """Through the gateway; or, with places for new tasks, over REST."""
-    return exchange.name == "gateway createOrUpdateWorkflow" or (
-        exchange.name.startswith("POST ") and exchange.name.endswith("/process-definition")
-    )
+    return exchange.name == "gateway createOrUpdateWorkflow" or exchange.kind in OVER_REST
 
 
 def report(trials: list[Trial]) -> str:
@@ -219,6 +219,31 @@ def test_an_update_that_is_cut(running: Any, server: Server, project: str, tally
     server.submit(declared(project, 10_001))  # the first connection of a process to a gateway says more than later ones
     trials = try_all(running, server, lambda n: declared(project, n), lambda wanted: None)
     tally.append(f"update, DolphinScheduler {running.version}: {len(trials)} cuts")
+    if found := report(trials):
+        pytest.fail(found, pytrace=False)
+
+
+def test_an_update_with_a_new_task_that_is_cut(running: Any, server: Server, project: str, tally: list[str]) -> None:
+    """A new task needs a place in the drawing: the update goes over REST, by way of OFFLINE."""
+
+    def changed(number: int) -> Definition:
+        wanted = declared(project, number)
+        new = TaskDefinition(f"new {number}", "SHELL", {"rawScript": f"echo new {number}"})
+        return replace(wanted, tasks=(*wanted.tasks, new), relations=(*wanted.relations, Relation("c", new.name)))
+
+    server.submit(declared(project, 10_000))
+    server.submit(changed(10_001))
+    seen: list[Exchange] = []
+
+    def only(exchange: Exchange) -> bool:
+        seen.append(exchange)
+        return exchange.writes
+
+    trials = try_all(running, server, changed, lambda wanted: None, only)
+    kinds = [e.kind for e in seen]
+    assert f"PUT {WORKFLOWS}/N" in kinds
+    assert "gateway createOrUpdateWorkflow" not in kinds
+    tally.append(f"update with a new task, DolphinScheduler {running.version}: {len(trials)} cuts")
     if found := report(trials):
         pytest.fail(found, pytrace=False)
 

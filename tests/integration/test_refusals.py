@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from dsflow.dolphinscheduler.deploy import Declared, Deployer
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ConfigError, ServerError, UnreachableError
-from tests.integration.proxy import Exchange
+from tests.integration.proxy import Cut, Exchange, Position
 from tests.integration.test_faults import profile_of, through
 from tests.parallel import OWN
 
@@ -217,64 +216,7 @@ print("done")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
-class Cut:
-    """Stands before the gateway and cuts the connection at the call that writes: before it passes it on, or after."""
-
-    def __init__(self, host: str, port: int, *, passes_on: bool) -> None:
-        self._target, self._passes_on = (host, port), passes_on
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.cuts = 0
-        self._sockets = [self._listener]
-        self._threads: list[threading.Thread] = []
-        self._run(self._serve)
-
-    def _run(self, what: Callable[..., None], *arguments: socket.socket) -> None:
-        thread = threading.Thread(target=what, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def close(self) -> None:
-        for end in self._sockets:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:  # it is down already
-                continue
-        for thread in self._threads:
-            thread.join(5)
-        for end in self._sockets:
-            end.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self._target)
-            self._sockets += [client, server]
-            self._run(self._answers, server, client)
-            self._run(self._questions, client, server)
-
-    def _answers(self, server: socket.socket, client: socket.socket) -> None:
-        try:
-            while data := server.recv(65536):
-                client.sendall(data)
-        except OSError:
-            return
-
-    def _questions(self, client: socket.socket, server: socket.socket) -> None:
-        try:
-            while data := client.recv(65536):
-                if b"createOrUpdateWorkflow" in data:
-                    self.cuts += 1
-                    client.shutdown(socket.SHUT_RDWR)  # first: the server may be quick to answer
-                    if self._passes_on:
-                        server.sendall(data)
-                    return
-                server.sendall(data)
-        except OSError:
-            return
+CALLS = {"gateway": "gateway createOrUpdateWorkflow", "REST": "POST /dolphinscheduler/projects/N/process-definition"}
 
 
 @pytest.mark.parametrize("passes_on", [True, False])
@@ -282,27 +224,29 @@ class Cut:
 def test_the_connection_breaks_during_the_call(
     server: Server, running: Any, project: str, passes_on: bool, exists: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An update goes through the gateway, a new workflow over REST."""
     monkeypatch.setattr("dsflow.dolphinscheduler.submit.SETTLE_CHECKS", 6)
     schedule = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-01 00:00:00", "UTC")
     declared = replace(small(project), schedule=schedule)
     if exists:
         server.submit(replace(declared, description="before"))
-    cut = Cut(running.info["gateway_host"], running.info["gateway_port"], passes_on=passes_on)
-    try:
-        with running.connect(gateway=f"127.0.0.1:{cut.port}") as other:
-            if passes_on:
-                result = other.submit(declared)
-                assert any("carried it out" in note for note in result.notes)
-            else:
-                with pytest.raises(UnreachableError, match="gateway"):
-                    other.submit(declared)
-    finally:
-        cut.close()
-    assert cut.cuts == 1
+    call = CALLS["gateway" if exists else "REST"]
+    cut = Cut(0, Position.DURING if passes_on else Position.BEFORE, kind=call)
+    with through(running, cut) as proxy, Server(profile_of(running, proxy)) as other:
+        if passes_on:
+            result = other.submit(declared)
+            assert any("carried it out" in note for note in result.notes)
+        else:
+            with pytest.raises(UnreachableError, match="gateway" if exists else "could not create workflow"):
+                other.submit(declared)
+    assert proxy.happened
+    assert [e.kind for e in proxy.exchanges].count(call) == 1  # a call that may have been carried out is not repeated
     state = server.state(project, "small")
     if exists:
         assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
         assert state.definition is not None
         assert state.definition.description == ("" if passes_on else "before")
+    elif not passes_on:
+        assert state.code is None
     assert server.submit(declared).written is not passes_on
     assert server.plan(declared).is_empty
