@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,7 @@ def compile_workflow(
         worker_group=workflow.worker_group,
         schedule=compile_schedule(workflow.schedule) if workflow.schedule else None,
         tasks=tasks,
-        relations=tuple(Relation(pre, post) for pre, post in _without(relations, merged)),
+        relations=tuple(Relation(pre, post) for pre, post in _without(workflow, relations, merged)),
         fixed_params=tuple(sorted(fixed)),
         where=workflow.where,
     )
@@ -89,9 +89,14 @@ def _define(
     return task.define(resolve)
 
 
-def _without(relations: list[tuple[str, str]], merged: Mapping[str, StepScript]) -> list[tuple[str, str]]:
+def _without(
+    workflow: Workflow, relations: list[tuple[str, str]], merged: Mapping[str, StepScript]
+) -> list[tuple[str, str]]:
     """The edges, with those from a merged ask coming from the check that asks in its place."""
-    return [(merged[pre].name if pre in merged else pre, post) for pre, post in relations if post not in merged]
+    return _in_order(
+        workflow,
+        {(merged[pre].name if pre in merged else pre, post) for pre, post in relations if post not in merged},
+    )
 
 
 def parameter_values(workflow: Workflow, values: Mapping[str, Scalar | str]) -> dict[str, str]:
@@ -127,6 +132,11 @@ def all_relations(workflow: Workflow) -> list[tuple[str, str]]:
     _check_order(workflow, edges)
     if workflow.strict:
         _check_steering(workflow)
+    return _in_order(workflow, edges)
+
+
+def _in_order(workflow: Workflow, edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """By the places of their tasks in the workflow, so that the same edges always give the same Definition."""
     position = {name: i for i, name in enumerate(workflow.tasks)}
     return sorted(edges, key=lambda edge: (position[edge[0]], position[edge[1]]))
 

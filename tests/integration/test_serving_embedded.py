@@ -95,6 +95,7 @@ class Stack:
             "model_dir": f"{self.folder}/models",
             "features": ",".join(FEATURES),
             "label": "is_attributed",
+            "fingerprints": "",
         }
         text = re.sub(r"\$\{(\w+)\}", lambda match: given[match[1]], SCRIPT.read_text(encoding="utf-8"))
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120, check=False)
