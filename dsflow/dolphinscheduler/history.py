@@ -76,7 +76,12 @@ def is_as_submitted(rest: RestClient, state: ServerState, names: Names, plan: Pl
     held = with_types_of(state.definition, state.raw, base)
     if build_plan(held, base).changes_content:
         return False
-    return fingerprint(base) == content_mark(row) or not (plan.edges_added or plan.edges_removed)
+    if fingerprint(base) == content_mark(row):
+        return True
+    if plan.edges_added or plan.edges_removed:
+        return False
+    # an edit in the second of the submit looks like a part of it
+    return not build_plan(held, _at(rest, state, names, row, earliest=True)).changes_content
 
 
 def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[JsonDict, Definition] | None:
@@ -93,6 +98,9 @@ def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[Json
             wrote = content_mark(row)
             if wrote is None or fingerprint(base) == wrote:
                 return row, base
+            earliest = _at(rest, state, names, row, earliest=True)
+            if fingerprint(earliest) == wrote:
+                return row, earliest
             found = found or (row, base)  # an edit of one task copied the places, or the edges are others now
             continue
         if fingerprint(base) == mark:
@@ -106,18 +114,27 @@ def _moment(row: JsonDict) -> str:
     return str(row.get("operateTime") or row.get("createTime") or "")
 
 
-def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict) -> Definition:
-    """A workflow as it was in an earlier version, with the edges, the schedule and the release state of now."""
+def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict, *, earliest: bool = False) -> Definition:
+    """A workflow as it was in an earlier version, with the edges, the schedule and the release state of now.
+
+    Args:
+        earliest: of a task's versions in the second of that version the first counts, and not the last: the server's
+            times are whole seconds.
+    """
     assert state.definition is not None
     moment = _moment(row)
     tasks = []
     for task in state.raw["tasks"]:
-        if str(task.get("updateTime") or "") <= moment:
+        when = str(task.get("updateTime") or "")
+        if when < moment or (when == moment and (not earliest or int(task["version"]) == 1)):
             tasks.append(task)
             continue
         versions = rest.task_versions(state.project_code, int(task["code"]))
         before = [v for v in versions if str(v.get("operateTime") or "") <= moment]
-        if before:
+        then = [v for v in before if earliest and str(v.get("operateTime") or "") == moment]
+        if then:
+            tasks.append(min(then, key=lambda v: int(v["version"])))
+        elif before:
             tasks.append(max(before, key=lambda v: int(v["version"])))
     process = {**state.raw["workflow"], **{key: row.get(key) for key in _VERSIONED}}
     raw = {**state.raw, "workflow": process, "tasks": tasks}

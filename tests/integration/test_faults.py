@@ -224,14 +224,14 @@ def test_an_update_that_is_cut(running: Any, server: Server, project: str, tally
 
 
 def test_an_update_with_a_new_task_that_is_cut(running: Any, server: Server, project: str, tally: list[str]) -> None:
-    """A new task needs a place in the drawing: the update goes over REST, by way of OFFLINE."""
+    """A new task needs a place in the drawing: the update goes over REST, by way of OFFLINE; its schedule stays."""
+    wanted = declared(project, 10_000)
 
     def changed(number: int) -> Definition:
-        wanted = declared(project, number)
         new = TaskDefinition(f"new {number}", "SHELL", {"rawScript": f"echo new {number}"})
         return replace(wanted, tasks=(*wanted.tasks, new), relations=(*wanted.relations, Relation("c", new.name)))
 
-    server.submit(declared(project, 10_000))
+    server.submit(wanted)
     server.submit(changed(10_001))
     seen: list[Exchange] = []
 

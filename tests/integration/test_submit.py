@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -17,11 +18,12 @@ from dsflow.dolphinscheduler.environments import with_environment
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
 from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.state import find
-from dsflow.dolphinscheduler.submit import Checked, Submitter
+from dsflow.dolphinscheduler.submit import WRITE_ATTEMPTS, Checked, Submitter
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.dolphinscheduler.wire.gateway import Gateway
 from dsflow.dolphinscheduler.wire.names import UnknownNameError, server_names
+from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DeclarationError, SeveralErrors, SourceLocation
 
 ENVIRONMENT = "dsflow tests"
@@ -649,26 +651,59 @@ DATABASE_CONFLICT = (
 )
 
 
+WAYS = ["first", "new task", "update"]  # the first two are written over REST, with places for the tasks
+
+
+Write = Callable[[list[int], Callable[[], Any]], Any]
+
+
+def before_and_after(project: str, way: str) -> tuple[Definition | None, Definition]:
+    """What the server holds, and what is submitted then."""
+    wanted = chain(project, "a", "b", schedule=SCHEDULE)
+    held = replace(wanted, description="before", schedule=replace(SCHEDULE, crontab="0 0 3 * * ? *"))
+    return {
+        "first": None,
+        "new task": chain(project, "a", schedule=replace(SCHEDULE, crontab="0 0 3 * * ? *")),
+        "update": held,
+    }[way], wanted
+
+
+def stand_in(
+    monkeypatch: pytest.MonkeyPatch, way: str, write: Callable[[list[int], Callable[[], Any]], Any]
+) -> list[int]:
+    """Let ``write`` stand in for the call that writes; it gets how often it was called, and what makes the call."""
+    calls: list[int] = []
+    owner, name = {
+        "first": (RestClient, "create_workflow"),
+        "new task": (RestClient, "update_workflow"),
+        "update": (Gateway, "create_or_update"),
+    }[way]
+    real = getattr(owner, name)
+
+    def call(self: Any, *arguments: Any) -> Any:
+        calls.append(len(calls) + 1)
+        return write(calls, lambda: real(self, *arguments))
+
+    monkeypatch.setattr(owner, name, call)
+    return calls
+
+
 @pytest.mark.parametrize("taken", [False, True], ids=["before", "between workflow and schedule"])
-@pytest.mark.parametrize("first", [True, False], ids=["first", "update"])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_conflict_in_the_servers_database_is_tried_again(
-    server: Server, project: str, monkeypatch: pytest.MonkeyPatch, first: bool, taken: bool
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch, way: str, taken: bool
 ) -> None:
     """With many writers at once H2 gives two rows the same number now and then, and takes neither's transaction."""
-    definition = chain(project, "a", "b", schedule=SCHEDULE)
-    if not first:
-        server.submit(chain(project, "a", schedule=replace(SCHEDULE, crontab="0 0 3 * * ? *")))
-    real, calls = Gateway.create_or_update, []
+    held, definition = before_and_after(project, way)
+    if held is not None:
+        server.submit(held)
 
-    def refused(self: Gateway, call: Any) -> int:
-        calls.append(call)
+    def write(calls: list[int], real: Callable[[], Any]) -> Any:
         if taken or len(calls) > 1:
-            real(self, call)
-        if len(calls) < 3:
-            raise RefusedError("submit workflow 'chain'", DATABASE_CONFLICT)
-        return real(self, call)
+            real()
+        raise RefusedError("submit workflow 'chain'", DATABASE_CONFLICT)
 
-    monkeypatch.setattr(Gateway, "create_or_update", refused)
+    calls = stand_in(monkeypatch, way, write)
     result = server.submit(definition)
     assert result.written
     assert len(calls) == (1 if taken else 2)  # what is left to do then is the schedule
@@ -677,18 +712,30 @@ def test_a_conflict_in_the_servers_database_is_tried_again(
     assert not lock_left(server, project)
 
 
-def test_a_conflict_that_stays_is_reported(server: Server, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = chain(project, "a", schedule=SCHEDULE)
-    server.submit(before)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_conflict_that_stays_is_reported(
+    server: Server, project: str, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    held, wanted = before_and_after(project, way)
+    if held is not None:
+        server.submit(held)
+    before = server.state(project, "chain")
 
-    def refused(self: Gateway, call: Any) -> int:
+    def write(calls: list[int], real: Callable[[], Any]) -> Any:
         raise RefusedError("submit workflow 'chain'", DATABASE_CONFLICT)
 
-    monkeypatch.setattr(Gateway, "create_or_update", refused)
+    calls = stand_in(monkeypatch, way, write)
     with pytest.raises(RefusedError, match="primary key violation") as caught:
-        server.submit(chain(project, "a", "b"))
-    assert "the workflow is online as before" in (caught.value.hint or "")
-    assert server.plan(before).is_empty
+        server.submit(wanted)
+    assert len(calls) == WRITE_ATTEMPTS
+    assert not lock_left(server, project)
+    if held is None:
+        assert server.state(project, "chain") == before
+    else:
+        assert "the workflow is online as before" in (caught.value.hint or "")
+        assert server.state(project, "chain").version == before.version
+        assert server.state(project, "chain").live_schedules
+        assert server.plan(held).is_empty
 
 
 def lock_left(server: Server, project: str) -> bool:
