@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dsflow.cli.loading import load_workflows
+from dsflow.config import Profile
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler import repair, transfer
 from dsflow.dolphinscheduler.client import Server
@@ -585,12 +586,15 @@ def test_a_file_of_the_server_as_source(server: Server, running: Running, projec
 
     said = command(running.profile(), tmp_path, "import", "x.json", "-o", "x.py", code=1)
     assert "does not say to which project" in said
-    said = command(running.profile(), tmp_path, "import", "x.json", "-o", "x.py", "--project", project, code=1)
+    arguments = ["import", "x.json", "-o", "x.py", "--project", project]
+    said = command(Profile(), tmp_path, *arguments, code=1)
     assert "refers to the environment with the code" in said
-    command(running.profile(), tmp_path, "import", "x.json", "-o", "x.py", "--project", project, "--profile", "here")
-
-    (workflow,) = load_workflows(tmp_path / "x.py")
-    assert server.plan(workflow.definition()).is_empty
+    assert not (tmp_path / "x.py").exists()
+    for more in ([], ["--profile", "here"]):  # the variables alone name a server too
+        command(running.profile(), tmp_path, *arguments, *more)
+        (workflow,) = load_workflows(tmp_path / "x.py")
+        assert server.plan(workflow.definition()).is_empty
+        (tmp_path / "x.py").unlink()
 
 
 def test_what_is_not_there_is_named(running: Running, project: str, tmp_path: Path) -> None:
