@@ -49,12 +49,42 @@ class JoinCondition:
         texts = tuple(self.texts[p] for p in kept)
         return replace(
             self,
-            left_keys=bare_keys(only(self.left_keys), texts),
+            left_keys=only(self.left_keys),
             right_keys=only(self.right_keys),
             right_columns=only(self.right_columns),
             given=tuple(self.given[p] for p in kept),
             texts=texts,
         )
+
+    @property
+    def of_index(self) -> list[int]:
+        """The places of the keys that an online index joins by |, so that other texts may meet; [] if none can."""
+        places = [place for place, column in enumerate(self.right_columns) if column]
+        return places if sum(self.texts[place] for place in places) > 1 else []
+
+    def joined(self) -> JoinCondition:
+        """The condition with those keys as one, as an online index compares them."""
+        places = self.of_index
+        if not places:
+            return self
+        rest = [place for place in range(len(self.left_keys)) if place not in places]
+
+        def one(values: tuple[str, ...]) -> tuple[str, ...]:
+            return (index_key([values[p] for p in places]), *(values[p] for p in rest))
+
+        return replace(
+            self,
+            left_keys=one(self.left_keys),
+            right_keys=one(self.right_keys),
+            right_columns=("",) * (1 + len(rest)),
+            given=(all(self.given[p] for p in places), *(self.given[p] for p in rest)),
+            texts=(True, *(self.texts[p] for p in rest)),
+        )
+
+
+def index_key(values: Sequence[str]) -> str:
+    """The text by which an online index knows several values."""
+    return f"concat_ws('|', {', '.join(f'oml_key_part(CAST({value} AS VARCHAR))' for value in values)})"
 
 
 def bare_keys(keys: Sequence[str], texts: Sequence[bool]) -> tuple[str, ...]:
@@ -181,7 +211,7 @@ def last_join(
     """
     condition = split_condition(join.args["on"], left, right, expressions)
     if null_keys:
-        condition = condition.by_index()
+        condition = condition.by_index().joined()
     check_order(join, left, right)
     newest = newest_first(join, right)
     operator = "IS NOT DISTINCT FROM" if null_keys else "="

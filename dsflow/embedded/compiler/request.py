@@ -243,7 +243,7 @@ class RequestWindows:
         if keys[0].given:
             value = bare_keys([key.sql for key in keys], [key.type is STRING for key in keys])[0]
             rows = self.compiler.state.lookups.rows(rows, quote(index.keys[0]), value)
-            self.compiler.of_one_key(source, [(index.keys[0], value)])
+            self.compiler.of_one_key(source, [(index.keys[0], value, None)])
         return with_rows(source, [rows], self.compiler.state.sources)
 
 

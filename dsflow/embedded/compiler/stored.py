@@ -13,7 +13,14 @@ from sqlglot import exp
 
 from dsflow.embedded.compiler.expressions import Expressions
 from dsflow.embedded.compiler.frames import BatchWindows, check_union, windows_of
-from dsflow.embedded.compiler.joins import JoinCondition, check_clear, last_join, left_join_newest_last, split_condition
+from dsflow.embedded.compiler.joins import (
+    JoinCondition,
+    check_clear,
+    index_key,
+    last_join,
+    left_join_newest_last,
+    split_condition,
+)
 from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrow, window_index, with_rows
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, is_simple
@@ -24,18 +31,21 @@ from dsflow.embedded.compiler.windows import Window, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
 
+# a column, the value that is looked up, and another that an online index may find for it
+Wanted = tuple[str, str, str | None]
+
 
 @dataclass
 class Lookups:
     """The stored rows that a request looks up by a key, each key once."""
 
     names: Callable[[str], str]
-    found: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    found: dict[tuple[str, str, str, str | None], str] = field(default_factory=dict)
     keys: dict[tuple[str, tuple[str, ...], str | None], IndexKey] = field(default_factory=dict)
 
-    def rows(self, table: str, column: str, value: str) -> str:
-        """The rows of a stored table whose column has a value, as text for a FROM clause."""
-        key = (table, column, value)
+    def rows(self, table: str, column: str, value: str, other: str | None = None) -> str:
+        """The rows of a stored table whose column has a value, or the other one, as text for a FROM clause."""
+        key = (table, column, value, other)
         if key not in self.found:
             self.found[key] = self.names("k")
         return self.found[key]
@@ -44,8 +54,10 @@ class Lookups:
     def subqueries(self) -> list[str]:
         """The lookups as subqueries of WITH, with nothing but the key's condition: DuckDB then uses an index."""
         return [
-            f"{name} AS MATERIALIZED (SELECT * FROM {relation} WHERE {column} IS NOT DISTINCT FROM {value})"
-            for (relation, column, value), name in self.found.items()
+            f"{name} AS MATERIALIZED (SELECT * FROM {relation} WHERE {column} IS NOT DISTINCT FROM {value}"
+            + (f" UNION ALL SELECT * FROM {relation} WHERE {column} = {other}" if other else "")
+            + ")"
+            for (relation, column, value, other), name in self.found.items()
         ]
 
 
@@ -178,26 +190,35 @@ class StoredCompiler(SelectCompiler):
 
     def _of_key(self, rows: str, place: int, right: Relation, condition: JoinCondition) -> str:
         """Rows of a table where a column is what a join's condition says, if that is the same for all left rows."""
-        for origin, value in self._constant_keys(place, right, condition):
-            return self.state.lookups.rows(rows, quote(origin), value)
+        for origin, value, other in self._constant_keys(place, right, condition):
+            return self.state.lookups.rows(rows, quote(origin), value, other)
         return rows
 
-    def _constant_keys(self, place: int, right: Relation, condition: JoinCondition) -> Iterator[tuple[str, str]]:
+    def _constant_keys(self, place: int, right: Relation, condition: JoinCondition) -> Iterator[Wanted]:
         """Columns of a table with the value that a join's condition wants, if that is the same for all left rows."""
-        sides = zip(condition.left_keys, condition.right_keys, condition.right_columns, condition.given, strict=True)
+        sides = list(
+            zip(condition.left_keys, condition.right_keys, condition.right_columns, condition.given, strict=True)
+        )
+        other = None
+        if places := condition.of_index:
+            # of texts that | joins, the first column is known by all of them together
+            sides = [sides[places[0]]] if all(condition.given[p] for p in places) else []
+            if condition.texts[places[0]]:
+                values = [condition.left_keys[p] for p in places]
+                other = f"oml_other_first({values[0]}, {index_key(values)}, {len(values)})"
         for value, key, column, given in sides:
             # a cast column is not found by an index
             if key == column and given:
                 origin = next(f.origin(place) for f in right.fields if f.sql == column)
                 if origin is not None:
-                    yield origin, value
+                    yield origin, value, other
 
-    def of_one_key(self, source: Relation, keys: Iterable[tuple[str, str]]) -> None:
+    def of_one_key(self, source: Relation, keys: Iterable[Wanted]) -> None:
         """Compute the windows of a source whose rows have these values for no more rows than need be."""
         found = next((pair for pair in keys if source.windowed and pair[0] in source.shared), None)
         if found is not None:
-            column, value = quote(found[0]), found[1]
-            narrow(source, lambda rows: self.state.lookups.rows(rows, column, value), self.state.sources)
+            column, value, other = quote(found[0]), *found[1:]
+            narrow(source, lambda rows: self.state.lookups.rows(rows, column, value, other), self.state.sources)
 
     # ---- windows over the rows of a table that a join looks up
 

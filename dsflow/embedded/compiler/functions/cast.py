@@ -75,12 +75,21 @@ MACROS = {
         "CASE WHEN abs(x) > 3.4028235677973366e38::DOUBLE AND NOT isnan(x) THEN"
         " (CASE WHEN x > 0 THEN 'inf'::FLOAT ELSE '-inf'::FLOAT END) ELSE CAST(x AS FLOAT) END"
     ),
-    # what strtoll takes: blanks around, one sign, digits or 0x and hex digits
     # an online index joins the texts of a key by |, so that other texts might meet
     "oml_bare_key(s, texts)": (
         "CASE WHEN contains(texts, '|') THEN oml_refuse('| in one of several texts of a key is not supported online')"
         " ELSE s END"
     ),
+    "oml_key_part(s)": "CASE WHEN s IS NULL THEN '!N@U#L$L%' WHEN s = '' THEN '!@#$%' ELSE s END",
+    # the first of a key's columns in a row that meets others by |
+    "oml_other_first(s, joined, columns)": (
+        "CASE WHEN strlen(joined) - strlen(replace(joined, '|', '')) < columns THEN NULL"
+        " WHEN strlen(joined) - strlen(replace(joined, '|', '')) > columns"
+        " THEN oml_refuse('more than one | in the texts of a key is not supported online')"
+        " WHEN contains(s, '|') THEN split_part(s, '|', 1)"
+        " ELSE split_part(joined, '|', 1) || '|' || split_part(joined, '|', 2) END"
+    ),
+    # what strtoll takes: blanks around, one sign, digits or 0x and hex digits
     "oml_strip(s)": "regexp_replace(regexp_replace(s, '^[ \\t\\n\\r\\f\\v]+', ''), '[ \\t\\n\\r\\f\\v]+$', '')",
     "oml_text_to_bigint(s)": (
         "CASE WHEN regexp_full_match(oml_strip(s), '[+-]?[0-9]+') THEN"

@@ -11,6 +11,10 @@ from .conftest import Database
 
 ROWS = [(n, "a", 1, 1_000_000 + n * 1000, n + 1) for n in range(6)]
 COLUMNS = "id int, k string, g int, ts timestamp, v int"
+WINDOWED = (
+    "(SELECT k, u, sum(v) OVER w AS v FROM r WINDOW w AS"
+    " (PARTITION BY k ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW))"
+)
 FRAME = "ROWS_RANGE BETWEEN 3s PRECEDING AND 1s PRECEDING"
 
 
@@ -150,3 +154,36 @@ def test_infinity_nan_and_a_smoothing_factor_above_1(
     database.create("t", "id int, k string, ts timestamp, d double", [(n, "a", n, v) for n, v in enumerate(values)])
     frame = "PARTITION BY k ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW"
     assert database.batch(f"SELECT id, {call} OVER w AS c FROM t WINDOW w AS ({frame})")[-1][1] == wanted
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "found"),
+    [
+        (("a|b", "c"), ("a", "b|c"), 7),
+        (("a", "b|c"), ("a|b", "c"), 7),
+        (("a|b", "c"), ("a|b", "c"), 7),
+        (("a|b", "c"), ("a|b", "d"), None),
+        (("a", "b"), ("a|b", ""), None),
+        ((None, "b|c"), (None, "b|c"), 7),
+        (("", "b|c"), (None, "b|c"), None),
+    ],
+)
+@pytest.mark.parametrize("right", ["r", WINDOWED])
+def test_a_last_join_meets_texts_that_are_the_same_joined_by_a_bar(
+    database: Database, stored: Any, asked: Any, found: int | None, right: str
+) -> None:
+    """An online index joins the columns of its key by |."""
+    database.create("t", "id int, k string, u string")
+    database.create("r", "k string, u string, ts timestamp, v int", [("z", "z", 1000, 1), (*stored, 2000, 7)])
+    query = f"SELECT t.id, q.v FROM t LAST JOIN {right} AS q ON t.k = q.k AND t.u = q.u"
+    assert database.request(query, [(9, *asked)]) == [(9, found)]
+    same = stored == asked and None not in asked
+    assert database.batch(query) == [(9, 7 if same else None)]
+
+
+def test_texts_with_more_bars_are_refused(database: Database) -> None:
+    database.create("t", "id int, k string, u string")
+    database.create("r", "k string, u string, v int", [("a|b", "c|d", 7)])
+    query = "SELECT t.id, r.v FROM t LAST JOIN r ON t.k = r.k AND t.u = r.u"
+    with pytest.raises(Exception, match=r"more than one \| in the texts of a key"):
+        database.request(query, [(9, "a|b", "c|d")])
