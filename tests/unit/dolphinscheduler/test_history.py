@@ -33,9 +33,10 @@ class History:
         ours: what dsflow submitted.
         now: what the page saved.
         when: at which time.
+        marked: dsflow wrote places and its mark; else its version came through the gateway.
     """
 
-    def __init__(self, ours: Definition, now: Definition, when: str) -> None:
+    def __init__(self, ours: Definition, now: Definition, when: str, *, marked: bool = True) -> None:
         self._ours, self._now, self._when = _rows(ours), _rows(now), when
         own = {
             "name": "w",
@@ -45,9 +46,10 @@ class History:
             "executionType": "PARALLEL",
             "releaseState": "ONLINE",
         }
+        places = locations_text(ours, CODES, {}) if marked else None
         self._versions = [
             {**own, "version": 2, "operateTime": when, "locations": json.dumps([{"taskCode": 1, "x": 1, "y": 1}])},
-            {**own, "version": 1, "operateTime": SUBMITTED, "locations": locations_text(ours, CODES, {})},
+            {**own, "version": 1, "operateTime": SUBMITTED, "locations": places},
         ]
         tasks = [self.task_versions(1, code)[0] for code in CODES.values()]
         edges = codec.relations_to_server(now, CODES)
@@ -77,6 +79,8 @@ def test_an_edit_is_seen_however_soon_it_came(when: str, by_hand: str) -> None:
     history: Any = History(ours, flow("echo a", by_hand), when)
     wanted = flow("echo new", "echo b")
     plan = build_plan(wanted, history.state.definition)
+    assert is_as_submitted(history, history.state, NAMES, plan) is (by_hand == "echo b")
+    history = History(ours, flow("echo a", by_hand), when, marked=False)
     assert is_as_submitted(history, history.state, NAMES, plan) is (by_hand == "echo b")
     # also where the edges of now do not tell which version dsflow's mark is of
     other = replace(ours, relations=())
