@@ -76,9 +76,11 @@ def test_a_booster_that_stopped_early_predicts_with_all_rounds_as_booster_predic
     assert served.predict(ROWS.to_numpy().tolist()) == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_several_classes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotServableError, match="gives 3 numbers a row"):
-        saved(xgboost.XGBClassifier(**EARLY), pd.Series(np.digitize(NOISY, [-1, 1])), tmp_path)
+def test_several_classes(tmp_path: Path) -> None:
+    wrapper = xgboost.XGBClassifier(**EARLY)
+    served = saved(wrapper, pd.Series(np.digitize(NOISY, [-1, 1])), tmp_path)
+    assert served.loaded.iterations == wrapper.best_iteration + 1
+    assert np.allclose(served.predict(ROWS.to_numpy().tolist()), wrapper.predict_proba(ROWS), rtol=1e-5)
 
 
 def test_gblinear_is_refused(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from dsflow import FeatureView, Http, Shell, Table, Workflow
 from dsflow import types as t
 
-with Workflow("w", project="p", params={"server": "http://127.0.0.1:8881"}) as wf:
+with Workflow("w", project="p", params={"server": "127.0.0.1:8881"}) as wf:
     clicks = Table("clicks", database="db", ip=t.Int, city=t.String, seen=t.Timestamp, bought=t.Int)
     view = FeatureView("view", source=clicks, label="bought", sql="SELECT bought, ip FROM clicks")
     ask = Http(
         "ask",
         "POST",
-        f"{wf.params.server}/predict",
+        f"http://{wf.params.server}/predict",
         json={
             "ip": "${server}",  # <- DSF143
             "city": "Hangzhou",
@@ -20,8 +20,14 @@ with Workflow("w", project="p", params={"server": "http://127.0.0.1:8881"}) as w
     curl = Shell(
         "curl",
         """
-        curl -sf ${server}/predict -d '{"ip": "114904", "city": null, "seen": 1}'  # <- DSF143
-        curl -sf "${server}/predict" -d "[{\\"ip\\": 1, \\"city\\": \\"x\\", \\"sen\\": 1}]"  # <- DSF143 DSF143
+        curl -sf http://${server}/predict -d '{"ip": "114904", "city": null, "seen": 1}'  # <- DSF143
+        curl -sf "http://${server}/predict" -d "[{\\"ip\\": 1, \\"city\\": \\"x\\", \\"sen\\": 1}]"  # <- DSF143 DSF143
         """,
     )
-    clicks.create() >> view.deploy() >> view.serve(wf.params.server, model_path="/models/m.json") >> ask >> curl
+    (
+        clicks.create()
+        >> view.deploy()
+        >> view.serve(f"http://{wf.params.server}", model_path="/models/m.json")
+        >> ask
+        >> curl
+    )

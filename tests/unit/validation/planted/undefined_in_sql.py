@@ -3,7 +3,7 @@
 from dsflow import Http, OpenMLDB, Table, Workflow
 from dsflow import types as t
 
-with Workflow("w", project="p", params={"data": "/data/clicks.csv", "server": "http://127.0.0.1"}) as wf:
+with Workflow("w", project="p", params={"data": "/data/clicks.csv", "server": "127.0.0.1"}) as wf:
     clicks = Table("clicks", database="db", ip=t.Int)
     load = OpenMLDB(
         "load",
@@ -16,7 +16,7 @@ with Workflow("w", project="p", params={"data": "/data/clicks.csv", "server": "h
     tell = Http(
         "tell",
         "POST",
-        wf.params.server / "done",
+        f"http://{wf.params.server}/done",
         json={
             "file": wf.params.data,
             "rows": "${rows}",  # <- DSF201
