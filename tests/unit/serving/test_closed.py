@@ -121,7 +121,7 @@ def test_only_models_below_the_directories(apiserver: FakeApiServer, models: tup
 def test_answers_hold_no_path_no_statement_and_no_trace(
     apiserver: FakeApiServer, models: tuple[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    secret = "SELECT secret_column FROM secret_table /root/openmldb/conf"
+    secret = "SELECT secret_column FROM secret_table /etc/openmldb/conf"
     answers: list[httpx.Response] = []
     with (
         caplog.at_level(logging.WARNING, "dsflow.serving"),
