@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -60,6 +61,7 @@ def validate(
 
     Exit code 1: there are errors.
     """
+    gc.set_threshold(_OBJECTS)
     _install(install_compiler)
     _check([workflow], parse_set(set_), _form(json_, form), [], target(workflow, profile))
 
@@ -99,6 +101,7 @@ def validate_paths(
 
     Exit code 1: there are errors.
     """
+    gc.set_threshold(_OBJECTS)
     _install(install_compiler)
     named = [load_workflow(path) for path in paths if _names_a_workflow(path)]
     places = [Path(path) for path in paths if not _names_a_workflow(path)]
@@ -110,6 +113,11 @@ def validate_paths(
         errors, notes = collection.errors, collection.notes
     place = load_profile(profile, start=places[0] if places else named[0].folder if named else None)
     _check(named, parse_set(set_), _form(json_, form), errors, place, notes)
+
+
+_OBJECTS = 100_000
+"""So many new objects before Python looks for cycles among them: it would look some 300 times, and find nothing to free
+in a process that ends soon."""
 
 
 def _form(as_json: bool, form: FindingsForm) -> FindingsForm:

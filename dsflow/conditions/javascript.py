@@ -7,6 +7,7 @@ Nashorn has not. What QuickJS would answer otherwise than Nashorn is refused by 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,9 +65,23 @@ def evaluate(text: str) -> Answer:
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> Any:
-    from calmjs.parse import es5
+    from calmjs.parse.lexers.es5 import Lexer
 
-    return es5(text)
+    with _PARSING:
+        parser = _parser()
+        parser.lexer = Lexer()  # it remembers what it has read
+        return parser.parse(text)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Any:
+    """A parser for all texts: making its tables takes longer than reading a condition."""
+    from calmjs.parse.parsers.es5 import Parser
+
+    return Parser()
+
+
+_PARSING = threading.Lock()
 
 
 def _words(text: str) -> frozenset[str]:

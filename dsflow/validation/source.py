@@ -35,6 +35,10 @@ class Source:
             return ast.Module(body=[], type_ignores=[])
 
     @cached_property
+    def _calls(self) -> list[ast.Call]:
+        return [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+
+    @cached_property
     def _literals(self) -> list[Literal]:
         return read_literals(self.text, self.tree)
 
@@ -44,11 +48,7 @@ class Source:
 
     def calls(self, line: int) -> Iterator[ast.Call]:
         """The calls that a declaration at this line may be, the widest first."""
-        found = [
-            node
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Call) and node.lineno <= line <= (node.func.end_lineno or node.lineno)
-        ]
+        found = [node for node in self._calls if node.lineno <= line <= (node.func.end_lineno or node.lineno)]
         return iter(sorted(found, key=lambda n: (n.lineno, -(n.end_lineno or n.lineno))))
 
     def ranges(self, line: int) -> list[tuple[int, int]]:

@@ -99,12 +99,13 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[_Part]:
 
 def _used(node: ast.AST) -> frozenset[str]:
     """Names that running it looks up; those of annotations are left out as the annotations are."""
-    left_out = {id(name) for annotation in _annotations(node) for name in ast.walk(annotation)}
-    return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in left_out)
+    nodes = list(ast.walk(node))
+    left_out = {id(name) for annotation in _annotations(nodes) for name in ast.walk(annotation)}
+    return frozenset(n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in left_out)
 
 
-def _annotations(node: ast.AST) -> Iterator[ast.expr]:
-    for inner in ast.walk(node):
+def _annotations(nodes: list[ast.AST]) -> Iterator[ast.expr]:
+    for inner in nodes:
         if isinstance(inner, ast.arg) and inner.annotation is not None:
             yield inner.annotation
         elif isinstance(inner, ast.FunctionDef) and inner.returns is not None:
@@ -147,6 +148,8 @@ def _cuts(node: ast.stmt) -> Iterator[tuple[_Place, _Place]]:
 
 
 def _comments(text: str, first: int) -> Iterator[tuple[_Place, _Place]]:
+    if "#" not in text:
+        return  # reading the tokens takes longer than all the rest
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             (line, column), (end_line, end_column) = token.start, token.end
