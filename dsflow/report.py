@@ -25,6 +25,7 @@ class TaskReport:
     Attributes:
         state: one of this module's states.
         seconds: how long it ran, over all its attempts.
+        started: seconds from the run's beginning to its first attempt's; None when it did not begin.
         outputs: its OUT parameters, typed as declared.
         missing: those OUT parameters to which it gave no value (or an empty one), although it succeeded.
         log: the whole log text.
@@ -37,6 +38,7 @@ class TaskReport:
     type: str
     state: str = WAITING
     seconds: float = 0.0
+    started: float | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     log: str = ""
@@ -50,6 +52,7 @@ class TaskReport:
             "type": self.type,
             "state": self.state,
             "seconds": round(self.seconds, 3),
+            "started": None if self.started is None else round(self.started, 3),
             "attempts": self.attempts,
             "outputs": self.outputs,
             "missingOutputs": self.missing,
@@ -67,6 +70,7 @@ class RunReport:
     """One execution of a workflow, here or on a server.
 
     Attributes:
+        began: when, as ISO 8601 writes it; of a run on a server as the server says it, '' when it has not begun.
         where: ``local``, or the address of the instance's page on the server.
         prediction: what the prediction server answered at the end of a local run, if it was asked.
     """
@@ -75,6 +79,7 @@ class RunReport:
     state: str
     tasks: list[TaskReport]
     seconds: float = 0.0
+    began: str = ""
     where: str = "local"
     instance: int | None = None
     prediction: dict[str, Any] | None = None
@@ -96,6 +101,7 @@ class RunReport:
             "workflow": self.workflow,
             "state": self.state,
             "seconds": round(self.seconds, 3),
+            "began": self.began,
             "where": self.where,
             "instance": self.instance,
             "tasks": [t.to_dict() for t in self.tasks],

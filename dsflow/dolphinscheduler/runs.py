@@ -272,12 +272,18 @@ class Runs:
         for name, kind, outs in self._tasks_of(row, definition, rows):
             report = TaskReport(name, kind)
             if name in rows:
-                self._fill(report, rows[name], attempts.get(name) or [rows[name]], outs, logs)
+                self._fill(report, rows[name], attempts.get(name) or [rows[name]], outs, logs, row.get("startTime"))
             elif state in FINAL_STATES:
                 report.state = SKIPPED
             tasks.append(report)
         return RunReport(
-            workflow=run.workflow, state=state, tasks=tasks, seconds=_seconds(row), where=run.url, instance=run.instance
+            workflow=run.workflow,
+            state=state,
+            tasks=tasks,
+            seconds=_seconds(row),
+            began=str(row.get("startTime") or ""),
+            where=run.url,
+            instance=run.instance,
         )
 
     def _tasks_of(
@@ -294,11 +300,19 @@ class Runs:
         return found + [(n, r["taskType"], []) for n, r in rows.items() if n not in known]
 
     def _fill(
-        self, report: TaskReport, row: JsonDict, attempts: list[JsonDict], outs: list[Property], logs: bool
+        self,
+        report: TaskReport,
+        row: JsonDict,
+        attempts: list[JsonDict],
+        outs: list[Property],
+        logs: bool,
+        began: str | None,
     ) -> None:
         started = [a for a in attempts if a.get("startTime")]
         report.state = map_state(row["state"])
         report.seconds = sum(_seconds(a) for a in started)
+        if started and began:
+            report.started = _seconds({"startTime": began, "endTime": started[0]["startTime"]})
         report.attempts = len(started)
         report.outputs, missing = _outputs(row, outs)
         if report.state == SUCCESS:

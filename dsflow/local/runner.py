@@ -268,6 +268,7 @@ def _execute(
         state=outcome,
         tasks=scheduler.reports,
         seconds=time.monotonic() - started,
+        began=scheduler.now.astimezone().isoformat(),
     )
     report.write(folder / "report.json")  # asking may fail
     if outcome == SUCCESS and needs_predict_server and chosen is None:

@@ -107,6 +107,7 @@ class Scheduler:
         self.on_note = on_note
         self.workers = workers
         self.now = datetime.now()
+        self._began = time.monotonic()
         self.stop = threading.Event()
         self.nodes = {t.name: _Node(t, TaskReport(t.name, t.task_type), _Stop(self.stop)) for t in definition.tasks}
         self._series = series_of(version)
@@ -228,6 +229,7 @@ class Scheduler:
                 self._take(node, past, log_path)
                 return
             report.because = self._reuse.why(task.name)
+        report.started = started - self._began
         self._set(node, RUNNING)
         with open(log_path, "a", encoding="utf-8") as log:
             if task.delay_time:

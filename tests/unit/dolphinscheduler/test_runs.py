@@ -111,8 +111,8 @@ def test_following_gives_up_when_nobody_answers_for_a_minute() -> None:
 def test_a_report_of_a_run_that_took_one_branch() -> None:
     server = Server(("FAILURE", {"a": "SUCCESS", "b": "FAILURE"}))
     server.attempts = [
-        {"id": 5, "name": "b", "startTime": "2024-01-01 00:00:00", "endTime": "2024-01-01 00:00:01"},
-        {"id": 4, "name": "b", "startTime": "2024-01-01 00:00:00", "endTime": "2024-01-01 00:00:03"},
+        {"id": 5, "name": "b", "startTime": "2024-01-01 00:01:04", "endTime": "2024-01-01 00:01:05"},
+        {"id": 4, "name": "b", "startTime": "2024-01-01 00:00:59", "endTime": "2024-01-01 00:01:02"},
     ]
     out = {"localParams": [Property("n", "OUT", "INTEGER").to_dict(), Property("missing", "OUT").to_dict()]}
     definition = Definition(
@@ -123,7 +123,8 @@ def test_a_report_of_a_run_that_took_one_branch() -> None:
     assert report.task("a").outputs == {"n": 3}
     b = report.task("b")
     assert (b.attempts, b.seconds, b.log) == (2, 4.0, "log 4\nlog 5\n")
-    assert (report.state, report.seconds, report.instance) == (FAILURE, 65.0, 7)
+    assert (b.started, report.task("a").started, report.task("c").started) == (59.0, 0.0, None)
+    assert (report.state, report.began, report.seconds, report.instance) == (FAILURE, "2024-01-01 00:00:00", 65.0, 7)
 
 
 def test_recovering_waits_until_the_run_has_moved() -> None:

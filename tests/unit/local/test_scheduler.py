@@ -53,6 +53,15 @@ def test_the_branch_that_holds_is_taken_and_the_other_skipped(tmp_path: Path) ->
     assert '0.8 >= "0.7"' in reports["choose"].log
 
 
+def test_a_report_says_when_each_task_began(tmp_path: Path) -> None:
+    _, reports = run(switch_workflow(), tmp_path)
+    train, good, after = (reports[name] for name in ("train", "good", "after"))
+    assert train.started is not None and good.started is not None and after.started is not None
+    assert 0 <= train.started <= train.started + train.seconds <= good.started < after.started
+    assert reports["bad"].started is None
+    assert json.loads(json.dumps(good.to_dict()))["started"] == round(good.started, 3)
+
+
 def test_the_other_branch_skips_all_that_follows(tmp_path: Path) -> None:
     state, reports = run(switch_workflow(), tmp_path, least="0.9")
     assert state == "FAILURE"
