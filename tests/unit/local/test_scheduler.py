@@ -56,7 +56,9 @@ def test_the_branch_that_holds_is_taken_and_the_other_skipped(tmp_path: Path) ->
 def test_a_report_says_when_each_task_began(tmp_path: Path) -> None:
     _, reports = run(switch_workflow(), tmp_path)
     train, good, after = (reports[name] for name in ("train", "good", "after"))
-    assert train.started is not None and good.started is not None and after.started is not None
+    assert train.started is not None
+    assert good.started is not None
+    assert after.started is not None
     assert 0 <= train.started <= train.started + train.seconds <= good.started < after.started
     assert reports["bad"].started is None
     assert json.loads(json.dumps(good.to_dict()))["started"] == round(good.started, 3)
