@@ -13,12 +13,9 @@ pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
 from dsflow.embedded.compiler import Column, TableSchema, compile_batch
-from dsflow.embedded.compiler.aggregates import is_aggregate
-from dsflow.embedded.compiler.functions import FUNCTIONS, REFUSED
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb.sdk import Compiler, CompilerError
 from dsflow.openmldb.types import ColumnType
-from dsflow.validation.functions import NAMES
 from tests.conformance import signatures
 from tests.fuzz.profile import CHOICE
 from tests.parallel import Report
@@ -88,8 +85,3 @@ def test_types(compiler: Compiler, report: Report, aggregate: bool) -> None:
     report("calls with every type", [f"{what}: {counts}; OpenMLDB asked about {len(answered) + len(asked)}"])
     assert not differ, "\n".join(differ[:40])
     assert len(taken) > len(calls) / 10
-
-
-def test_every_function_is_known() -> None:
-    """OpenMLDB's functions are there, or refused with a reason."""
-    assert {name for name in NAMES if name not in FUNCTIONS and not is_aggregate(name)} == set(REFUSED)

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from dsflow.embedded.compiler.aggregates import is_aggregate
+from dsflow.embedded.compiler.functions import is_aggregate
 
 from .reference import aggregates as agg
 from .reference import containers, scalars

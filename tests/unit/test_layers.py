@@ -6,9 +6,6 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 import pytest
 
-# each of these is one piece of two files: a registry, and what fills it in where it is used
-TOGETHER = ({"dsflow.embedded.compiler.aggregates", "dsflow.embedded.compiler.functions.categories"},)
-
 
 @cache
 def imports() -> dict[str, set[str]]:
@@ -25,19 +22,12 @@ def circle(edges: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def apart() -> dict[str, set[str]]:
-    return {
-        module: {other for other in others if not any({module, other} <= pair for pair in TOGETHER)}
-        for module, others in imports().items()
-    }
-
-
 def test_no_import_goes_in_a_circle() -> None:
-    assert circle(apart()) == []
+    assert circle(imports()) == []
 
 
 def test_a_circle_is_seen() -> None:
-    edges = {**apart(), "dsflow.errors": {"dsflow.declare.workflow"}}
+    edges = {**imports(), "dsflow.errors": {"dsflow.declare.workflow"}}
     assert {"dsflow.errors", "dsflow.declare.workflow"} <= set(circle(edges))
 
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from sqlglot import exp
 
 from dsflow.embedded.compiler import functions, operators
-from dsflow.embedded.compiler.aggregates import Aggregate, aggregate, is_aggregate
+from dsflow.embedded.compiler.aggregates import Aggregate
+from dsflow.embedded.compiler.functions import aggregate, fold_of, is_aggregate
 from dsflow.embedded.compiler.functions.arrays import LIST_FUNCTIONS, array
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS, cast, type_of_words
 from dsflow.embedded.compiler.functions.conditional import choose
@@ -307,7 +308,9 @@ class Expressions:
             # an aggregate in the argument of another runs over all of its frame, whatever the row
             call = aggregate(name, [self._value(argument) for argument in node.expressions])
             return Value(self._frame.nest(call), call.type)
-        if node.expressions and _is_plain_constant(node.expressions[0]) and name.lower() in _NOT_OF_CONSTANTS:
+        fold = fold_of(name)
+        constant = bool(node.expressions) and _is_plain_constant(node.expressions[0])
+        if constant and fold is not None and not fold.of_constants:
             raise SqlError(
                 f"OpenMLDB compiles no {name} of a constant (Illegal while condition)",
                 hint="write count(*)" if name.lower() == "count" else None,
@@ -332,11 +335,6 @@ class Expressions:
 
 def _value_of(frame: Frame, call: Aggregate) -> Value:
     return Value(frame.add(call), call.type)
-
-
-_NOT_OF_CONSTANTS = frozenset(
-    {"count", "sum", "avg", "min", "max", "distinct_count", "median", "topn_frequency", "ew_avg", "drawdown"}
-)
 
 
 def _is_plain_constant(node: exp.Expr) -> bool:

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from dsflow.embedded.compiler.aggregates import Aggregate, Part, grouped, is_aggregate, nests, over_all, with_nested
+from dsflow.embedded.compiler.aggregates import Aggregate, Part, grouped, over_all, with_nested
 from dsflow.embedded.compiler.expressions import Expressions, Frame
+from dsflow.embedded.compiler.functions import is_aggregate, nests
 from dsflow.embedded.compiler.places import RowPlace, narrow_place, wide_place
 from dsflow.embedded.compiler.scope import Field, FreshNames, Relation
 from dsflow.embedded.compiler.types import ROW_COLUMN

@@ -35,14 +35,14 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     and a further connection has only to look there (`find`). Making them takes longer than many a query.
     """
     from dsflow.embedded.compiler.functions import MACROS as FUNCTION_MACROS
-    from dsflow.embedded.compiler.functions import categories, hashing, javafloats, jsons
+    from dsflow.embedded.compiler.functions import hashing, javafloats, jsons
 
     hashing.register(connection)
     jsons.register(connection)
     javafloats.register(connection)
     connection.execute(f"ATTACH ':memory:' AS {_CATALOG}")
     find(connection)  # a macro may call those before it
-    macros = {**MACROS, **FUNCTION_MACROS, **categories.MACROS}
+    macros = {**MACROS, **FUNCTION_MACROS}
     connection.execute(";".join(f"CREATE MACRO {_CATALOG}.main.{name} AS {body}" for name, body in macros.items()))
 
 

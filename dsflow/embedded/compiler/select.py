@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from dsflow.embedded.compiler.aggregates import Aggregate, is_aggregate, nests
+from dsflow.embedded.compiler.aggregates import Aggregate
 from dsflow.embedded.compiler.expressions import Expressions, Frame
 from dsflow.embedded.compiler.frames import BatchWindows, partition_columns, single_window
+from dsflow.embedded.compiler.functions import fold_of, nests
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.embedded.compiler.joins import (
     check_key,
@@ -453,7 +454,7 @@ class SelectCompiler:
             call = column.find_ancestor(exp.Anonymous)
             inside = False
             while call is not None:
-                inside = inside or (is_aggregate(str(call.this)) and str(call.this).lower() not in _OF_WINDOWS)
+                inside = inside or _folds_groups(str(call.this))
                 call = call.find_ancestor(exp.Anonymous)
             if not inside and plain.compile(column).sql not in known:
                 raise SqlError(
@@ -500,14 +501,16 @@ class SelectCompiler:
         )
 
 
-_OF_WINDOWS = frozenset({"lag", "at", "first_value", "last_value"})
-"""Aggregates that OpenMLDB has for windows only."""
+def _folds_groups(name: str) -> bool:
+    """Whether a function is an aggregate that OpenMLDB has outside of windows too."""
+    fold = fold_of(name)
+    return fold is not None and not fold.needs_window
 
 
 def is_over_all(item: Item) -> bool:
     """Whether a column of a SELECT without GROUP BY has an aggregate that no OVER gives a window."""
     return any(
-        is_aggregate(call.name) and call.name.lower() not in _OF_WINDOWS and call.find_ancestor(nodes.Over) is None
+        _folds_groups(call.name) and call.find_ancestor(nodes.Over) is None
         for call in item.node.find_all(exp.Anonymous)
     )
 

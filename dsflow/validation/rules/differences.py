@@ -10,30 +10,6 @@ from dsflow.validation.model import KnownTable, Model, Problem, Query
 from dsflow.validation.rules.base import rule
 from dsflow.validation.rules.trees import bare_cast, column_type, equal_columns, selects, trees
 
-_AGGREGATES = frozenset(
-    [
-        "sum",
-        "count",
-        "avg",
-        "min",
-        "max",
-        "distinct_count",
-        "top",
-        "first_value",
-        "last_value",
-        "median",
-        "stddev",
-        "variance",
-        "count_where",
-        "sum_where",
-        "avg_where",
-        "min_where",
-        "max_where",
-        "entropy",
-        "std",
-    ]
-)
-
 
 def _offline(model: Model) -> Iterator[Query]:
     yield from (q for q in model.queries if q.offline and q.tree is not None)
@@ -167,10 +143,12 @@ def _bare_aggregates(item: Any, select: Any) -> Iterator[Any]:
     """The aggregates of an output column that are over no window, those of subqueries left out."""
     from sqlglot import exp
 
+    from dsflow.embedded.compiler.expressions import takes_list
+    from dsflow.embedded.compiler.functions import is_aggregate
     from dsflow.openmldb import nodes
 
     for call in item.find_all(exp.Anonymous):
-        if call.name.lower() in _AGGREGATES and call.find_ancestor(exp.Select) is select:
+        if is_aggregate(call.name) and not takes_list(call.name, call) and call.find_ancestor(exp.Select) is select:
             over = call.find_ancestor(nodes.Over)
             if over is None or over.find_ancestor(exp.Select) is not select:
                 yield call

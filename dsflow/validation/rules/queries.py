@@ -9,7 +9,6 @@ from typing import Any
 
 from dsflow.errors import DeclarationError
 from dsflow.openmldb.sdk import CompilerError, Refusal
-from dsflow.validation.functions import NAMES
 from dsflow.validation.model import Model, Problem, Query, node_offset, offset_of
 from dsflow.validation.rules.base import did_you_mean, rule
 
@@ -314,10 +313,12 @@ def _hint(model: Model, query: Query, refusal: Refusal) -> str:
         known = [c for (_, name), table in model.tables.items() if name in tables for c in table.columns]
         return did_you_mean(column["name"], known, "columns: " + ", ".join(dict.fromkeys(known)))
     if function := re.search(r"resolve expression:? (\w+)\(|there is no function (?:\w+\.)?(\w+)", message):
+        from dsflow.embedded.compiler.functions import FUNCTIONS
+
         name = (function[1] or function[2]).lower()
-        if name in NAMES and name not in _FUNCTION_HINTS:
+        if name in FUNCTIONS and name not in _FUNCTION_HINTS:
             return f"{name} does not take arguments of these types"
-        return _FUNCTION_HINTS.get(name) or did_you_mean(name, NAMES, "there is no such function")
+        return _FUNCTION_HINTS.get(name) or did_you_mean(name, FUNCTIONS, "there is no such function")
     if "Aggregate over a table" in message:
         return "a deployment answers one row at a time: aggregate over a WINDOW instead of GROUP BY"
     return next((hint for words, hint in _MORE_HINTS if words in message), "")

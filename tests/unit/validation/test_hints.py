@@ -8,7 +8,6 @@ from dsflow import FeatureView, Table, Workflow
 from dsflow import types as t
 from dsflow.openmldb.sdk import SdkMissing, find_sdk
 from dsflow.validation import check
-from dsflow.validation.functions import NAMES
 
 W = " WINDOW w AS (PARTITION BY c ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)"
 CASES = [
@@ -44,12 +43,3 @@ def test_hint_and_place(sql: str, word: str, hint: str) -> None:
     assert hint in found.hint
     line, caret = found.excerpt.splitlines()[-2:]
     assert line[caret.index("^") :].startswith(word)
-
-
-def test_the_names_of_functions() -> None:
-    from dsflow.embedded.compiler.aggregates import is_aggregate
-    from dsflow.embedded.compiler.functions import FUNCTIONS
-
-    assert set(FUNCTIONS) <= NAMES
-    assert all(is_aggregate(name) or name in FUNCTIONS for name in ("sum_where", "topn_frequency", "upper"))
-    assert {"sum_where", "topn_frequency", "upper"} <= NAMES

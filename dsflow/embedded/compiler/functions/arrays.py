@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from dsflow.embedded.compiler.functions.cast import cast, to_string
-from dsflow.embedded.compiler.functions.registry import Overload, named
+from dsflow.embedded.compiler.functions.registry import Entry, Overload, Refused, named
 from dsflow.embedded.compiler.values import (
     BOOL,
     FLOATS,
@@ -191,7 +191,8 @@ def _array_combine(values: list[Value]) -> Value:
 _ELEMENTS = tuple(ColumnType)
 
 
-FUNCTIONS: dict[str, list[Overload]] = {
+FUNCTIONS: dict[str, Entry] = {
+    "make_tuple": Refused("no expression takes a tuple"),
     "split": [Overload((t, STRING), None, lambda values: _split("split", values)) for t in (STRING, NULL)],
     "split_by_key": [
         Overload((t, STRING, STRING), None, lambda values: _split("split_by_key", values)) for t in (STRING, NULL)

@@ -6,7 +6,7 @@ wrap around, fractions are cut off, a text that is no number is NULL, all times 
 
 from __future__ import annotations
 
-from dsflow.embedded.compiler.functions.registry import Overload
+from dsflow.embedded.compiler.functions.registry import Entry, Overload
 from dsflow.embedded.compiler.values import (
     BIGINT,
     BOOL,
@@ -284,4 +284,4 @@ def _function(target: Type) -> list[Overload]:
     return found
 
 
-FUNCTIONS = {word: _function(type_) for word, type_ in TYPE_WORDS.items()}
+FUNCTIONS: dict[str, Entry] = {word: _function(type_) for word, type_ in TYPE_WORDS.items()}

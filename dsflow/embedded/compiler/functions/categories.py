@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from dsflow.embedded.compiler.aggregates import Aggregate, Part, Result, answer, ordered
 from dsflow.embedded.compiler.functions.arrays import TEXTS, split_sql
+from dsflow.embedded.compiler.functions.registry import Entry, Fold, named
 from dsflow.embedded.compiler.values import (
     BIGINT,
     BOOL,
@@ -24,7 +25,6 @@ from dsflow.embedded.compiler.values import (
     ListType,
     Type,
     Value,
-    sql_type,
 )
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb.types import ColumnType
@@ -286,18 +286,16 @@ def _window_split(name: str, values: list[Value]) -> Aggregate:
 
 _CATES = [f"{word}_cate" for word in ("count", "sum", "avg", "min", "max")]
 
-AGGREGATES: dict[str, Callable[[str, list[Value]], Aggregate]] = {
-    **dict.fromkeys([*_CATES, *(f"{name}_where" for name in _CATES)], _by_category),
-    **dict.fromkeys(
+FUNCTIONS: dict[str, Entry] = {
+    **named([*_CATES, *(f"{name}_where" for name in _CATES)], Fold(_by_category)),
+    **named(
         [f"top_n_{what}_{name}_where" for what in ("key", "value") for name in _CATES]
         + [f"top_n_{what}_ratio_cate" for what in ("key", "value")],
-        _top_by_category,
+        Fold(_top_by_category),
     ),
-    "topn_frequency": _topn_frequency,
-    "top1_ratio": _top1_ratio,
-    "entropy": _entropy,
-    "top": _top,
-    **dict.fromkeys(("window_split", "window_split_by_key", "window_split_by_value"), _window_split),
+    "topn_frequency": Fold(_topn_frequency, of_lists=True, of_constants=False),
+    "top1_ratio": Fold(_top1_ratio, of_lists=True),
+    "entropy": Fold(_entropy),
+    "top": Fold(_top),
+    **named(("window_split", "window_split_by_key", "window_split_by_value"), Fold(_window_split)),
 }
-
-__all__ = ["AGGREGATES", "MACROS", "sql_type"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsflow.embedded.compiler.functions.cast import cast
-from dsflow.embedded.compiler.functions.registry import Overload, named
+from dsflow.embedded.compiler.functions.registry import Entry, Overload, named
 from dsflow.embedded.compiler.values import BOOL, Value
 from dsflow.embedded.errors import SqlError
 
@@ -49,7 +49,7 @@ def _identity(values: list[Value]) -> Value:
 
 _ONE, _TWO = (None,), (None, None)
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Entry] = {
     **named(("is_null", "isnull"), [Overload(_ONE, None, _is_null)]),
     **named(("if_null", "ifnull", "nvl"), [Overload(_TWO, None, _if_null)]),
     "nvl2": [Overload((None, None, None), None, _nvl2)],

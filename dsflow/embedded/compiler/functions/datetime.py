@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dsflow.embedded.compiler.functions.registry import Overload, named
+from dsflow.embedded.compiler.functions.registry import Entry, Overload, named
 from dsflow.embedded.compiler.values import BIGINT, DATE, INT, INTEGERS, STRING, TIMESTAMP, Type, Value, string_sql
 from dsflow.embedded.errors import UnsupportedError
 
@@ -98,7 +98,7 @@ MACROS = {
     ),
 }
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Entry] = {
     "year": _part("year({})"),
     "month": _part("month({})"),
     **named(("dayofmonth", "day"), _part("day({})")),

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from dsflow.embedded.compiler.functions.hashing import fingerprint64, hash_sql
-from dsflow.embedded.compiler.functions.registry import Overload
+from dsflow.embedded.compiler.functions.registry import Entry, Overload
 from dsflow.embedded.compiler.values import (
     BIGINT,
     BOOL,
@@ -118,7 +118,7 @@ def _libsvm(values: list[Value]) -> Value:
 
 _DISCRETE: tuple[Type, ...] = (BOOL, *INTEGERS, STRING, TIMESTAMP, DATE)
 
-FUNCTIONS: dict[str, list[Overload]] = {
+FUNCTIONS: dict[str, Entry] = {
     "continuous": [Overload((t,), None, _number_feature("continuous")) for t in NUMBERS],
     "discrete": [Overload((t, *size), None, _discrete) for t in _DISCRETE for size in ((), (INT,), (BIGINT,))],
     "binary_label": [Overload((BOOL,), None, _number_feature("binary_label"))],

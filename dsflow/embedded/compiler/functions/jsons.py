@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from dsflow.embedded.compiler.functions.registry import Overload
+from dsflow.embedded.compiler.functions.registry import Entry, Overload
 from dsflow.embedded.compiler.values import INT, STRING
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         connection.create_function(name, _strict(function), ["VARCHAR"] * count, returns, null_handling=SPECIAL)
 
 
-FUNCTIONS: dict[str, list[Overload]] = {
+FUNCTIONS: dict[str, Entry] = {
     "get_json_object": [Overload((STRING, STRING), STRING, "oml_json_object({0}, {1})")],
     "json_array_length": [Overload((STRING,), INT, "oml_json_array_length({0})")],
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsflow.embedded.compiler.functions.cast import cast
-from dsflow.embedded.compiler.functions.registry import Overload
+from dsflow.embedded.compiler.functions.registry import Entry, Overload
 from dsflow.embedded.compiler.values import FLOATS, NULL, ArrayType, MapType, Type, Value, null_of, sql_type
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb.types import ColumnType
@@ -84,7 +84,7 @@ def cast_map(value: Value, target: MapType) -> Value:
     raise SqlError(f"{value.type} cannot be cast to {target}")
 
 
-FUNCTIONS: dict[str, list[Overload]] = {
+FUNCTIONS: dict[str, Entry] = {
     "map": [Overload((), None, _map, variadic=True)],
     "map_keys": [Overload((None,), None, _map_keys)],
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dsflow.embedded.compiler.functions.cast import cast
 from dsflow.embedded.compiler.functions.conditional import choose
 from dsflow.embedded.compiler.functions.hashing import hash_sql
-from dsflow.embedded.compiler.functions.registry import Overload, each, named
+from dsflow.embedded.compiler.functions.registry import Entry, Overload, each, named
 from dsflow.embedded.compiler.operators import arithmetic, compare
 from dsflow.embedded.compiler.values import (
     BIGINT,
@@ -168,7 +168,7 @@ def _positive_modulo(values: list[Value]) -> Value:
 
 _ANY_TWO = (None, None)
 
-FUNCTIONS: dict[str, list[Overload]] = {
+FUNCTIONS: dict[str, Entry] = {
     "add": [Overload(_ANY_TWO, None, _plus)],
     "inc": [Overload((t,), None, _increment) for t in (*INTEGERS, *FLOATS)],
     "pmod": [Overload(_ANY_TWO, None, _positive_modulo)],

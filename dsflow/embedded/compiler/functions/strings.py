@@ -6,7 +6,7 @@ import re
 import string
 
 from dsflow.embedded.compiler.functions.cast import to_string
-from dsflow.embedded.compiler.functions.registry import Overload, each, named
+from dsflow.embedded.compiler.functions.registry import Entry, Overload, Refused, each, named
 from dsflow.embedded.compiler.values import BIGINT, BOOL, FLOATS, INT, NUMBERS, SMALLINT, STRING, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
@@ -147,7 +147,8 @@ def _concat_ws(values: list[Value]) -> Value:
 
 _TEXT, _TEXTS = (STRING,), (STRING, STRING)
 
-FUNCTIONS: dict[str, list[Overload]] = {
+FUNCTIONS: dict[str, Entry] = {
+    "unhex": Refused("OpenMLDB 0.9.2 does not set whether its result is NULL, which is then not certain"),
     "concat": [Overload((), None, concat, variadic=True)],
     "concat_ws": [Overload((None,), None, _concat_ws, variadic=True)],
     **named(
