@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from dsflow.serving.contract import MAX_BYTES, SUFFIX, Contract, check_model, read_contract
 from dsflow.serving.errors import ApiServerError, BadRequestError, NotServableError
-from dsflow.serving.formats import HINT, ModelFormat, Task, load_model, refuse_unknown
+from dsflow.serving.formats import HINT, ModelFormat, Task, format_of, load_model
 from dsflow.serving.places import ModelPlaces
 
 _CHECK_SECONDS = 60.0
@@ -64,7 +64,7 @@ class Model:
 
     @property
     def suffix(self) -> str:
-        """The file name's ending by content: ``.json``, ``.ubj``, ``.txt``, ``.onnx``."""
+        """The file name's ending by content, such as ``.ubj``; one of the format's."""
         return self.loaded.suffix
 
     @property
@@ -236,7 +236,7 @@ def _check_task(model: Model) -> None:
 
 def _check_in_child(name: str, raw: bytes) -> None:
     """Load the model in a child process, so that what ends that process does not end this one."""
-    format = refuse_unknown(name, raw)
+    format = format_of(name, raw)
     try:
         child = subprocess.run(
             [sys.executable, "-c", _CHILD, json.dumps(sys.path), name],
@@ -255,6 +255,7 @@ def _check_in_child(name: str, raw: bytes) -> None:
         raise NotServableError(told["error"], hint=told["hint"])
     except (ValueError, KeyError, TypeError):
         raise NotServableError(
-            f"{name} is not a model of {format}: loading it ended the process that tried (status {child.returncode})",
+            f"{name} is not a model of {format.name}:"
+            f" loading it ended the process that tried (status {child.returncode})",
             hint=HINT,
         ) from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats import import_format, load_model, refuse_unknown
+from dsflow.serving.formats import format_of, import_format, load_model
 
 
 def main() -> NoReturn:
@@ -21,7 +21,7 @@ def main() -> NoReturn:
     name = sys.argv[-1]
     raw = sys.stdin.buffer.read()
     try:
-        import_format(refuse_unknown(name, raw))  # the library itself takes room, too
+        import_format(format_of(name, raw))  # the library itself takes room, too
         _limit_memory(2**29 + 64 * len(raw))
         model = load_model(name, raw)
         try:

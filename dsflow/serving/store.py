@@ -21,13 +21,14 @@ from typing import IO, Any
 from dsflow.serving.apiserver import Deployment
 from dsflow.serving.directory import make_directory, take_directory
 from dsflow.serving.errors import ServingError, StoreError
+from dsflow.serving.formats import FORMATS
 from dsflow.serving.model import Model, load_checked
 from dsflow.serving.schema import Column
 
 log = logging.getLogger("dsflow.serving")
 
 MANIFEST = "serving.json"
-_COPY = re.compile(r"served-[0-9a-f]{64}\.(json|ubj|txt|onnx)")
+_COPY = re.compile(r"served-[0-9a-f]{64}(\.[a-z]+)")
 _FORMAT = 2
 
 
@@ -162,7 +163,7 @@ class Store:
             output=tuple(Column.from_json(column) for column in entry["output"]),
         )
         name, digest, path = str(entry["model_file"]), entry["sha256"], str(entry["model_path"])
-        if not _COPY.fullmatch(name):
+        if not _is_copy(name):
             raise ValueError(f"{name!r} is not the name of a model's copy")
         raw = (self.directory / name).read_bytes()
         if hashlib.sha256(raw).hexdigest() != digest:
@@ -173,7 +174,7 @@ class Store:
 
     def _remove_other_copies(self, keep: set[str]) -> None:
         for place in self.directory.iterdir():
-            if _COPY.fullmatch(place.name) and place.name not in keep:
+            if _is_copy(place.name) and place.name not in keep:
                 with contextlib.suppress(OSError):  # a copy that stays costs room and nothing else
                     place.unlink()
 
@@ -224,3 +225,9 @@ def _write(place: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _is_copy(name: str) -> bool:
+    """Whether a file's name is one that this store gives to a model."""
+    found = _COPY.fullmatch(name)
+    return found is not None and any(found[1] in format.endings for format in FORMATS)

@@ -1,4 +1,4 @@
-"""The formats of models, each one class in one file: XGBoost, LightGBM (extra), ONNX (extra). Never a pickle.
+"""The formats of models: one table of them, and for each a file with its class. Never a pickle.
 
 A pickle is a program: whoever may write the file would run code here. The formats below hold numbers alone, and even so
 a file that nobody has checked is loaded in a child process first.
@@ -6,18 +6,82 @@ a file that nobody has checked is loaded in a child process first.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from dsflow._version import DISTRIBUTION
 from dsflow.serving.errors import NotServableError
 from dsflow.serving.formats.base import ModelFormat, Task
 
-__all__ = ["HINT", "ModelFormat", "Task", "import_format", "load_model", "refuse_unknown"]
+__all__ = ["FORMATS", "HINT", "Format", "ModelFormat", "Task", "format_of", "import_format", "load_model"]
 
-HINT = (
-    "write it with xgboost's Booster.save_model (.json, .ubj), lightgbm's Booster.save_model (.txt), or as ONNX (.onnx)"
+
+@dataclass(frozen=True)
+class Format:
+    """What is known of a format without the library that reads it.
+
+    Attributes:
+        name: the format's name in answers.
+        reader: the class that reads it, as ``module:class``.
+        package: the library that it needs.
+        extra: what of dsflow brings that library.
+        begins: whether a file is of this format, by its first bytes alone, so that no library is imported for a file
+            that is not its own.
+        endings: of the names of copies.
+        files: what its files are called in messages.
+        written_by: what writes them.
+    """
+
+    name: str
+    reader: str
+    package: str
+    extra: str
+    begins: Callable[[bytes], bool]
+    endings: tuple[str, ...]
+    files: str
+    written_by: str
+
+
+FORMATS = (
+    Format(
+        name="xgboost",
+        reader="dsflow.serving.formats.xgboost:XGBoostModel",
+        package="xgboost",
+        extra="serve",
+        begins=lambda raw: raw[:1] == b"{",
+        endings=(".json", ".ubj"),
+        files="JSON or UBJSON of xgboost",
+        written_by="xgboost's Booster.save_model",
+    ),
+    Format(
+        name="lightgbm",
+        reader="dsflow.serving.formats.lightgbm:LightGBMModel",
+        package="lightgbm",
+        extra="lightgbm",
+        begins=lambda raw: raw[:5] in (b"tree\n", b"tree\r"),
+        endings=(".txt",),
+        files="lightgbm's text",
+        written_by="lightgbm's Booster.save_model",
+    ),
+    Format(
+        name="onnx",
+        reader="dsflow.serving.formats.onnx:OnnxModel",
+        package="onnxruntime",
+        extra="onnx",
+        # field 1 of ModelProto, ir_version, a small number, is what every writer of ONNX begins with
+        begins=lambda raw: len(raw) > 2 and raw[:1] == b"\x08" and 1 <= raw[1] < 64,
+        endings=(".onnx",),
+        files="ONNX",
+        written_by="an export to ONNX",
+    ),
 )
-_PACKAGES = {"lightgbm": "lightgbm", "onnx": "onnxruntime"}
+"""The formats; the first whose ``begins`` holds is the one of a file."""
+
+_WRITERS = [f"{each.written_by} ({', '.join(each.endings)})" for each in FORMATS]
+HINT = f"write it with {', '.join(_WRITERS[:-1])} or {_WRITERS[-1]}"
+
 _PICKLES = (
     (b"\x80", "a Python pickle"),
     (b"\x1f\x8b", "a compressed file"),
@@ -38,31 +102,23 @@ def load_model(name: str, raw: bytes) -> ModelFormat:
     Raises:
         NotServableError: it is of no known format, its package is not installed, or the format refuses it.
     """
-    return import_format(refuse_unknown(name, raw)).load(name, raw)
+    return import_format(format_of(name, raw)).load(name, raw)
 
 
-def import_format(format: str) -> type[ModelFormat]:
+def import_format(format: Format) -> type[ModelFormat]:
     """The class of a format, which imports the library that reads it."""
-    if format == "xgboost":
-        from dsflow.serving.formats.xgboost import XGBoostModel
-
-        return XGBoostModel
-    if format == "lightgbm":
-        from dsflow.serving.formats.lightgbm import LightGBMModel
-
-        return LightGBMModel
-    from dsflow.serving.formats.onnx import OnnxModel
-
-    return OnnxModel
+    module, _, name = format.reader.partition(":")
+    reader: type[ModelFormat] = getattr(importlib.import_module(module), name)
+    return reader
 
 
-def refuse_unknown(name: str, raw: bytes) -> str:
+def format_of(name: str, raw: bytes) -> Format:
     """The format of a file by its first bytes, without loading it.
 
     Raises:
         NotServableError: it is of no known format, or the package that reads it is not installed.
     """
-    format = _format(raw)
+    format = next((each for each in FORMATS if each.begins(raw)), None)
     if format is None:
         what = next((what for start, what in _PICKLES if raw.startswith(start)), None)
         if not raw:
@@ -70,24 +126,11 @@ def refuse_unknown(name: str, raw: bytes) -> str:
         elif what is not None:
             told = f"it is {what}, which is never loaded"
         else:
-            told = "it is neither JSON nor UBJSON of xgboost, nor lightgbm's text, nor ONNX"
+            told = "it is neither " + ", nor ".join(each.files for each in FORMATS)
         raise NotServableError(f"{name} is not a model: {told}", hint=HINT)
-    package = _PACKAGES.get(format)
-    if package is not None and importlib.util.find_spec(package) is None:
+    if importlib.util.find_spec(format.package) is None:
         raise NotServableError(
-            f"{name} is a model of {format}, and the prediction server's Python has no {package}",
-            hint=f"pip install '{DISTRIBUTION}[{format}]' there",
+            f"{name} is a model of {format.name}, and the prediction server's Python has no {format.package}",
+            hint=f"pip install '{DISTRIBUTION}[{format.extra}]' there",
         )
     return format
-
-
-def _format(raw: bytes) -> str | None:
-    # by the first bytes alone, so that no package is imported for a file that is not its own
-    if raw[:1] == b"{":
-        return "xgboost"
-    if raw[:5] in (b"tree\n", b"tree\r"):
-        return "lightgbm"
-    # field 1 of ModelProto, ir_version, a small number, is what every writer of ONNX begins with
-    if len(raw) > 2 and raw[:1] == b"\x08" and 1 <= raw[1] < 64:
-        return "onnx"
-    return None

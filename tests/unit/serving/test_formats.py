@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import xgboost
 
+from dsflow.serving import formats
 from dsflow.serving.errors import NotServableError
-from dsflow.serving.formats import load_model
+from dsflow.serving.formats import FORMATS, Format, ModelFormat, import_format, load_model
 
 NAMES = ("a", "b", "c", "d")
 RNG = np.random.default_rng(7)
@@ -144,3 +146,56 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
 def test_what_is_no_model(raw: bytes, told: str) -> None:
     with pytest.raises(NotServableError, match=told):
         load_model("m", raw)
+
+
+class Constant(ModelFormat):
+    """A format of a test: a file that holds one number, which is predicted for every row."""
+
+    format = "constant"
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.suffix = ".one"
+        self.features = ()
+        self.width = 0
+        self.task = "regression"
+        self.classes = 0
+        self.attributes: dict[str, str] = {}
+        self.details: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, name: str, raw: bytes) -> ModelFormat:
+        return cls(float(raw.removeprefix(b"ONE ")))
+
+    def predict(self, matrix: Any) -> Any:
+        return np.full(len(matrix), self.value)
+
+
+ADDED = Format(
+    name="constant",
+    reader=f"{__name__}:Constant",
+    package="numpy",
+    extra="serve",
+    begins=lambda raw: raw.startswith(b"ONE "),
+    endings=(".one",),
+    files="a number",
+    written_by="printf",
+)
+
+
+def test_a_format_is_added_by_its_class_and_its_line_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FORMATS", (*FORMATS, ADDED))
+    assert load_model("m", b"ONE 0.25").predict(ROWS).tolist() == [0.25] * len(ROWS)
+    with pytest.raises(NotServableError, match="nor a number"):
+        load_model("m", b"TWO")
+    missing = replace(ADDED, package="no_such_package", extra="one")
+    monkeypatch.setattr(formats, "FORMATS", (*FORMATS, missing))
+    with pytest.raises(NotServableError, match="has no no_such_package") as error:
+        load_model("m", b"ONE 0.25")
+    assert "[one]" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=lambda format: format.name)
+def test_the_table_names_the_class(format: Format) -> None:
+    pytest.importorskip(format.package)
+    assert import_format(format).format == format.name
