@@ -38,7 +38,9 @@ def under_uvicorn(app: Any) -> None:
     """Serve an ASGI application as dsflow does."""
     import uvicorn
 
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     server.run(sockets=[listen()])
 

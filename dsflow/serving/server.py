@@ -17,6 +17,8 @@ from dsflow.errors import DsflowError
 from dsflow.serving.apiserver import apiserver_urls
 from dsflow.serving.app import Application, build_app
 from dsflow.serving.errors import ServingError
+from dsflow.serving.formats import FORMATS, import_format
+from dsflow.serving.heap import Heap
 from dsflow.serving.listening import listen, url_of
 from dsflow.serving.logs import configure
 from dsflow.serving.options import Options
@@ -67,7 +69,7 @@ def serve(
         return
     with contextlib.closing(listen(host, port)) as listening, _quiet_signals():
         told = f"dsflow prediction server on {url_of(host, listening, settings.tls)}, APIServer {apiserver}"
-        server = _Server(_app(settings), settings, lambda: print(told, flush=True))
+        server = _Process(_app(settings), settings, lambda: print(told, flush=True))
         server.run(sockets=[listening])
     if not server.was_ready:
         raise ServingError("the prediction server did not start", hint="the lines above say why")
@@ -90,7 +92,7 @@ def run_worker(settings: Settings, listening: socket.socket, descriptor: int) ->
 
     link = Link(descriptor, gone)
     with _quiet_signals():
-        server = _Server(_app(settings, link), settings, link.ready)
+        server = _Process(_app(settings, link), settings, link.ready)
         server.run(sockets=[listening])
     if not server.was_ready:
         raise ServingError("a worker of the prediction server did not start", hint="the lines above say why")
@@ -210,6 +212,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 lifespan="on",
                 ws="none",
+                proxy_headers=False,  # nobody asks for the client's address
                 http=limited_protocol(limits),
                 server_header=False,
                 timeout_keep_alive=limits.keep_alive_seconds,
@@ -225,6 +228,25 @@ class _Server(uvicorn.Server):
         if self.started and not self.should_exit:
             self.was_ready = True
             self._ready()
+
+
+class _Process(_Server):
+    """The server of a process that does nothing else."""
+
+    def __init__(self, app: Application, settings: Settings, ready: Callable[[], object]) -> None:
+        super().__init__(app, settings, ready)
+        self._heap = Heap()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in FORMATS:
+            if each.extra == "serve":  # its library is there: import it now, rather than within the first update
+                import_format(each)
+        self._heap.settle()
+        await super().startup(sockets=sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        self._heap.settle()
+        return await super().on_tick(counter)
 
 
 def _settings(apiserver: str, host: str, model_dir: Path | None, options: Options | None) -> Settings:
