@@ -14,7 +14,7 @@ from dsflow.declare.fileoptions import CSV_OPTIONS, check_fields, checked_option
 from dsflow.declare.locations import caller
 from dsflow.declare.params import PLACEHOLDER, Operand, Reference, Scalar, substitute, to_text
 from dsflow.declare.statements import Deploy, SelectInto, Statement
-from dsflow.declare.steps import Check, add_check, script, unless_deployed
+from dsflow.declare.steps import Check, add_check, part_name, script, unless_deployed
 from dsflow.declare.table import Table, check_file, is_name
 from dsflow.declare.tasks.http import Http
 from dsflow.declare.tasks.openmldb import OpenMLDB
@@ -246,7 +246,7 @@ class FeatureView:
         if drop_old and step.enabled:
             after = script(
                 step,
-                f"{step.name}: drop old",
+                part_name("drop old", step.name),
                 (
                     "drop_old_deployments",
                     {

@@ -1,14 +1,15 @@
 """A step of several nodes as one thing to look at: which nodes of a Definition belong to which step.
 
 A Definition, also one that is read from a server, says nothing of steps: they are known by what dsflow writes, which is
-a node's name and, of a PYTHON node, how its script begins. So nodes of an earlier dsflow are known as well.
+a node's name and, of a PYTHON node, how its script begins. So nodes of an earlier dsflow are known as well, in which
+``check extract f`` was ``extract f: check``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dsflow.declare.steps import MARK
+from dsflow.declare.steps import MARK, part_name
 from dsflow.definition import Definition, TaskDefinition
 
 Edge = tuple[str, str]
@@ -28,13 +29,20 @@ _STEPS = frozenset({"OPENMLDB", "HTTP"})
 
 def steps_of(definition: Definition) -> dict[str, str]:
     """The step of each node that is a part of one; the step's own node, which has its name, is not among them."""
-    kinds = {task.name: task.task_type for task in definition.tasks}
-    found = {}
-    for task in definition.tasks:
-        step, _, word = task.name.rpartition(": ")
-        if kinds.get(step) in _STEPS and _KINDS.get(word) == task.task_type and _is_written(task, word, step):
-            found[task.name] = step
-    return found
+    tasks = {task.name: task for task in definition.tasks}
+    return {
+        name: task.name
+        for task in definition.tasks
+        if task.task_type in _STEPS
+        for word, kind in _KINDS.items()
+        for name in _names(word, task.name)
+        if name in tasks and tasks[name].task_type == kind and _is_written(tasks[name], word, task.name)
+    }
+
+
+def _names(word: str, step: str) -> tuple[str, str]:
+    """What a node of a step is called, and what an earlier dsflow called it."""
+    return part_name(word, step), f"{step}: {word}"
 
 
 def _is_written(task: TaskDefinition, word: str, step: str) -> bool:
@@ -47,7 +55,7 @@ def _is_written(task: TaskDefinition, word: str, step: str) -> bool:
 
 def part_of(node: str, steps: Mapping[str, str]) -> str:
     """What a node is in its step: ``check``, ``ask`` and so on."""
-    return node.removeprefix(f"{steps[node]}: ")
+    return next((word for word in _KINDS if node in _names(word, steps[node])), node)
 
 
 def folded(edges: Iterable[Edge], steps: Mapping[str, str]) -> list[Edge]:

@@ -139,8 +139,8 @@ class Deploy:
     @property
     def text(self) -> str:
         """The statement."""
-        given = [f'{k.upper()}="{v}"' if isinstance(v, str) else f"{k.upper()}={v}" for k, v in self.biases]
-        options = f"OPTIONS({', '.join(given)}) " if given else ""
+        given = ", ".join(f"{name.upper()}={_quoted(value)}" for name, value in self.biases)
+        options = f"OPTIONS({given}) " if given else ""
         return f"DEPLOY IF NOT EXISTS {self.name} {options}{self.query}"
 
 

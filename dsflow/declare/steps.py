@@ -77,18 +77,19 @@ def add_check(
     chosen = _chosen(step, check)
     if chosen is None and then is not None and step.enabled:
         after = script(
-            step, f"{step.name}: {then.name}", (then.function, {"minutes": Check().timeout, **then.settings})
+            step, part_name(then.name, step.name), (then.function, {"minutes": Check().timeout, **then.settings})
         )
         step >> after
         step.make_step(step, after)
     elif chosen is not None and step.enabled:
         output = _output("jobs_before", step)
-        ask = script(step, f"{step.name}: ask", ("ask_jobs", {"output": output}), outputs={output: int}, role="ask")
+        asked = ("ask_jobs", {"output": output})
+        ask = script(step, part_name("ask", step.name), asked, outputs={output: int}, role="ask")
         settings |= {"before": ask.outputs[output], "minutes": chosen.timeout}
         calls = [(function, settings)]
         if then is not None:
             calls.append((then.function, {"minutes": chosen.timeout, **then.settings}))
-        after = script(step, f"{step.name}: check", *calls, role="check")
+        after = script(step, part_name("check", step.name), *calls, role="check")
         ask >> step >> after
         step.make_step(ask, step, after)
     return step
@@ -106,19 +107,34 @@ def unless_deployed(step: OpenMLDB, check: bool | Check, database: Operand, depl
     place: dict[str, Any] = {"database": database, "deployment": deployment}
     output = _output("deployed", step)
     asked = ("ask_deployed", {**place, "output": output})
-    ask = script(step, f"{step.name}: ask", asked, outputs={output: bool}, role="ask")
-    skip = Shell(f"{step.name}: skip", f"echo '{deployment} is deployed already'", **_shared(step))
-    choose = Switch(f"{step.name}: choose", {ask.outputs[output] == True: skip}, otherwise=step)  # noqa: E712
+    ask = script(step, part_name("ask", step.name), asked, outputs={output: bool}, role="ask")
+    skip = _part(step, "skip", f"echo '{deployment} is deployed already'")
+    choose = Switch(
+        part_name("choose", step.name),
+        {ask.outputs[output] == True: skip},  # noqa: E712
+        otherwise=step,
+        description=_about(step, "choose"),
+    )
     after: Task
     if chosen is not None:
         looked = ("check_deployed", {**place, "minutes": chosen.timeout})
-        after = script(step, f"{step.name}: check", looked, role="check")
+        after = script(step, part_name("check", step.name), looked, role="check")
     else:
-        after = Shell(f"{step.name}: done", f"echo '{deployment}'", **_shared(step))
+        after = _part(step, "done", f"echo '{deployment}'")
     ask >> choose
     [step, skip] >> after
     step.make_step(ask, choose, step, skip, after)
     return step
+
+
+def part_name(word: str, step: str) -> str:
+    """What a node of a step is called: the word first, since DolphinScheduler's page shows 18 characters of a name.
+
+    Args:
+        word: what the node does, such as ``check``.
+        step: the step's name; of the usual name of a load, ``load`` is left out.
+    """
+    return f"{word} {re.sub('^load (?=(off|on)line )', '', step)}"
 
 
 def _chosen(step: Task, check: bool | Check) -> Check | None:
@@ -169,8 +185,11 @@ class StepScript(Python):
 _LONGEST_ABOUT = 255  # characters, which is what DolphinScheduler takes
 # one sentence for the reader of the web page, by the function that a node calls first, or by its role
 _ABOUT = {
-    "ask_jobs": "Notes OpenMLDB's newest job, for the check.",
-    "ask_deployed": "Asks whether it is deployed already.",
+    "ask_jobs": "Notes OpenMLDB's newest job, so that the check knows which one is the step's.",
+    "ask_deployed": "Asks whether it is deployed already: OpenMLDB refuses to deploy it twice.",
+    "choose": "Passes over the DEPLOY of what is there already.",
+    "skip": "Runs in place of a DEPLOY that is not needed.",
+    "done": "Ends the step, whether it ran or was passed over.",
     "check": "Fails unless OpenMLDB has done '{step}'.",
     "ask": "Asks OpenMLDB what the step needs to know.",
     "drop_old_deployments": "Drops earlier deployments that nothing goes back to.",
@@ -193,7 +212,6 @@ def script(
         str(getattr(step, "zookeeper_path", "") or places.zookeeper_path),
     )
     body, given = step_script(cluster, calls), outputs or {}
-    about = _ABOUT.get(calls[0][0], _ABOUT[role]).format(step=step.name)
     return StepScript(
         name,
         body,
@@ -201,30 +219,40 @@ def script(
         calls=calls,
         cluster=cluster,
         role=role,
-        description=about if len(about) <= _LONGEST_ABOUT else "",
+        description=_about(step, calls[0][0] if calls[0][0] in _ABOUT else role),
         **_shared(step),
     )
 
 
+def _part(step: Task, word: str, script: str) -> Shell:
+    """A SHELL node of a step."""
+    return Shell(part_name(word, step.name), script, description=_about(step, word), **_shared(step))
+
+
+def _about(step: Task, what: str) -> str:
+    about = _ABOUT[what].format(step=step.name)
+    return about if len(about) <= _LONGEST_ABOUT else ""
+
+
 def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[Call] = ()) -> str:
-    """The text of a node: an excerpt of the checks, a connection, and the calls.
+    """The text of a node: the calls first, which differ from node to node, then an excerpt of the checks.
 
     Args:
         asks: what is asked for the steps that come next. A run that begins there starts with this node (see
             :func:`start_with`), and then it only asks.
     """
     functions = tuple(dict.fromkeys(function for function, _ in (*calls, *asks)))
-    lines = [f"cursor = connect({', '.join(map(_literal, cluster))})"]
-    indent = ""
+    lines = [MARK, "def main():", f" cursor = connect({', '.join(map(_literal, cluster))})"]
+    indent = " "
     if asks:
         outputs = [str(settings["output"]) for _, settings in asks]
-        lines.append(f"if '${{{START}}}' not in {outputs!r}:")
-        indent = " "
+        lines.append(f" if '${{{START}}}' not in {outputs!r}:")
+        indent = "  "
     for call in calls:
         lines += [indent + line for line in _call(call)]
     for call in asks:
-        lines += _call(call)
-    return "\n".join([MARK, excerpt(Path(checks.__file__), ("connect", *functions)), *lines]) + "\n"
+        lines += [" " + line for line in _call(call)]
+    return "\n".join([*lines, "", excerpt(Path(checks.__file__), ("connect", *functions)), "main()"]) + "\n"
 
 
 def _call(call: Call) -> list[str]:

@@ -189,7 +189,7 @@ class Table:
 
         Args:
             path: a file, a folder or a pattern that the TaskManager can read.
-            name: the task's name, by default ``load TABLE offline``.
+            name: the task's name, by default ``load offline TABLE``.
             format: ``csv`` or ``parquet``.
             delimiter: between the values of a CSV file, by default ``,``.
             header: whether the first line of each CSV file names the columns.
@@ -205,7 +205,7 @@ class Table:
         check_fields("load_offline()", fields, (*CSV_OPTIONS, "format", "deep_copy", "check"))
         reading = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
         load = self._load(path, format, {"mode": "overwrite"}, {**reading, "deep_copy": deep_copy})
-        step = OpenMLDB(name or f"load {self.name} offline", [self.use, load], "offline", origin=self, **fields)
+        step = OpenMLDB(name or f"load offline {self.name}", [self.use, load], "offline", origin=self, **fields)
         return self._checked(step, check, path, online=False)
 
     def load_online(
@@ -260,7 +260,7 @@ class Table:
             written += [Truncate(self.name), self._load(path, format, {"mode": "append"}, reading)]
         else:
             written.append(self._load(path, format, {"mode": "append", "put_if_absent": True}, reading))
-        step = OpenMLDB(name or f"load {self.name} online", written, "online", origin=self, **fields)
+        step = OpenMLDB(name or f"load online {self.name}", written, "online", origin=self, **fields)
         then = None
         if not (replace or repeated == "drop"):
             then = self._equal_rows(path, format, reading, refuse=repeated == "refuse")

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from dsflow.cron import next_times
-from dsflow.declare.folding import steps_of
+from dsflow.declare.folding import part_of, steps_of
 from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.wire.codec import normalise, translate_own_tasks
 
@@ -343,16 +343,28 @@ def _schedule_changes(before: ScheduleDefinition | None, after: ScheduleDefiniti
 
 
 def _renamed(before: Definition, after: Definition) -> dict[str, str]:
-    """New name -> old name of each task that only changed its name; where that is not certain, nothing is guessed."""
+    """New name -> old name of each task that only changed its name; where that is not certain, nothing is guessed.
+
+    A node of a step goes by what it is in its step, whatever it holds: its script tells of the step's name.
+    """
     names_before, names_after = {t.name for t in before.tasks}, {t.name for t in after.tasks}
     gone = [t for t in before.tasks if t.name not in names_after]
     come = [t for t in after.tasks if t.name not in names_before]
     sources, targets = _by_content(gone), _by_content(come)
-    return {
+    found = {
         new[0].name: sources[content][0].name
         for content, new in targets.items()
         if len(new) == 1 and len(sources.get(content, ())) == 1
     }
+    steps_before, steps_after = steps_of(before), steps_of(after)
+    parts = {(steps_before[t.name], part_of(t.name, steps_before)): t.name for t in gone if t.name in steps_before}
+    for task in come:
+        if task.name in steps_after and task.name not in found:
+            step = steps_after[task.name]
+            old = parts.get((found.get(step, step), part_of(task.name, steps_after)))
+            if old is not None and old not in found.values():
+                found[task.name] = old
+    return found
 
 
 def _by_content(tasks: Iterable[TaskDefinition]) -> dict[str, list[TaskDefinition]]:

@@ -216,7 +216,7 @@ class _Reader:
             if "deep_copy" in last.options:
                 fields["deep_copy"] = last.options["deep_copy"]
             fields |= self._check(task, "check_offline_load")
-            self._step(task, "load_offline", table, fields, f"load {name} offline")
+            self._step(task, "load_offline", table, fields, f"load offline {name}")
             return
         equal = {k: v for node in self.nodes.get(task.name, ()) for k, v in _calls(node).items()}
         if any(isinstance(statement, nodes.TruncateTable) for statement in statements):
@@ -226,7 +226,7 @@ class _Reader:
         elif equal["keep_equal_rows"].get("refuse"):
             fields["repeated"] = "refuse"
         fields |= self._check(task, "check_online_load")
-        self._step(task, "load_online", table, fields, f"load {name} online")
+        self._step(task, "load_online", table, fields, f"load online {name}")
 
     def _serve(self, task: TaskDefinition) -> None:
         url = str(task.task_params.get("url"))
@@ -354,7 +354,7 @@ def _index(index: Any) -> dict[str, Any]:
 
 
 def _calls(node: TaskDefinition) -> dict[str, dict[str, Any]]:
-    """The functions that a check's script calls at its end, with what it gives them by name."""
+    """The functions that a check's script calls, with what it gives them by name."""
     try:
         tree = ast.parse(str(node.task_params.get("rawScript")))
     except SyntaxError:
@@ -363,7 +363,7 @@ def _calls(node: TaskDefinition) -> dict[str, dict[str, Any]]:
 
 
 def _called(node: ast.stmt) -> Iterator[tuple[str, dict[str, Any]]]:
-    if isinstance(node, ast.If):
+    if isinstance(node, ast.If) or (isinstance(node, ast.FunctionDef) and node.name == "main"):
         for inner in node.body:
             yield from _called(inner)
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):

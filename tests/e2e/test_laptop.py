@@ -85,7 +85,7 @@ def test_run_change_and_run_again(tmp_path: Path) -> None:
     states = {task["name"]: task["state"] for task in json.loads((tmp_path / "report.json").read_text())["tasks"]}
     assert {name.partition(":")[0] for name, state in states.items() if state == "SKIPPED"} == {
         "create orders",
-        "load orders offline",
+        "load offline orders",
     }
     cleaned = dsflow(tmp_path, "clean", "orders.py")
     assert (cleaned.returncode, (tmp_path / ".dsflow" / "shop" / "orders").exists()) == (0, False), cleaned.stderr
@@ -217,7 +217,7 @@ def test_data_that_can_not_be_read(tmp_path: Path, data: str | None, says: list[
     write(tmp_path, data=data)
     done = dsflow(tmp_path, "run", "orders.py", "--local")
     assert done.returncode == 1
-    assert "load orders offline (OPENMLDB) failed" in done.stdout
+    assert "load offline orders (OPENMLDB) failed" in done.stdout
     for words in says:
         assert words in done.stdout
     assert "it is declared at" in done.stdout

@@ -28,7 +28,7 @@ CLICK = {
     "is_attributed": 0,
 }
 # what a task's name begins with that comes after the switch
-AFTER_TRAIN = ("deploy features", "load talkingdata online", "serve features")
+AFTER_TRAIN = ("deploy features", "load online talkingdata", "serve features")
 
 
 @dataclass
@@ -89,7 +89,7 @@ def test_the_main_job_ends_with_a_prediction(first: Ended) -> None:
     assert first.report["workflow"] == "talkingdata"
     assert {task["name"]: task["state"] for task in first.report["tasks"] if task["state"] != "SUCCESS"} == {
         "reject model": "SKIPPED",
-        "deploy features: skip": "SKIPPED",
+        "skip deploy features": "SKIPPED",
     }
     outputs = first.task("train")["outputs"]
     assert 0.7 <= outputs["auc"] <= 1
@@ -107,7 +107,7 @@ def test_every_task_has_its_log(first: Ended) -> None:
     for task in first.report["tasks"]:
         assert bool(task["log"]) is (task["state"] == "SUCCESS"), task["name"]
         assert set(task) >= {"name", "type", "state", "seconds", "outputs", "log"}
-    assert "LOAD DATA INFILE" in first.task("load talkingdata offline")["log"]
+    assert "LOAD DATA INFILE" in first.task("load offline talkingdata")["log"]
 
 
 def test_the_features_equal_the_real_engines(root: Path, first: Ended, state: Path, openmldb_data: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_model_that_is_not_good_enough_is_rejected(root: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("strict", "node", "failed"),
     [
-        ("0", "SUCCESS", "extract features: check (PYTHON)"),  # as with OpenMLDB's own SDK: only the check sees it
+        ("0", "SUCCESS", "check extract features (PYTHON)"),  # as with OpenMLDB's own SDK: only the check sees it
         ("1", "FAILURE", "extract features (OPENMLDB)"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_job_that_fails_ends_the_run(root: Path, tmp_path: Path, strict: str, 
     ended = run_local(root, tmp_path / "state", **variables)
     assert (ended.code, ended.report["state"]) == (1, "FAILURE")
     states = ended.states()
-    assert states["load talkingdata offline: check"] == "SUCCESS"
+    assert states["check offline talkingdata"] == "SUCCESS"
     assert states["extract features"] == node
     assert states["train"] == "SKIPPED"
     assert f"{failed} failed" in ended.out
@@ -189,11 +189,11 @@ def test_bad_clicks_are_named(root: Path, tmp_path: Path, content: str | None, m
         data.write_text(content)
     ended = run_local(root, tmp_path / "state", "--set", f"data={data}")
     assert ended.code == 1
-    assert ended.states()["load talkingdata offline"] == "FAILURE"
-    log = ended.task("load talkingdata offline")["log"]
+    assert ended.states()["load offline talkingdata"] == "FAILURE"
+    log = ended.task("load offline talkingdata")["log"]
     assert "clicks.csv" in log
     assert re.search(message, log), log
-    assert "load talkingdata offline (OPENMLDB) failed" in ended.out
+    assert "load offline talkingdata (OPENMLDB) failed" in ended.out
     assert re.search(message, ended.out)
 
 

@@ -59,7 +59,7 @@ def load(cursor: Any, table: Table, file: Path, **options: Any) -> None:
         cursor.execute(str(statement))
     for last in step.nodes[1:]:
         text = last.raw_script.replace("${zookeeper}", "").replace("${zookeeper_path}", "")
-        call = text[text.rindex("\ncursor = connect(") :]
+        call = text.partition("\n\n")[0] + "\nmain()\n"
         exec(compile(call, "check", "exec"), vars(checks).copy())
 
 

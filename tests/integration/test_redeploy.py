@@ -123,7 +123,7 @@ class Site:
         scheduler = Scheduler(workflow.definition(values), logs, self.openmldb, lambda report: None)
         state = scheduler.run()
         reports = {report.name: report for report in scheduler.reports}
-        deploy = next(task for task in workflow.definition(values).tasks if task.name == "deploy features: check")
+        deploy = next(task for task in workflow.definition(values).tasks if task.name == "check deploy features")
         (name,) = set(re.findall(r"\$\{deployment\}_\w+", deploy.task_params["rawScript"]))
         version = Version(
             number, name.replace("${deployment}", "demo"), str(reports["train"].outputs.get("model_path", ""))
@@ -248,9 +248,9 @@ def test_a_failure_in_between_leaves_the_old_pair_serving(site: Site, tally: lis
     assert state == SUCCESS, site.log
     load = Load(site.predict, clicks(site.data, 50))
     failures = {
-        "load talkingdata offline: check": ("LOAD DATA.*overwrite", {}),
-        "extract features: check": ("INTO OUTFILE", {}),
-        "load talkingdata online: check": ("LOAD DATA.*append", {}),
+        "check offline talkingdata": ("LOAD DATA.*overwrite", {}),
+        "check extract features": ("INTO OUTFILE", {}),
+        "check online talkingdata": ("LOAD DATA.*append", {}),
         "serve features": ("", {"model_path=train.outputs.model_path": 'model_path="/nowhere/model.json"'}),
     }
     with load.running():

@@ -32,9 +32,9 @@ CLICK = {
 }
 CLICKS = 10_000
 FAILING = {
-    "LOAD DATA.*overwrite": "load talkingdata offline",
+    "LOAD DATA.*overwrite": "load offline talkingdata",
     "INTO OUTFILE": "extract features",
-    "LOAD DATA.*append": "load talkingdata online",
+    "LOAD DATA.*append": "load online talkingdata",
 }
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -126,7 +126,7 @@ def test_bootstrap_submit_run_predict(
     tasks = {task["name"]: task for task in json.loads(report.read_text())["tasks"]}
     assert json.loads(report.read_text())["state"] == "SUCCESS"
     others = {name: task["state"] for name, task in tasks.items() if task["state"] != "SUCCESS"}
-    assert others == {"reject model": "SKIPPED", "deploy features: skip": "SKIPPED"}
+    assert others == {"reject model": "SKIPPED", "skip deploy features": "SKIPPED"}
     for task in tasks.values():
         if task["type"] == "OPENMLDB":
             assert "con.execute(" in task["log"], task["name"]
@@ -150,7 +150,7 @@ def test_bootstrap_submit_run_predict(
     states = {task["name"]: task["state"] for task in json.loads(report.read_text())["tasks"]}
     assert states["reject model"] == "FAILURE"
     skipped = {name for name, state in states.items() if state == "SKIPPED"}
-    assert skipped >= {"deploy features", "load talkingdata online", "serve features"}
+    assert skipped >= {"deploy features", "load online talkingdata", "serve features"}
     assert not any(states[name] == "SUCCESS" for name in states if name.startswith(("deploy", "serve")))
     assert "is below 0.9999" in rejected.stdout
 
@@ -159,7 +159,7 @@ def test_bootstrap_submit_run_predict(
     tasks = {task["name"]: task for task in json.loads(report.read_text())["tasks"]}
     assert json.loads(report.read_text())["state"] == "SUCCESS"
     assert tasks["deploy features"]["state"] == "SKIPPED"
-    assert tasks["deploy features: skip"]["state"] == "SUCCESS"
+    assert tasks["skip deploy features"]["state"] == "SUCCESS"
     assert online_rows(openmldb) == CLICKS
     assert httpx.post(f"{predict}/predict", json=CLICK, timeout=60).json() == answer.json()
 
@@ -167,9 +167,9 @@ def test_bootstrap_submit_run_predict(
     command(pipeline, "run", "--only", "extract features", "--report", str(report))
     tasks = {task["name"]: task for task in json.loads(report.read_text())["tasks"]}
     ran = {name for name, task in tasks.items() if task["state"] == "SUCCESS"}
-    assert ran == {"load talkingdata offline: check", "extract features", "extract features: check"}
-    assert not re.search(r"job \d+ \(\w+\) is", tasks["load talkingdata offline: check"]["log"])
-    assert re.search(r"job \d+ \(ExportOfflineData\) is FINISHED", tasks["extract features: check"]["log"])
+    assert ran == {"check offline talkingdata", "extract features", "check extract features"}
+    assert not re.search(r"job \d+ \(\w+\) is", tasks["check offline talkingdata"]["log"])
+    assert re.search(r"job \d+ \(ExportOfflineData\) is FINISHED", tasks["check extract features"]["log"])
 
     # a job that fails leaves its OPENMLDB task green, as with OpenMLDB's own SDK: the check is what fails
     for job, step in FAILING.items():
@@ -184,7 +184,7 @@ def test_bootstrap_submit_run_predict(
         assert httpx.post(f"{predict}/predict", json=CLICK, timeout=60).json() == answer.json()
 
     failed = command(pipeline, "run", "--set", "data=/nowhere/clicks.csv", expect=1)
-    assert "load talkingdata offline: check (PYTHON) failed" in failed.stdout
+    assert "check offline talkingdata (PYTHON) failed" in failed.stdout
     assert "/nowhere/clicks.csv" in failed.stdout
 
     refused = command(pipeline, "run", "--set", "zookeeper=10.0.0.1:2181", expect=1)

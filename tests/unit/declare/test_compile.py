@@ -172,7 +172,7 @@ def o():
             lambda wf: view().deploy("demo", range_bias="inf", rows_bias=3),
             [
                 "USE db",
-                f'DEPLOY IF NOT EXISTS demo_{view().version} OPTIONS(RANGE_BIAS="inf", ROWS_BIAS=3) '
+                f"DEPLOY IF NOT EXISTS demo_{view().version} OPTIONS(RANGE_BIAS='inf', ROWS_BIAS=3) "
                 "SELECT ip FROM clicks",
             ],
         ),

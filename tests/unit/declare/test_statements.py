@@ -54,7 +54,7 @@ PIPELINE = Path(__file__).resolve().parents[3] / "pipelines" / "talkingdata.py"
         (Deploy("d_1", "SELECT 1"), "DEPLOY IF NOT EXISTS d_1 SELECT 1"),
         (
             Deploy("d_1", "SELECT 1", (("range_bias", "inf"), ("rows_bias", 3))),
-            'DEPLOY IF NOT EXISTS d_1 OPTIONS(RANGE_BIAS="inf", ROWS_BIAS=3) SELECT 1',
+            "DEPLOY IF NOT EXISTS d_1 OPTIONS(RANGE_BIAS='inf', ROWS_BIAS=3) SELECT 1",
         ),
     ],
 )

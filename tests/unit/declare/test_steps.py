@@ -50,15 +50,17 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
 def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     """What a script calls, after it has connected."""
     body = ast.parse(re.sub(r"\$\{jobs_before_\w+\}", "41", text)).body
-    start = next(i for i, node in enumerate(body) if ast.unparse(node).startswith("cursor = connect("))
-    found = [node for top in body[start + 1 :] for node in (top.body if isinstance(top, ast.If) else [top])]
+    main = body[0]
+    assert isinstance(main, ast.FunctionDef)
+    assert ast.unparse(main.body[0]).startswith("cursor = connect(")
+    found = [node for top in main.body[1:] for node in (top.body if isinstance(top, ast.If) else [top])]
     return [_call(node) for node in found]
 
 
 def connected(text: str) -> list[str]:
     """ZooKeeper and path that a script connects to."""
-    (line,) = (line for line in text.splitlines() if line.startswith("cursor = connect("))
-    call = ast.parse(line).body[0]
+    (line,) = (line for line in text.splitlines() if line.startswith(" cursor = connect("))
+    call = ast.parse(line.strip()).body[0]
     assert isinstance(call, ast.Assign)
     assert isinstance(call.value, ast.Call)
     return [ast.literal_eval(argument) for argument in call.value.args]
@@ -77,18 +79,18 @@ def test_edges_lead_around_the_check() -> None:
         table.create() >> table.load_offline("/x.csv") >> view.extract("/f") >> Shell("after", "true")
 
     assert edges(compiled(make)) == {
-        ("create t", "load t offline: ask"),
-        ("load t offline: ask", "load t offline"),
-        ("load t offline", "load t offline: check"),
-        ("load t offline: check", "extract f"),
-        ("extract f", "extract f: check"),
-        ("extract f: check", "after"),
+        ("create t", "ask offline t"),
+        ("ask offline t", "load offline t"),
+        ("load offline t", "check offline t"),
+        ("check offline t", "extract f"),
+        ("extract f", "check extract f"),
+        ("check extract f", "after"),
     }
 
 
 def asks(make: Callable[[Workflow, Table, FeatureView], Any]) -> list[str]:
     """Names of the asks that are nodes of their own."""
-    return [task.name for task in compiled(make).tasks if task.name.endswith(": ask")]
+    return [task.name for task in compiled(make).tasks if task.name.startswith("ask ")]
 
 
 def test_a_check_asks_for_the_steps_right_after_it() -> None:
@@ -96,15 +98,15 @@ def test_a_check_asks_for_the_steps_right_after_it() -> None:
         table.load_offline("/x.csv") >> [view.extract("/f"), view.deploy()]
 
     definition = compiled(make)
-    check = definition.task("load t offline: check")
+    check = definition.task("check offline t")
     assert [p.prop for p in check.local_params] == ["jobs_before_extract_f", "deployed_deploy_f"]
     deployment = {"database": "${db}", "deployment": FeatureView("f", source=TABLE, sql=SQL).deployment()}
     assert calls(script(definition, check.name))[1:] == [
         ("ask_jobs", {"output": "jobs_before_extract_f"}),
         ("ask_deployed", {**deployment, "output": "deployed_deploy_f"}),
     ]
-    assert {post for pre, post in edges(definition) if pre == check.name} == {"extract f", "deploy f: choose"}
-    assert asks(make) == ["load t offline: ask"]
+    assert {post for pre, post in edges(definition) if pre == check.name} == {"extract f", "choose deploy f"}
+    assert asks(make) == ["ask offline t"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_a_check_asks_for_the_steps_right_after_it() -> None:
     ],
 )
 def test_elsewhere_an_ask_stays_a_node(make: Callable[[Table, FeatureView], Any]) -> None:
-    assert "extract f: ask" in asks(lambda wf, table, view: make(table, view))
+    assert "ask extract f" in asks(lambda wf, table, view: make(table, view))
 
 
 def test_a_part_of_a_workflow_begins_with_the_check_that_asks() -> None:
@@ -134,16 +136,16 @@ def test_a_part_of_a_workflow_begins_with_the_check_that_asks() -> None:
         extract >> Shell("after", "true")
     held = [task.name for task in wf.definition().tasks]
     start = {"dsflow_start": "jobs_before_extract_f"}
-    nodes = ["load t offline: check", "extract f", "extract f: check"]
+    nodes = ["check offline t", "extract f", "check extract f"]
     assert part_only(extract, held) == Part(tuple(nodes), True, start)
     part = part_from(extract, held)
     assert (set(part.tasks), part.tasks[0], part.exactly, part.params) == ({*nodes, "after"}, nodes[0], True, start)
     assert f"if '${{dsflow_start}}' not in ['{start['dsflow_start']}']:" in script(wf.definition(), nodes[0])
-    assert part_from(load, held) == Part(("load t offline: ask",))
+    assert part_from(load, held) == Part(("ask offline t",))
     assert part_from(wf.tasks["after"], held) == Part(("after",))
     # as an earlier version of dsflow has submitted it
-    assert part_from(extract, [*held, "extract f: ask"]) == Part(("extract f: ask",))
-    assert part_only(extract, [*held, "extract f: ask"]) == Part(("extract f: ask", *nodes[1:]), True)
+    assert part_from(extract, [*held, "ask extract f"]) == Part(("ask extract f",))
+    assert part_only(extract, [*held, "ask extract f"]) == Part(("ask extract f", *nodes[1:]), True)
 
 
 def test_a_deployment_is_asked_for_first() -> None:
@@ -151,13 +153,13 @@ def test_a_deployment_is_asked_for_first() -> None:
         table.create() >> view.deploy() >> Shell("after", "true")
 
     assert edges(compiled(make)) == {
-        ("create t", "deploy f: ask"),
-        ("deploy f: ask", "deploy f: choose"),
-        ("deploy f: choose", "deploy f"),
-        ("deploy f: choose", "deploy f: skip"),
-        ("deploy f", "deploy f: check"),
-        ("deploy f: skip", "deploy f: check"),
-        ("deploy f: check", "after"),
+        ("create t", "ask deploy f"),
+        ("ask deploy f", "choose deploy f"),
+        ("choose deploy f", "deploy f"),
+        ("choose deploy f", "skip deploy f"),
+        ("deploy f", "check deploy f"),
+        ("skip deploy f", "check deploy f"),
+        ("check deploy f", "after"),
     }
 
 
@@ -168,8 +170,8 @@ def test_a_branch_leads_to_the_first_node() -> None:
 
     definition = compiled(make)
     result = next(task for task in definition.tasks if task.name == "choose").task_params["switchResult"]
-    assert result["dependTaskList"][0]["nextNode"] == "deploy f: ask"
-    assert ("choose", "deploy f: ask") in edges(definition)
+    assert result["dependTaskList"][0]["nextNode"] == "ask deploy f"
+    assert ("choose", "ask deploy f") in edges(definition)
     assert ("choose", "deploy f") not in edges(definition)
 
 
@@ -180,20 +182,20 @@ def test_conditions_look_at_the_check() -> None:
 
     definition = compiled(make)
     params = next(task for task in definition.tasks if task.name == "look").task_params
-    assert params["dependence"]["dependTaskList"][0]["dependItemList"][0]["depTaskCode"] == "load t offline: check"
-    assert ("load t offline: check", "look") in edges(definition)
+    assert params["dependence"]["dependTaskList"][0]["dependItemList"][0]["depTaskCode"] == "check offline t"
+    assert ("check offline t", "look") in edges(definition)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_without_a_check_there_is_one_node(enabled: bool) -> None:
     fields: dict[str, Any] = {"check": False} if enabled else {"enabled": False}
     definition = compiled(lambda wf, table, view: table.load_offline("/x.csv", **fields))
-    assert [task.name for task in definition.tasks] == ["load t offline"]
+    assert [task.name for task in definition.tasks] == ["load offline t"]
 
 
 def test_a_deployment_without_a_check_still_joins_its_branches() -> None:
     definition = compiled(lambda wf, table, view: view.deploy(check=False) >> Shell("after", "true"))
-    assert {("deploy f", "deploy f: done"), ("deploy f: skip", "deploy f: done"), ("deploy f: done", "after")} <= edges(
+    assert {("deploy f", "done deploy f"), ("skip deploy f", "done deploy f"), ("done deploy f", "after")} <= edges(
         definition
     )
 
@@ -205,7 +207,7 @@ def test_what_the_checks_are_told() -> None:
         view.deploy("demo")
 
     definition = compiled(make, zookeeper="10.0.0.1:2181")
-    name, told = called(script(definition, "load t online: check"))
+    name, told = called(script(definition, "check online t"))
     assert name == "check_online_load"
     assert told == {
         "database": "${db}",
@@ -214,34 +216,34 @@ def test_what_the_checks_are_told() -> None:
         "before": "41",
         "minutes": 5,
     }
-    assert called(script(definition, "load t online: ask")) == (
+    assert called(script(definition, "ask online t")) == (
         "ask_jobs",
-        {"output": "jobs_before_load_t_online"},
+        {"output": "jobs_before_load_online_t"},
     )
     for task in definition.tasks:
         if task.task_type == "PYTHON":
             assert connected(script(definition, task.name)) == ["${zookeeper}", "/openmldb"]
-    check = next(task for task in definition.tasks if task.name == "load t online: check")
+    check = next(task for task in definition.tasks if task.name == "check online t")
     assert (check.environment, check.worker_group) == ("py", "big")
-    assert called(script(definition, "extract f: check")) == (
+    assert called(script(definition, "check extract f")) == (
         "check_extract",
         {"path": "/f", "format": "parquet", "before": "41", "minutes": 30},
     )
-    name, told = called(script(definition, "deploy f: check"))
+    name, told = called(script(definition, "check deploy f"))
     assert (name, told["deployment"][:5]) == ("check_deployed", "demo_")
-    name, told = called(script(definition, "deploy f: ask"))
+    name, told = called(script(definition, "ask deploy f"))
     assert (name, told["output"]) == ("ask_deployed", "deployed_deploy_f")
 
 
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        ({}, ["load: ask", "load", "load: check"]),
-        ({"check": False}, ["load", "load: equal rows"]),
-        ({"replace": True}, ["load: ask", "load", "load: check"]),
+        ({}, ["ask load", "load", "check load"]),
+        ({"check": False}, ["load", "equal rows load"]),
+        ({"replace": True}, ["ask load", "load", "check load"]),
         ({"replace": True, "check": False}, ["load"]),
         ({"repeated": "drop", "check": False}, ["load"]),
-        ({"repeated": "drop"}, ["load: ask", "load", "load: check"]),
+        ({"repeated": "drop"}, ["ask load", "load", "check load"]),
         ({"enabled": False}, ["load"]),
     ],
 )
@@ -263,7 +265,7 @@ def test_how_equal_rows_are_found() -> None:
     definition = compiled(
         lambda wf, table, view: table.load_online("/x", "load", format="parquet", check=Check(7), repeated="refuse")
     )
-    (check, _), (name, told) = calls(script(definition, "load: check"))
+    (check, _), (name, told) = calls(script(definition, "check load"))
     assert (check, name) == ("check_online_load", "keep_equal_rows")
     assert told == {
         "database": "${db}", "table": "t", "path": "/x", "kinds": "int,timestamp", "minutes": 7, "refuse": True,
@@ -304,7 +306,7 @@ def test_what_the_prediction_server_is_told() -> None:
         "columns": ",".join(f"{name}:{value}" for name, value in view.fingerprints.items()),
         "compare": "7",
     }
-    assert called(script(definition, "serve f: drop old"))[1]["prefix"] == "demo"
+    assert called(script(definition, "drop old serve f"))[1]["prefix"] == "demo"
     alone = compiled(lambda wf, table, view: view.serve("http://x", model_path="/m", drop_old=False))
     assert [task.name for task in alone.tasks] == ["serve f"]
 
@@ -356,7 +358,7 @@ def test_what_a_parameter_takes_part_in_is_not_compared() -> None:
 
 @pytest.mark.parametrize("value", ["it's", 'a"b', "a\\b", "a\nb"])
 def test_a_value_that_would_break_a_check_is_refused(value: str) -> None:
-    with pytest.raises(ParameterError, match="'server' cannot go into the script of 'serve f: drop old'"):
+    with pytest.raises(ParameterError, match="'server' cannot go into the script of 'drop old serve f'"):
         compiled(lambda wf, t, v: v.serve(wf.params.server, model_path="/m"), server=value)
 
 
