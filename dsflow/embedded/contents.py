@@ -12,7 +12,7 @@ from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.sources import find_sources
-from dsflow.embedded.storage import Kind, Storage, identity, relation
+from dsflow.embedded.storage import Kind, Storage, identity, stored_rows
 
 
 def digest(storage: Storage, kind: str, db: str, name: str) -> str:
@@ -46,12 +46,11 @@ def digest(storage: Storage, kind: str, db: str, name: str) -> str:
 def _rows(storage: Storage, table: Table, kind: Kind) -> list[str]:
     """The number of rows, and the sum of their hashes, each with its place in the order of arrival."""
     values = ", ".join(identity(table))
-    first = f"(SELECT min({ROW_COLUMN}) FROM {relation(table, kind)})"
+    rows = stored_rows(table, kind)
+    place = f"{ROW_COLUMN} - (SELECT min({ROW_COLUMN}) FROM {rows})"
     row = (
         storage.connection()
-        .execute(
-            f"SELECT count(*), sum(hash(row({values}, {ROW_COLUMN} - {first}))::HUGEINT) FROM {relation(table, kind)}"
-        )
+        .execute(f"SELECT count(*), sum(hash(row({values}, {place}))::HUGEINT) FROM {rows}")
         .fetchone()
     )
     return [str(value) for value in row or ()]

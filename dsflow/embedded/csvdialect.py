@@ -21,7 +21,9 @@ from dsflow.embedded.failures import LoadError
 BLANK = "".join(map(chr, range(33)))
 """What Spark trims: every character up to the blank."""
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 20
+_OF_NUMBERS = b"0123456789+-:"
+"""Bytes that whole numbers and times are written with, beside blanks."""
 
 
 class Malformed(Exception):
@@ -169,6 +171,8 @@ class Shape:
         line_ends: all its lines end alike, with ``\\n`` or with ``\\r\\n``.
         nul: there is a NUL character.
         blank_start: the first line is blank.
+        blanks: how many blanks there are in a file that has nothing else below its header than digits, signs, colons,
+            delimiters and line ends; None in any other.
     """
 
     quotes: bool
@@ -176,33 +180,49 @@ class Shape:
     line_ends: bool
     nul: bool
     blank_start: bool
+    blanks: int | None
 
 
-def shape(file: str, quote: str) -> Shape:
+def shape(file: str, quote: str, delimiter: str, *, header: bool) -> Shape:
     """Look at the bytes of a file.
+
+    Args:
+        file: its path.
+        quote, delimiter: the dialect's.
+        header: whether the first line is one.
 
     Raises:
         LoadError: it cannot be read.
     """
     mark = quote.encode()
-    quotes = escapes = nul = blank_start = False
+    quotes = escapes = nul = blank_start = bare_ends = started = False
     returns = ends = pairs = 0
+    blanks: int | None = None if set(delimiter) & set(_OF_NUMBERS.decode() + " ") else 0
+    plain = _OF_NUMBERS + b" \r\n" + delimiter.encode()
     last = b""
     try:
         with opened(file) as stream:
             while block := stream.read(_BLOCK):
-                if not ends and not returns:
-                    start = re.split(rb"[\r\n]", block.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0]
+                below = block
+                if not started:
+                    start, *rest = re.split(rb"[\r\n]", block.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)
                     blank_start = not start.strip(BLANK.encode())
+                    started = bool(rest)
+                    below = b"".join(rest) if header else block
+                if blanks is not None:
+                    blanks = blanks + below.count(b" ") if not below.translate(None, plain) else None
                 quotes = quotes or (bool(mark) and mark in block)
                 escapes = escapes or b"\\" in block
                 nul = nul or b"\0" in block
                 if b"\r" in block or returns:
                     returns += block.count(b"\r")
                     pairs += (last + block).count(b"\r\n")
-                ends += block.count(b"\n")
+                    ends += block.count(b"\n")
+                else:
+                    bare_ends = bare_ends or b"\n" in block
                 last = b"\r" if block.endswith(b"\r") else b""
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise LoadError(f"cannot read {file}: {reason}") from error
-    return Shape(quotes, escapes, returns in (0, pairs) and (not returns or ends == pairs), nul, blank_start)
+    line_ends = not returns or (returns == pairs == ends and not bare_ends)
+    return Shape(quotes, escapes, line_ends, nul, blank_start, blanks)

@@ -9,17 +9,19 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsflow.embedded.compiler import ROW_COLUMN, Column
+from dsflow.embedded.compiler import ROW_COLUMN, Column, duckdb_type
 from dsflow.embedded.csvdialect import BLANK, Malformed, fields, lines, shape
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.queryerrors import named
+from dsflow.embedded.shanghai import sql_instant
 from dsflow.embedded.sources import Source, check_readable
-from dsflow.embedded.sparkvalues import TimeForm, sql_form, sql_is_bad, sql_of_text
-from dsflow.embedded.storage import quote, text_literal
+from dsflow.embedded.sparkvalues import TimeForm, form_of, sql_is_bad, sql_of_text
+from dsflow.embedded.storage import Stage, quote, text_literal
 from dsflow.embedded.textvalues import EXPECTED
 from dsflow.openmldb.types import ColumnType
 
@@ -33,6 +35,11 @@ _LINE, _FILE = "line", "file"
 _BATCH = 50_000
 _DUCKDB_DELIMITER = 4
 """Bytes that a delimiter of DuckDB's may have."""
+
+_INTEGERS = (ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT)
+_SECONDS, _SECONDS_FORMAT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII), "%Y-%m-%d %H:%M:%S"
+_FIRST_LONG_YEAR_MS = -30610224000000
+"""The year 1000: earlier ones could have been written with fewer digits than four."""
 
 
 def check_start(source: Source, table: Table, options: LoadOptions) -> None:
@@ -98,64 +105,112 @@ def columns_of_file(source: Source, table: Table) -> tuple[Column, ...]:
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], table: Table, options: LoadOptions
+    connection: duckdb.DuckDBPyConnection, place: Stage, sources: Sequence[Source], table: Table, options: LoadOptions
 ) -> None:
-    """Read files into a temporary table with the table's columns and ``__row`` from 0.
+    """Read files into a stage.
 
     Raises:
         LoadError: a line or a value is not what Spark reads for OpenMLDB, or is NULL in a NOT NULL column.
     """
     import duckdb
 
-    readers = [_plain_reader(connection, source, table, options) for source in sources]
-    plain = [reader for reader in readers if reader is not None]
-    if len(plain) == len(readers):
-        try:
-            texts = f"({' UNION ALL BY NAME '.join(plain)})" if len(plain) > 1 else f"({plain[0]})"
-            number = f"row_number() OVER () - 1 AS {ROW_COLUMN}"
-            _make(connection, name, texts, number, table, options)
-            return
-        except duckdb.InterruptException:
-            raise
-        except (duckdb.Error, _BadValueError):
-            pass  # whatever it is, the reading line by line says where; or reads what DuckDB does not
-    _stage_by_line(connection, name, sources, table, options)
+    found = [_plain_file(connection, source, table, options) for source in sources]
+    plain = [file for file in found if file is not None]
+    if len(plain) == len(found):
+        for read in (_read_numbers, _read_texts):
+            try:
+                if read(connection, place, plain, table, options):
+                    return
+            except duckdb.InterruptException:
+                raise
+            except duckdb.Error:
+                pass  # whatever it is, the reading line by line says where; or reads what DuckDB does not
+    _stage_by_line(connection, place, sources, table, options)
 
 
-class _BadValueError(Exception):
-    """There is NULL in a column that is NOT NULL."""
+def _read_texts(
+    connection: duckdb.DuckDBPyConnection, place: Stage, files: Sequence[_PlainFile], table: Table, options: LoadOptions
+) -> bool:
+    """Read all values as texts, each held against Spark's rules; False where one is NULL that must not be."""
+    texts = _query(files, {}, options)
+    _fill(connection, place, texts, "", table, options, _first_times(connection, texts, table, options))
+    return not _has_null(connection, place, table)
 
 
-def _make(
-    connection: duckdb.DuckDBPyConnection, name: str, texts: str, number: str, table: Table, options: LoadOptions
+def _read_numbers(
+    connection: duckdb.DuckDBPyConnection, place: Stage, files: Sequence[_PlainFile], table: Table, options: LoadOptions
+) -> bool:
+    """Read whole numbers and times by DuckDB's own parsers; False where these may have read something else than Spark.
+
+    In files of digits, signs, colons and blanks they differ from Spark in blanks around a value and in years of less
+    than four digits alone; each time has one blank in it, and so the blanks are counted.
+    """
+    blanks = [file.blanks for file in files]
+    if None in blanks:
+        return False
+    first = _first_times(connection, _query(files, {}, options), table, options)
+    times = [n for n, text in first.items() if text is not None and _SECONDS.fullmatch(text)]
+    kinds = {n: duckdb_type(c.type) for n, c in enumerate(table.columns) if c.type in _INTEGERS}
+    kinds |= dict.fromkeys(times, "TIMESTAMP")
+    _fill(connection, place, _query(files, kinds, options), "", table, options, first, kinds)
+    expected = 0
+    for name in (quote(table.columns[n].name) for n in times):
+        ((count, earliest),) = connection.execute(f"SELECT count({name}), min({name}) FROM {place.relation}").fetchall()
+        expected += count
+        if earliest is not None and earliest < _FIRST_LONG_YEAR_MS:
+            return False
+    return expected == sum(b for b in blanks if b is not None) and not _has_null(connection, place, table)
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    place: Stage,
+    rows: str,
+    order: str,
+    table: Table,
+    options: LoadOptions,
+    first: Mapping[int, str | None],
+    kinds: Mapping[int, str] | None = None,
 ) -> None:
-    forms = _forms(connection, texts, table, options)
-    values = ", ".join(
-        f"{sql_of_text(column.type, _text(n, options), forms.get(n))} AS {quote(column.name)}"
-        for n, column in enumerate(table.columns)
-    )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {values}, {number} FROM {texts}")
+    """Put rows of texts into a stage as the stored values.
+
+    Args:
+        rows: text for a FROM clause with the columns ``c0``, ``c1`` ...
+        order: by what they are in order; "" where they are so already.
+        first: the first text of each column of timestamps.
+        kinds: the types of the columns that are read already.
+    """
+    values = []
+    for n, column in enumerate(table.columns):
+        value = sql_of_text(column.type, _text(n, options), form_of(first.get(n)))
+        if kinds and n in kinds:
+            value = sql_instant(f"c{n}") if column.type is ColumnType.TIMESTAMP else f"c{n}"
+        values.append(f"{value} AS {quote(column.name)}")
+    place.create(connection, table)
+    connection.execute(f"INSERT INTO {place.relation} SELECT {', '.join(values)} FROM {rows}{order}")
+
+
+def _has_null(connection: duckdb.DuckDBPyConnection, place: Stage, table: Table) -> bool:
+    """Whether there is NULL in a column that is NOT NULL."""
     strict = [f"{quote(column.name)} IS NULL" for column in table.columns if not column.nullable]
-    if strict and connection.execute(f"SELECT 1 FROM {name} WHERE {' OR '.join(strict)} LIMIT 1").fetchone():
-        raise _BadValueError
+    query = f"SELECT 1 FROM {place.relation} WHERE {' OR '.join(strict)} LIMIT 1"
+    return bool(strict and connection.execute(query).fetchone())
 
 
 def _text(number: int, options: LoadOptions) -> str:
     return f"nullif(c{number}, {text_literal(options.null_value)})"
 
 
-def _forms(
+def _first_times(
     connection: duckdb.DuckDBPyConnection, texts: str, table: Table, options: LoadOptions
-) -> Mapping[int, TimeForm]:
-    """How the timestamps of each column are written, by its first value."""
-    found: dict[int, TimeForm] = {}
+) -> Mapping[int, str | None]:
+    """The first text of each column of timestamps: all its values are written as it is."""
+    found: dict[int, str | None] = {}
     for number, column in enumerate(table.columns):
         if column.type is ColumnType.TIMESTAMP:
             text = _text(number, options)
-            row = connection.execute(
-                f"SELECT {sql_form(text)} FROM {texts} WHERE {text} IS NOT NULL LIMIT 1"
-            ).fetchone()
-            found[number] = row[0] if row else "text"
+            row = connection.execute(f"SELECT {text} FROM {texts} WHERE {text} IS NOT NULL LIMIT 1").fetchone()
+            found[number] = row[0] if row else None
     return found
 
 
@@ -169,42 +224,83 @@ def _folder_values(source: Source, table: Table, first: int) -> list[str]:
 # ---- DuckDB's reader
 
 
-def _plain_reader(
+@dataclass(frozen=True)
+class _PlainFile:
+    """A file whose lines and values DuckDB finds where Spark finds them.
+
+    Attributes:
+        file: its path.
+        width: how many columns it has.
+        folders: the columns that its folders give, as texts.
+        quote: "" where it has none.
+        blanks: as in `csvdialect.Shape`.
+    """
+
+    file: str
+    width: int
+    folders: Sequence[str]
+    quote: str
+    blanks: int | None
+
+
+def _plain_file(
     connection: duckdb.DuckDBPyConnection, source: Source, table: Table, options: LoadOptions
-) -> str | None:
-    """A query for the texts of a file's values, if DuckDB takes them for what Spark takes them for."""
+) -> _PlainFile | None:
+    """A file as DuckDB may read it, if it takes lines and values for what Spark takes them for."""
     columns = columns_of_file(source, table)
     if len(columns) < 2 or len(options.delimiter.encode()) > _DUCKDB_DELIMITER:
         return None
     if source.file.endswith((".bz2", ".deflate")) or _has_magic(source.file):
         return None
-    looks = shape(source.file, options.quote)
+    looks = shape(source.file, options.quote, options.delimiter, header=options.header)
     if looks.nul or looks.blank_start or not looks.line_ends or (looks.quotes and looks.escapes):
         return None
-    packed = ", compression='gzip'" if source.file.endswith(".gz") else ""
-    file = text_literal(source.file)
-    if looks.quotes and not _has_plain_quotes(connection, file, packed, options):
+    if looks.quotes and not _has_plain_quotes(connection, source.file, options):
         return None
-    names = [f"c{number}" for number in range(len(columns))]
-    kinds = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in names) + "}"
-    mark = text_literal(options.quote if looks.quotes else "")
-    # unquoted and empty is NULL, "" is an empty text: that needs allow_quoted_nulls=false and null_value by nullif
-    reader = (
-        f"read_csv({file}, auto_detect=false, columns={kinds}, header={str(options.header).lower()},"
-        f" delim={text_literal(options.delimiter)}, quote={mark}, escape={mark}, nullstr='',"
-        f" allow_quoted_nulls=false, null_padding=false, ignore_errors=false, strict_mode=true{packed})"
-    )
-    if options.delimiter.strip(BLANK) == "":
-        # a line of blanks is passed over there
-        names[0] = f"if(coalesce({', '.join(names)}) IS NULL, error('blank'), c0) AS c0"
-    return f"SELECT {', '.join([*names, *_folder_values(source, table, len(columns))])} FROM {reader}"
+    folders = _folder_values(source, table, len(columns))
+    return _PlainFile(source.file, len(columns), folders, options.quote if looks.quotes else "", looks.blanks)
+
+
+def _query(files: Sequence[_PlainFile], kinds: Mapping[int, str], options: LoadOptions) -> str:
+    """The values of the files as ``c0``, ``c1`` ..., as text for a FROM clause.
+
+    Args:
+        files: which.
+        kinds: the types of the columns that DuckDB parses itself, a timestamp to milliseconds; the others are texts.
+        options: the statement's.
+    """
+    parts = []
+    for file in files:
+        names = [f"c{number}" for number in range(file.width)]
+        described = ", ".join(f"'{name}': '{kinds.get(n, 'VARCHAR')}'" for n, name in enumerate(names))
+        mark = text_literal(file.quote)
+        # unquoted and empty is NULL, "" is an empty text: that needs allow_quoted_nulls=false and null_value by nullif
+        nulls = f"['', {text_literal(options.null_value)}]" if kinds else "''"
+        reader = (
+            f"read_csv({text_literal(file.file)}, auto_detect=false, columns={{{described}}},"
+            f" header={str(options.header).lower()}, delim={text_literal(options.delimiter)}, quote={mark},"
+            f" escape={mark}, nullstr={nulls}, allow_quoted_nulls=false, null_padding=false, ignore_errors=false,"
+            f" strict_mode=true, timestampformat='{_SECONDS_FORMAT}'{_packed(file.file)})"
+        )
+        values = [
+            f"epoch_ms({name}) AS {name}" if kinds.get(n) == "TIMESTAMP" else name for n, name in enumerate(names)
+        ]
+        if options.delimiter.strip(BLANK) == "":
+            # a line of blanks is passed over there
+            values[0] = f"if({' AND '.join(f'{name} IS NULL' for name in names)}, error('blank'), c0) AS c0"
+        parts.append(f"SELECT {', '.join([*values, *file.folders])} FROM {reader}")
+    return f"({' UNION ALL BY NAME '.join(parts)})"
+
+
+def _packed(file: str) -> str:
+    return ", compression='gzip'" if file.endswith(".gz") else ""
 
 
 def _has_magic(file: str) -> bool:
     return any(mark in file for mark in "*?[")
 
 
-def _has_plain_quotes(connection: duckdb.DuckDBPyConnection, file: str, packed: str, options: LoadOptions) -> bool:
+def _has_plain_quotes(connection: duckdb.DuckDBPyConnection, file: str, options: LoadOptions) -> bool:
     """Whether the file's quotes stand around whole values that hold none: all ways to read CSV agree on them."""
     import duckdb
 
@@ -215,8 +311,8 @@ def _has_plain_quotes(connection: duckdb.DuckDBPyConnection, file: str, packed: 
     pattern = text_literal(f"{value}({cut}{value})*")
     # a line as one value: no text has this delimiter, or else DuckDB fails
     reader = (
-        f"read_csv({file}, auto_detect=false, columns={{'line': 'VARCHAR'}}, header=false, delim=chr(31), quote='',"
-        f" escape='', nullstr='', strict_mode=true{packed})"
+        f"read_csv({text_literal(file)}, auto_detect=false, columns={{'line': 'VARCHAR'}}, header=false,"
+        f" delim=chr(31), quote='', escape='', nullstr='', strict_mode=true{_packed(file)})"
     )
     try:
         row = connection.execute(
@@ -233,7 +329,7 @@ def _has_plain_quotes(connection: duckdb.DuckDBPyConnection, file: str, packed: 
 
 
 def _stage_by_line(
-    connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], table: Table, options: LoadOptions
+    connection: duckdb.DuckDBPyConnection, place: Stage, sources: Sequence[Source], table: Table, options: LoadOptions
 ) -> None:
     import duckdb
 
@@ -243,12 +339,14 @@ def _stage_by_line(
         f"CREATE OR REPLACE TEMP TABLE {_RAW} ({described}, {_LINE} BIGINT, {_FILE} BIGINT, {ROW_COLUMN} BIGINT)"
     )
     try:
-        _read_texts(connection, sources, table, options)
-        bad = _first_bad(connection, table, options)
+        _read_lines(connection, sources, table, options)
+        first = _first_times(connection, _RAW, table, options)
+        forms = {number: form_of(text) for number, text in first.items()}
+        bad = _first_bad(connection, table, options, forms)
         if bad is not None:
             raise _bad_value(sources, table, options, *bad)
         try:
-            _make(connection, name, _RAW, ROW_COLUMN, table, options)
+            _fill(connection, place, _RAW, f" ORDER BY {ROW_COLUMN}", table, options, first)
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
@@ -258,7 +356,7 @@ def _stage_by_line(
         connection.execute(f"DROP TABLE IF EXISTS {_RAW}")
 
 
-def _read_texts(
+def _read_lines(
     connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], table: Table, options: LoadOptions
 ) -> None:
     import pyarrow as pa
@@ -298,10 +396,9 @@ def _rows(sources: Sequence[Source], table: Table, options: LoadOptions) -> Iter
 
 
 def _first_bad(
-    connection: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
+    connection: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions, forms: Mapping[int, TimeForm]
 ) -> tuple[int, int, int, str | None, TimeForm | None] | None:
     """File, line, column, text and its column's form of the first value that the table does not take."""
-    forms = _forms(connection, _RAW, table, options)
     for_column = []
     for n, column in enumerate(table.columns):
         bad = sql_is_bad(column.type, _text(n, options), forms.get(n))
@@ -334,7 +431,7 @@ def _bad_value(
         return LoadError(f"{place}: NULL is not allowed (the column is NOT NULL)")
     text = text or ""
     shown = text if len(text) <= 60 else text[:57] + "..."
-    if form is not None and form != _form(text):
+    if form is not None and form != form_of(text):
         first = "milliseconds" if form == "milliseconds" else "local time"
         return LoadError(
             f"{place}: {shown!r} is not written as the column's first value is, in {first}: OpenMLDB reads the whole"
@@ -342,10 +439,6 @@ def _bad_value(
             hint="write all timestamps of the column in one form",
         )
     return LoadError(f"{place}: {shown!r} is not {EXPECTED[column.type]}", hint=_value_hint(text, column.type, options))
-
-
-def _form(text: str) -> TimeForm:
-    return "milliseconds" if re.fullmatch(r"[+-]?\d+", text, re.ASCII) else "text"
 
 
 def _wrong_width(where: str, values: Sequence[str | None], columns: Sequence[Column]) -> str:

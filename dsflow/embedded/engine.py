@@ -20,7 +20,7 @@ from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.queryerrors import named_errors
 from dsflow.embedded.results import Result
 from dsflow.embedded.shows import TEXT_COLUMN, Shows
-from dsflow.embedded.storage import Kind, Storage, relation
+from dsflow.embedded.storage import Kind, Stage, Storage, relation
 from dsflow.embedded.views import BatchCatalog
 from dsflow.openmldb import nodes
 from dsflow.openmldb.types import ColumnType
@@ -373,17 +373,21 @@ class Engine:
             if not options.deep_copy:
                 return self._link(run, table, statement.path, options)
             run.doing(loading.size_of(statement.path), "bytes")
-            staged = loading.stage(run.connection, table, statement.path, options)
-            run.doing(staged.count, "rows stored")
-            loading.check_staged(run.connection, table, kind, staged)
-            log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"
-            with self._storage.writing(run.connection) as transaction:
-                if kind == "offline" and options.mode != "overwrite":
-                    current = transaction.state.table(table.db, table.name)
-                    if current.has_offline:
-                        links.check_same(current, "parquet", {})
-                loading.store(transaction, table, kind, staged, options)
-                run.finish_in(transaction, log)
+            place = Stage.of_job(run.job.id)
+            try:
+                staged = loading.stage(run.connection, table, statement.path, options, place)
+                run.doing(staged.count, "rows stored")
+                loading.check_staged(run.connection, table, kind, staged)
+                log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"
+                with self._storage.writing(run.connection) as transaction:
+                    if kind == "offline" and options.mode != "overwrite":
+                        current = transaction.state.table(table.db, table.name)
+                        if current.has_offline:
+                            links.check_same(current, "parquet", {})
+                    loading.store(transaction, table, kind, staged, options)
+                    run.finish_in(transaction, log)
+            finally:
+                place.drop(run.connection)
             return log
 
         name = "ImportOnlineData" if kind == "online" else "ImportOfflineData"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dsflow.embedded.compiler import ROW_COLUMN, CompiledQuery
+from dsflow.embedded.compiler import CompiledQuery
 from dsflow.embedded.failures import OutfileError
 from dsflow.embedded.storage import quote
 from dsflow.openmldb import nodes
@@ -72,14 +72,11 @@ def check_columns(compiled: CompiledQuery, table: Table) -> None:
 def stage(connection: duckdb.DuckDBPyConnection, compiled: CompiledQuery) -> int:
     """Read the query's rows into a temporary table; gives how many there are."""
     names = ", ".join(quote(column.name) for column in compiled.columns)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS"
-        f" SELECT {names}, row_number() OVER () - 1 AS {ROW_COLUMN} FROM ({compiled.sql})"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS SELECT {names} FROM ({compiled.sql})")
     return int(connection.execute(f"SELECT count(*) FROM {_STAGE}").fetchall()[0][0])
 
 
 def store(transaction: Transaction, table: Table, count: int) -> None:
     """Append the staged rows to the table's online rows."""
-    transaction.insert_staged(table, "online", _STAGE, count)
+    transaction.insert_staged(table, _STAGE, count)
     transaction.connection.execute(f"DROP TABLE temp.{_STAGE}")

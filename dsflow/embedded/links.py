@@ -14,7 +14,7 @@ from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
-from dsflow.embedded.storage import quote, relation
+from dsflow.embedded.storage import quote, stored_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +113,7 @@ class LinkedRows:
             SqlError: a file is missing, or does not fit the table.
         """
         if not table.links or self._connection is None:
-            return relation(table, "offline")
+            return stored_rows(table, "offline")
         if table.tid not in self._staged:
             try:
                 self._staged[table.tid] = self._read(self._connection, table)
@@ -125,7 +125,7 @@ class LinkedRows:
     def _read(self, connection: duckdb.DuckDBPyConnection, table: Table) -> str:
         names = ", ".join(quote(column.name) for column in table.columns)
         options = LoadOptions.of({**table.offline_options, "format": table.offline_format, "mode": "append"})
-        parts = [f"SELECT {names}, {ROW_COLUMN} FROM {relation(table, 'offline')}"]
+        parts = [f"SELECT {names}, {ROW_COLUMN} FROM {stored_rows(table, 'offline')}"]
         for place, path in enumerate(table.links, 1):
             name = f"linked_{table.tid}_{place}"
             _stage(connection, table, path, options, name)
@@ -148,7 +148,7 @@ def _stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, optio
     """Read a path beside the connection's transaction, which a file that is read in a second try would end."""
     with connection.cursor() as beside:
         staged = loading.stage(beside, table, path, options)
-        rows = beside.sql(f"SELECT * FROM {staged.relation}").to_arrow_reader()
+        rows = beside.sql(f"SELECT *, rowid AS {ROW_COLUMN} FROM {staged.place.relation}").to_arrow_reader()
         connection.register("linked_rows", rows)
         try:
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM linked_rows")

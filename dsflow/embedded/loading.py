@@ -1,6 +1,6 @@
 """LOAD DATA: CSV and Parquet files into a table, all of it or nothing.
 
-DuckDB reads the files into a temporary table, and one transaction moves them into the table.
+DuckDB reads the files into a stage, and one transaction moves its rows into the table.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from dsflow.embedded import csvfiles, parquetfiles
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.sources import Source, find_sources
-from dsflow.embedded.storage import Kind, Transaction, quote
+from dsflow.embedded.storage import Kind, Stage, Transaction, quote
 
 if TYPE_CHECKING:
     import duckdb
 
     from dsflow.embedded.catalog import Table
 
-_STAGE = "staged_rows"
+_STAGE = Stage("staged_rows")
 
 
 @dataclass(frozen=True)
 class Staged:
-    """Rows that were read and checked, waiting in a temporary table.
+    """Rows that were read and checked.
 
     Attributes:
-        relation: its name; it has the table's columns, and ``__row`` from 0.
+        place: where they wait.
         count: how many rows.
         files: what they were read from.
     """
 
-    relation: str
+    place: Stage
     count: int
     files: tuple[str, ...]
 
@@ -60,28 +60,28 @@ def check_mode(table: Table, kind: Kind, options: LoadOptions) -> None:
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions, *, name: str = _STAGE
+    connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions, place: Stage = _STAGE
 ) -> Staged:
-    """Read files into a temporary table of the connection.
+    """Read files into a stage.
 
     Args:
         connection: the job's own connection.
         table: the table that they must fit.
         path: as in LOAD DATA: a file, a folder, a pattern with ``*``, ``?``, ``[]`` or ``{}``, or ``file://`` and one.
         options: the statement's options.
-        name: of the temporary table.
+        place: where the rows go; by default to a temporary table of the connection.
 
     Raises:
         LoadError: a file is missing or empty, or does not fit the table; names file, line and column.
     """
     sources = check_files(connection, table, path, options)
     if options.format == "csv":
-        csvfiles.stage(connection, name, sources, table, options)
+        csvfiles.stage(connection, place, sources, table, options)
     else:
-        parquetfiles.stage(connection, name, sources, table)
-        _check_not_null(connection, table, sources, name)
-    ((count,),) = connection.execute(f"SELECT count(*) FROM {name}").fetchall()
-    return Staged(name, int(count), tuple(source.file for source in sources))
+        parquetfiles.stage(connection, place, sources, table)
+        _check_not_null(connection, table, sources, place.relation)
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {place.relation}").fetchall()
+    return Staged(place, int(count), tuple(source.file for source in sources))
 
 
 def size_of(path: str) -> int:
@@ -121,7 +121,7 @@ def check_staged(connection: duckdb.DuckDBPyConnection, table: Table, kind: Kind
     if kind == "offline":
         reason = "OpenMLDB keeps offline rows in Parquet, and its job fails on such values"
         try:
-            parquetfiles.check_old_times(connection, staged.relation, table, reason)
+            parquetfiles.check_old_times(connection, staged.place.relation, table, reason)
         except LoadError as error:
             files = ", ".join(Path(file).name for file in staged.files)
             raise LoadError(f"{files}: {error.message}", hint=error.hint) from None
@@ -137,9 +137,11 @@ def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, op
     check_mode(current, kind, options)
     if kind == "offline" and options.mode == "overwrite":
         transaction.clear(current, kind)
-    # offline imports do not know the option, and OpenMLDB passes over it there
-    absent = options.put_if_absent and kind == "online"
-    transaction.insert_staged(current, kind, staged.relation, staged.count, if_absent=absent)
+    absent = options.put_if_absent  # offline imports do not know the option, and OpenMLDB passes over it there
+    if kind == "offline":
+        transaction.append(current, staged.place)
+    else:
+        transaction.insert_staged(current, staged.place.relation, staged.count, if_absent=absent)
     if kind == "online":
         return
     after = replace(current, has_offline=True, copied=True)

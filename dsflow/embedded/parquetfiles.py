@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.csvfiles import columns_of_file
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.queryerrors import named, reason
 from dsflow.embedded.sources import Source, find_sources
 from dsflow.embedded.sparkvalues import floor_ms, sql_of_text
-from dsflow.embedded.storage import quote, text_literal
+from dsflow.embedded.storage import Stage, quote, text_literal
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
@@ -155,8 +154,8 @@ def _kind_of_folder(value: str) -> str:
     return "timestamp" if re.fullmatch(r"\d{4}-\d\d?-\d\d?[ T]\d.*", value, re.ASCII) else "string"
 
 
-def stage(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], table: Table) -> None:
-    """Read files into a temporary table with the table's columns and ``__row`` from 0.
+def stage(connection: duckdb.DuckDBPyConnection, place: Stage, sources: Sequence[Source], table: Table) -> None:
+    """Read files into a stage.
 
     Raises:
         LoadError: a file cannot be read, or has times that Spark fails on.
@@ -164,16 +163,15 @@ def stage(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[So
     import duckdb
 
     parts = [_query(source, table) for source in sources]
-    texts = " UNION ALL ".join(parts)
-    number = f"row_number() OVER () - 1 AS {ROW_COLUMN}"
+    place.create(connection, table)
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, {number} FROM ({texts})")
+        connection.execute(f"INSERT INTO {place.relation} {' UNION ALL '.join(parts)}")
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         files = ", ".join(source.file for source in sources)
         raise LoadError(f"cannot read {files}: {named(error).message}") from error
-    check_old_times(connection, name, table, "OpenMLDB's job fails on such values in Parquet")
+    check_old_times(connection, place.relation, table, "OpenMLDB's job fails on such values in Parquet")
 
 
 def _query(source: Source, table: Table) -> str:
@@ -207,8 +205,7 @@ def check_old_times(connection: duckdb.DuckDBPyConnection, name: str, table: Tab
             continue
         stored = quote(column.name)
         row = connection.execute(
-            f"SELECT {ROW_COLUMN} + 1, CAST({stored} AS VARCHAR) FROM {name} WHERE {stored} < {first}"
-            f" ORDER BY {ROW_COLUMN} LIMIT 1"
+            f"SELECT rowid + 1, CAST({stored} AS VARCHAR) FROM {name} WHERE {stored} < {first} ORDER BY rowid LIMIT 1"
         ).fetchone()
         if row is not None:
             raise LoadError(

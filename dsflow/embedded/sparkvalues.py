@@ -8,6 +8,7 @@ value says; a value of the other form is NULL on a cluster, and is refused here.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from dsflow.embedded.shanghai import sql_instant
@@ -58,9 +59,9 @@ def sql_is_bad(kind: ColumnType, text: str, form: TimeForm | None = None) -> str
     return f"coalesce(CASE {whens} ELSE {given} IS NOT NULL END, true)"
 
 
-def sql_form(text: str) -> str:
-    """A DuckDB expression for the form of a timestamp's text, as OpenMLDB tells it of a column's first value."""
-    return f"if(regexp_full_match({text}, '{_INT}'), 'milliseconds', 'text')"
+def form_of(first: str | None) -> TimeForm:
+    """How the timestamps of a column are written, as OpenMLDB tells it of its first text."""
+    return "milliseconds" if first is not None and re.fullmatch(_INT, first) else "text"
 
 
 def floor_ms(moment: str) -> str:

@@ -1,8 +1,9 @@
 """Where rows are: one DuckDB file, with an online and an offline relation for every table.
 
-Every stored relation has the table's columns and, last, ``__row``: the order of insertion, which decides ties in time.
-A large load lays the online rows of one key side by side, so that a request reads a few blocks however large the table
-is; DuckDB passes over the other blocks by their smallest and largest key. Its indexes serve keys with few rows.
+The order of insertion decides ties in time. Offline rows are only ever added at the end, or all replaced, so DuckDB's
+``rowid`` is their order; an online relation has it in ``__row``, its last column. A large load lays the online rows of
+one key side by side, so that a request reads a few blocks however large the table is; DuckDB passes over the other
+blocks by their smallest and largest key. Its indexes serve keys with few rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,6 +55,12 @@ def relation(table: Table, kind: Kind) -> str:
     return f"{kind}.t{table.tid}"
 
 
+def stored_rows(table: Table, kind: Kind) -> str:
+    """The rows of a relation with its columns and ``__row``, the order of insertion, as text for a FROM clause."""
+    base = relation(table, kind)
+    return base if kind == "online" else f"(SELECT *, rowid AS {ROW_COLUMN} FROM {base})"
+
+
 def live_relation(table: Table, index: Index) -> str:
     """The online rows that are not expired for whoever reads through an index, as text for a FROM clause."""
     base = relation(table, "online")
@@ -86,6 +94,37 @@ _BLOCK_ROWS = 122_880
 
 _INDEX_ROWS = 256
 """Beyond so many rows of a key, reading the blocks that hold them is quicker than fetching each through an index."""
+
+
+_STAGES = "staged_"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A relation where rows of a table wait until they are stored; DuckDB's ``rowid`` is their order, from 0.
+
+    Attributes:
+        relation: its name.
+        temporary: whether it is one of its connection's; else it is in the file, beside those of the tables.
+    """
+
+    relation: str
+    temporary: bool = True
+
+    @classmethod
+    def of_job(cls, number: int) -> Stage:
+        """The one of a job, in the file: what is there need not be written once more to be stored."""
+        return cls(f"offline.{_STAGES}{number}", temporary=False)
+
+    def create(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        """Make it, empty, with a table's columns; NOT NULL is the caller's to check."""
+        columns = ", ".join(f"{quote(column.name)} {duckdb_type(column.type)}" for column in table.columns)
+        kind = "TEMP TABLE" if self.temporary else "TABLE"
+        connection.execute(f"CREATE OR REPLACE {kind} {self.relation} ({columns})")
+
+    def drop(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Remove it with its rows, if it is there."""
+        connection.execute(f"DROP TABLE IF EXISTS {self.relation}")
 
 
 class Storage:
@@ -130,7 +169,22 @@ class Storage:
         self._root.execute("SET index_scan_percentage = 0")
         self._root.execute("CREATE SCHEMA IF NOT EXISTS online")
         self._root.execute("CREATE SCHEMA IF NOT EXISTS offline")
+        self._tidy()
         self.catalog = CatalogStore(self._root)
+
+    def _tidy(self) -> None:
+        """Remove what loads left that were killed, and the numbers that earlier versions kept beside offline rows."""
+        found = self._root.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'offline' AND starts_with(table_name, ?)",
+            [_STAGES],
+        ).fetchall()
+        for (name,) in found:
+            self._root.execute(f"DROP TABLE offline.{quote(name)}")
+        numbered = self._root.execute(
+            "SELECT table_name FROM duckdb_columns() WHERE schema_name = 'offline' AND column_name = ?", [ROW_COLUMN]
+        ).fetchall()
+        for (name,) in numbered:
+            self._root.execute(f"ALTER TABLE offline.{quote(name)} DROP COLUMN {ROW_COLUMN}")
 
     def _limit_memory(self) -> None:
         import duckdb
@@ -236,7 +290,7 @@ class Transaction:
     def create(self, table: Table) -> None:
         """Make a table's two empty relations."""
         for kind in ("online", "offline"):
-            self.connection.execute(f"CREATE TABLE {relation(table, kind)} ({column_definitions(table)})")
+            self.connection.execute(f"CREATE TABLE {relation(table, kind)} ({column_definitions(table, kind)})")
 
     def drop(self, table: Table) -> None:
         """Drop both relations of a table with their rows."""
@@ -265,6 +319,10 @@ class Transaction:
         if kind == "online":
             check_times(table, rows)
         target = relation(table, kind)
+        if kind == "offline":
+            marks = ", ".join("?" for _ in table.columns)
+            self.connection.executemany(f"INSERT INTO {target} VALUES ({marks})", rows)
+            return
         if if_absent:
             given = ", ".join(f"CAST(? AS {duckdb_type(c.type)}) AS {quote(c.name)}" for c in table.columns)
             same = " AND ".join(
@@ -284,8 +342,18 @@ class Transaction:
         elif numbered:
             self.connection.executemany(f"INSERT INTO {target} VALUES ({marks})", numbered)
 
-    def insert_staged(self, table: Table, kind: Kind, staged: str, count: int, *, if_absent: bool = False) -> None:
-        """Append the rows of a relation that has the table's columns and their order, from 0, in ``__row``.
+    def append(self, table: Table, stage: Stage) -> None:
+        """Append the rows of a stage in the file to the offline ones; the stage is gone then."""
+        target = relation(table, "offline")
+        if self.connection.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is None:
+            self.connection.execute(f"DROP TABLE {target}")
+            self.connection.execute(f"ALTER TABLE {stage.relation} RENAME TO {target.partition('.')[2]}")
+        else:
+            self.connection.execute(f"INSERT INTO {target} SELECT * FROM {stage.relation}")
+            stage.drop(self.connection)
+
+    def insert_staged(self, table: Table, staged: str, count: int, *, if_absent: bool = False) -> None:
+        """Append the rows of a relation that has the table's columns to the online ones, in the order of its ``rowid``.
 
         Args:
             if_absent: leave out a row that equals, column by column, one that is stored or came before it.
@@ -293,30 +361,27 @@ class Transaction:
         Raises:
             SqlError: OpenMLDB's online storage takes no such row.
         """
-        if kind == "online":
-            check_staged_times(self.connection, table, staged)
-        target = relation(table, kind)
+        check_staged_times(self.connection, table, staged)
+        target = relation(table, "online")
         first = self._reserve(target, count)
         names = ", ".join(quote(column.name) for column in table.columns)
-        source = staged
+        source = f"(SELECT *, rowid AS {ROW_COLUMN} FROM {staged})"
         if if_absent:
             stored_values, fresh_values = identity(table, "stored."), identity(table, "fresh.")
             same = " AND ".join(
                 f"{one} IS NOT DISTINCT FROM {other}" for one, other in zip(stored_values, fresh_values, strict=True)
             )
+            # most are there already in a second load: what is left is little to group
+            fresh = (
+                f"(SELECT * FROM {source} AS fresh WHERE NOT EXISTS (SELECT 1 FROM {target} AS stored WHERE {same}))"
+            )
             first_of_each = (
-                f"SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {staged} GROUP BY {', '.join(identity(table))}"
+                f"SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {fresh} GROUP BY {', '.join(identity(table))}"
             )
-            source = (
-                f"(SELECT * FROM ({first_of_each})"
-                f" AS fresh WHERE NOT EXISTS (SELECT 1 FROM {target} AS stored WHERE {same}))"
-            )
-        by_key = kind == "online" and count > _BLOCK_ROWS
-        order = ""  # as staged
-        if by_key:
+            source = f"({first_of_each})"
+        order = f" ORDER BY {ROW_COLUMN}"
+        if count > _BLOCK_ROWS:
             order = f" ORDER BY {quote(layout_key(table))}, {ROW_COLUMN}"
-        elif if_absent:
-            order = f" ORDER BY {ROW_COLUMN}"
         self.connection.execute(f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {source}{order}")
 
     def _reserve(self, target: str, count: int) -> int:
@@ -337,13 +402,13 @@ def identity(table: Table, of: str = "") -> list[str]:
     return [f"{of}{quote(c.name)}" for c in table.columns] + [f"signbit({of}{quote(name)})" for name in floats]
 
 
-def column_definitions(table: Table) -> str:
+def column_definitions(table: Table, kind: Kind) -> str:
     """The columns of a stored relation as CREATE TABLE wants them."""
     parts = [
         f"{quote(column.name)} {duckdb_type(column.type)}{'' if column.nullable else ' NOT NULL'}"
         for column in table.columns
     ]
-    return ", ".join([*parts, f"{ROW_COLUMN} BIGINT"])
+    return ", ".join([*parts, f"{ROW_COLUMN} BIGINT"] if kind == "online" else parts)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.errors import SqlError
 
@@ -34,12 +33,11 @@ def check_times(table: Table, rows: Sequence[Sequence[Any]]) -> None:
 
 
 def check_staged_times(connection: duckdb.DuckDBPyConnection, table: Table, staged: str) -> None:
-    """The same for the rows of a relation that has the table's columns and, from 0, ``__row``."""
+    """The same for the rows of a relation that has the table's columns in their order."""
     for column in _time_columns(table):
         time = quote(column)
         found = connection.execute(
-            f"SELECT {ROW_COLUMN} + 1, {time} FROM {staged} WHERE {time} IS NULL OR {time} < 0"
-            f" ORDER BY {ROW_COLUMN} LIMIT 1"
+            f"SELECT rowid + 1, {time} FROM {staged} WHERE {time} IS NULL OR {time} < 0 ORDER BY rowid LIMIT 1"
         ).fetchone()
         if found is not None:
             raise _refusal(table, column, *found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dsflow.embedded.catalog import CatalogState, Index, Table
 from dsflow.embedded.compiler import TableSchema
-from dsflow.embedded.storage import Kind, live_relation, quote, relation
+from dsflow.embedded.storage import Kind, live_relation, quote, relation, stored_rows
 from dsflow.openmldb.ttl import Ttl, ttl_of_frame
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class BatchCatalog:
         kind: Kind,
         db: str | None,
         connection: duckdb.DuckDBPyConnection | None = None,
-        offline: Callable[[Table], str] = lambda table: relation(table, "offline"),
+        offline: Callable[[Table], str] = lambda table: stored_rows(table, "offline"),
     ) -> None:
         self._state = state
         self._kind = kind
@@ -72,7 +72,7 @@ class BatchCatalog:
     def table(self, db: str | None, name: str) -> TableSchema:
         """The table, or a SqlError."""
         table = self._state.table(db or self._db, name)
-        stored = relation(table, "online") if self._kind == "online" else self._offline(table)
+        stored = stored_rows(table, "online") if self._kind == "online" else self._offline(table)
         rows = live_relation(table, table.indexes[0]) if self._kind == "online" else stored
         facts = None
         if self._connection is not None:

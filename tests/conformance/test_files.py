@@ -24,12 +24,12 @@ import duckdb
 
 from dsflow.embedded import loading
 from dsflow.embedded.catalog import Table
-from dsflow.embedded.compiler import ROW_COLUMN, Column, duckdb_type, register_udfs
+from dsflow.embedded.compiler import Column, duckdb_type, register_udfs
 from dsflow.embedded.failures import LoadError, OutfileError
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.outfile import OutfileOptions, write_folder
 from dsflow.embedded.parquetfiles import FIRST_DAY, FIRST_TIME_MS
-from dsflow.embedded.sparkvalues import TimeForm, sql_form, sql_is_bad, sql_of_text
+from dsflow.embedded.sparkvalues import TimeForm, form_of, sql_is_bad, sql_of_text
 from dsflow.embedded.storage import quote
 from dsflow.openmldb.types import ColumnType
 from tests.conformance.recorder import file_cases
@@ -79,7 +79,7 @@ def _read(connection: Any, case: Case, folder: Path) -> list[list[Any]]:
     options = LoadOptions.of({**case["options"], "format": case.get("format", "csv"), "mode": "append"})
     staged = loading.stage(connection, table, f"{folder}/{case['path']}", options)
     names = ", ".join(quote(column.name) for column in columns)
-    rows = connection.execute(f"SELECT {names} FROM {staged.relation} ORDER BY {ROW_COLUMN}").fetchall()
+    rows = connection.execute(f"SELECT {names} FROM {staged.place.relation} ORDER BY rowid").fetchall()
     return [list(row) for row in rows]
 
 
@@ -144,17 +144,18 @@ def _values(connection: Any, kind: str, cases: list[tuple[str, Any]]) -> list[tu
     """Of each text whether it is bad, and its value in the offline table."""
     type_, texts = ColumnType.parse(kind), [text for text, _ in cases]
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE texts AS SELECT unnest($1) AS t, unnest(range(len($1))) AS n", [texts]
+        "CREATE OR REPLACE TEMP TABLE texts AS"
+        " SELECT unnest($1) AS t, unnest($2) = 'milliseconds' AS whole, unnest(range(len($1))) AS n",
+        [texts, [form_of(text) for text in texts]],
     )
     given = "nullif(t, 'null')"
     bad, value = sql_is_bad(type_, given), sql_of_text(type_, given)
     if type_ is ColumnType.TIMESTAMP:
         forms: list[TimeForm] = ["milliseconds", "text"]
-        whole = f"{sql_form('t')} = 'milliseconds'"
         bad, other = (sql_is_bad(type_, given, form) for form in forms)
-        bad = f"if({whole}, {bad}, {other})"
+        bad = f"if(whole, {bad}, {other})"
         value, other = (sql_of_text(type_, given, form) for form in forms)
-        value = f"if({whole}, {value}, {other})"
+        value = f"if(whole, {value}, {other})"
     rows = connection.execute(
         f"SELECT bad, CASE WHEN bad THEN NULL ELSE {value} END FROM (SELECT *, {bad} AS bad FROM texts) ORDER BY n"
     ).fetchall()

@@ -284,3 +284,64 @@ def test_the_limit_of_memory_is_taken_from_the_environment(tmp_path: Path, monke
         Engine(tmp_path / "none")
     monkeypatch.delenv(MEMORY_VARIABLE)
     Engine(tmp_path / "none").close()  # nothing keeps the folder
+
+
+@pytest.mark.parametrize(
+    ("number", "time", "message"),
+    [
+        ("007", "2017-11-08 06:30:54", None),
+        ("-5", "2017-1-8 6:3:5", None),
+        ("+5", "2017-11-08", None),
+        ("5", "2017-11-08 06:30:54+08:00", None),
+        ("5", "2017-11-08 06:30:54 ", None),
+        ("5", "", None),
+        ("", "2017-11-08 06:30:54", None),
+        ("5 ", "2017-11-08 06:30:54", "line 3, column n (1): '5 ' is not an int"),
+        (" 5", "2017-11-0806:30:54", "line 3, column n (1): ' 5' is not an int"),
+        ("5 ", "", "line 3, column n (1): '5 ' is not an int"),
+        ("2147483648", "2017-11-08 06:30:54", "line 3, column n (1): '2147483648' is not an int"),
+        ("5", "2017-11-08  06:30:54", "line 3, column ts (2): '2017-11-08  06:30:54' is not a timestamp"),
+        ("5", "17-11-08 06:30:54", "line 3, column ts (2): '17-11-08 06:30:54' is not a timestamp"),
+        ("5", "0017-11-08 06:30:54", "before 1900-01-01 in UTC"),
+        ("5", "2017-02-29 06:30:54", "line 3, column ts (2): '2017-02-29 06:30:54' is not a timestamp"),
+        ("5", "2017-11-08 24:00:00", "line 3, column ts (2): '2017-11-08 24:00:00' is not a timestamp"),
+        ("5", "12017-11-08 06:30:54", "line 3, column ts (2): '12017-11-08 06:30:54' is not a timestamp"),
+        ("5", "-2017-11-08 06:30:54", "line 3, column ts (2): '-2017-11-08 06:30:54' is not a timestamp"),
+        ("5", "1510093854000", "is not written as the column's first value is, in local time"),
+    ],
+)
+def test_digits_are_read_as_in_any_other_file(
+    run: Run, tmp_path: Path, number: str, time: str, message: str | None
+) -> None:
+    """A file of digits, signs, colons and blanks is parsed by DuckDB; a text makes it one that is not."""
+    found = []
+    for text, columns in (("", "n int, ts timestamp"), (",x", "n int, ts timestamp, s string")):
+        run(f"CREATE TABLE t{len(found)} ({columns})")
+        file = tmp_path / f"digits{len(found)}.csv"
+        file.write_text(
+            f"1,1986-06-01 12:00:00{text}\n2,2017-11-08 06:30:54{text}\n{number},{time}{text}\n", newline=""
+        )
+        result = run(
+            f"LOAD DATA INFILE '{file}' INTO TABLE t{len(found)} OPTIONS(mode='append', header=false)", "offline"
+        )
+        assert result.job is not None
+        error = result.job.error.replace(file.name, "")
+        found.append((error, [row[:2] for row in run(f"SELECT * FROM t{len(found)}", "offline").rows]))
+    assert found[0] == found[1]
+    assert message in found[0][0] if message else len(found[0][1]) == 3
+
+
+def test_a_killed_load_leaves_nothing(tmp_path: Path) -> None:
+    """What was read when the process ended is gone when the folder is opened again; so are numbers of old versions."""
+    folder = tmp_path / "killed"
+    with Engine(folder) as engine:
+        engine.execute("CREATE DATABASE d")
+        engine.execute("CREATE TABLE t (a int)", "d")
+        engine._storage.connection().execute("CREATE TABLE offline.staged_7 (a INTEGER)")
+        engine._storage.connection().execute("INSERT INTO offline.staged_7 VALUES (1)")
+        engine._storage.connection().execute("ALTER TABLE offline.t1 ADD COLUMN __row BIGINT")
+        engine._storage.connection().execute("INSERT INTO offline.t1 VALUES (5, 0), (4, 1)")
+    with Engine(folder) as engine:
+        names = engine._storage.connection().execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+        assert ("staged_7",) not in names
+        assert list(engine.execute("SELECT * FROM t", "d", mode="offline").rows) == [(5,), (4,)]
