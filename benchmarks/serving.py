@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -47,8 +48,12 @@ from serving_parts import (
 CONNECTIONS = (1, 8, 64)
 DELAYS_MS = (0, 2)
 PEERS = ("tornado", "fastapi", "unjoined")
+FLOORS = ("floor", "floor2")
+ONLY_FEW_OR_MANY = ("floor2", "dsflow2", "unjoined")
+"""Not loaded with 8 connections, which says nothing that 1 and 64 do not say."""
 NAMES = {
     "floor": "the HTTP server, a constant",
+    "floor2": "the HTTP server, a constant, 2 processes",
     "dsflow": "dsflow",
     "dsflow2": "dsflow, 2 workers",
     "tornado": "Tornado, the demo's way",
@@ -68,13 +73,15 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What one load gave: requests a second, times in ms, the server's processor time for a request in microseconds."""
+    """What one load gave: requests a second, times in ms, and processor time for a request in microseconds: of the
+    server, and of the load generator and the stand-in together."""
 
     rate: float
     p50: float
     p99: float
     p999: float
     cpu: float
+    others: float
     errors: int
 
 
@@ -114,20 +121,25 @@ class Wrk:
             script.write_text("\n".join(lines))
             self._scripts[name] = script
 
-    def load(self, server: Process, connections: int, path: str = "/predict") -> Load:
-        """Load a server for some seconds, after a short warm-up."""
+    def load(self, server: Process, connections: int, path: str = "/predict", behind: Process | None = None) -> Load:
+        """Load a server for some seconds, after a short warm-up; behind it another one may be asked."""
         command = [self._program, "-t1", f"-c{connections}", "-s", str(self._scripts[path])]
         subprocess.run([*command, "-d1", server.url + path], check=True, stdout=subprocess.DEVNULL)
-        before = server.cpu_seconds()
+        before, around = server.cpu_seconds(), _around(behind)
         done = subprocess.run(
             [*command, f"-d{self._seconds}", server.url + path], check=True, stdout=subprocess.PIPE, text=True
         )
-        used = server.cpu_seconds() - before
+        used, others = server.cpu_seconds() - before, _around(behind) - around
         told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
         count = max(told["requests"], 1)
-        return Load(
-            count / told["seconds"], told["p50"], told["p99"], told["p999"], used / count * 1e6, int(told["errors"])
-        )
+        times = told["p50"], told["p99"], told["p999"]
+        return Load(count / told["seconds"], *times, used / count * 1e6, others / count * 1e6, int(told["errors"]))
+
+
+def _around(behind: Process | None) -> float:
+    """Processor time so far of the loads and of the server behind the one that is loaded (seconds)."""
+    loads = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return loads.ru_utime + loads.ru_stime + (behind.cpu_seconds() if behind else 0.0)
 
 
 STANDIN_PATH = f"/dbs/{DATABASE}/deployments/demo"
@@ -141,10 +153,10 @@ def measure(wrk: Wrk, program: Path, model: Path, repeat: int) -> None:
     with contextlib.ExitStack() as stack:
         started = stack.enter_context
         servers: dict[tuple[str, int], Process] = {}
-        floor = started(running([sys.executable, here, "floor", "", ""]))
+        floor, floor2 = (started(running([sys.executable, here, name, "", ""])) for name in ("floor", "floor2"))
         for delay in DELAYS_MS:
             apiserver = servers["standin", delay] = started(standin(program, delay))
-            servers["floor", delay] = floor
+            servers["floor", delay], servers["floor2", delay] = floor, floor2
             for name, workers in (("dsflow", 1), ("dsflow2", 2)):
                 begun = time.perf_counter()
                 server = servers[name, delay] = started(dsflow_serve(apiserver.url, workers))
@@ -159,10 +171,12 @@ def measure(wrk: Wrk, program: Path, model: Path, repeat: int) -> None:
         for _ in range(repeat):
             for connections in CONNECTIONS:
                 for (name, delay), server in servers.items():
-                    if (name == "floor" and delay) or (name in ("dsflow2", "unjoined") and connections == 8):
+                    if (name in FLOORS and delay) or (name in ONLY_FEW_OR_MANY and connections == 8):
                         continue
                     path = STANDIN_PATH if name == "standin" else "/predict"
-                    found.setdefault((name, delay, connections), []).append(wrk.load(server, connections, path))
+                    behind = None if name in (*FLOORS, "standin") else servers["standin", delay]
+                    load = wrk.load(server, connections, path, behind)
+                    found.setdefault((name, delay, connections), []).append(load)
         for name in ("dsflow", "dsflow2"):
             sizes[name] = servers[name, 0].memory_mb(), sizes[name][1]
     loads = {key: _median(many) for key, many in found.items()}
@@ -172,6 +186,7 @@ def measure(wrk: Wrk, program: Path, model: Path, repeat: int) -> None:
     print(f"From `dsflow serve` to its first answer, with an update between: {sizes['dsflow'][1]:.1f} s.")
     print(f"The model takes 1,000 rows at {rows:,.0f} rows a second.\n")
     _print_targets(loads, rows)
+    _print_limit(loads)
     if errors := {key: load.errors for key, load in loads.items() if load.errors}:
         raise SystemExit(f"there were errors: {errors}")
 
@@ -186,6 +201,7 @@ def _median(loads: list[Load]) -> Load:
         middle(lambda x: x.p99),
         middle(lambda x: x.p999),
         middle(lambda x: x.cpu),
+        middle(lambda x: x.others),
         sum(x.errors for x in loads),
     )
 
@@ -196,7 +212,7 @@ def _print_table(loads: dict[tuple[str, int, int], Load]) -> None:
     print("| server | APIServer | connections | requests/s | of the floor | p50 | p99 | p99.9 | cpu |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for (name, delay, connections), load in sorted(loads.items(), key=lambda x: (x[0][1], x[0][2], -x[1].rate)):
-        after = "-" if name == "floor" else "at once" if not delay else f"after {delay} ms"
+        after = "-" if name in FLOORS else "at once" if not delay else f"after {delay} ms"
         share = load.rate / loads["floor", 0, connections].rate
         times = f"{load.p50:.2f} | {load.p99:.2f} | {load.p999:.2f}"
         print(
@@ -222,6 +238,19 @@ def _print_targets(loads: dict[tuple[str, int, int], Load], rows: float) -> None
     for what, value, wanted, above in targets:
         good = value >= wanted if above else value <= wanted
         print(f"| {what} | {'≥' if above else '≤'} {wanted:g} | {value:.2f} | {'met' if good else '**missed**'} |")
+
+
+def _print_limit(loads: dict[tuple[str, int, int], Load]) -> None:
+    """What a second worker could give here, where the load generator and the stand-in run on the same cores."""
+    cores = os.cpu_count() or 1
+    one, two, floor = loads["dsflow", 0, 64], loads["dsflow2", 0, 64], loads["floor", 0, 64]
+    most = cores * 1e6 / (two.cpu + two.others)
+    print(
+        f"\nTwo workers take {two.cpu:.0f} microseconds of processor time for a request, the load generator and the"
+        f" stand-in another {two.others:.0f}: {cores} cores give at most {most:,.0f} requests a second,"
+        f" {most / one.rate:.2f} of one worker's. Two processes of the floor give"
+        f" {loads['floor2', 0, 64].rate / floor.rate:.2f} of one's."
+    )
 
 
 def model_rows_a_second(model: Path) -> float:

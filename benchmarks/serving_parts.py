@@ -124,10 +124,9 @@ class Process:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self) -> float:
-        """Memory of the process, or the largest of its children, that no other process shares (MB)."""
+        """Memory of the process or of a child, whichever has most, that no other process shares (MB)."""
         sizes = []
-        pids = self.pids
-        for pid in pids[1:] or pids:
+        for pid in self.pids:
             with contextlib.suppress(OSError):
                 text = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 sizes.append(sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")))

@@ -2,16 +2,18 @@
 
     python benchmarks/serving_peers.py KIND APISERVER MODEL
 
-floor: the HTTP server of dsflow (uvicorn, uvloop, httptools) with a constant answer. tornado: as OpenMLDB's demo of the
-TalkingData competition serves: a handler that blocks, a new connection to the APIServer for each request, a DMatrix of
-one row, xgboost's default threads. fastapi: what one writes in an afternoon: a pooled asynchronous client and in-place
-prediction. unjoined: dsflow, one call of the APIServer and the model for each request.
+floor: the HTTP server of dsflow (uvicorn, uvloop, httptools) with a constant answer; floor2: two of them. tornado: as
+OpenMLDB's demo of the TalkingData competition serves: a handler that blocks, a new connection to the APIServer for each
+request, a DMatrix of one row, xgboost's default threads. fastapi: what one writes in an afternoon: a pooled
+asynchronous client and in-place prediction. unjoined: dsflow, one call of the APIServer and the model for each request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import os
 import signal
 import socket
 import sys
@@ -24,17 +26,30 @@ from serving_parts import DATABASE, FEATURES
 
 PATH = f"/dbs/{DATABASE}/deployments/demo"
 ORDER = tuple(FEATURES)
+PR_SET_PDEATHSIG = 1
 
 
-def listen() -> socket.socket:
-    """A socket on a free port, whose URL is printed."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def listen(*, twice: bool = False) -> socket.socket:
+    """A socket on a free port, whose URL is printed; twice: this process becomes two, each with a socket on it."""
+    listening = _bound(0, shared=twice)
+    if twice:
+        second = _bound(listening.getsockname()[1], shared=True)
+        if os.fork() == 0:
+            # ends with the other one, and prints nothing
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            return second
+        second.close()
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     return listening
 
 
-def under_uvicorn(app: Any) -> None:
+def _bound(port: int, *, shared: bool) -> socket.socket:
+    listening = socket.create_server(("127.0.0.1", port), backlog=1024, reuse_port=shared)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def under_uvicorn(app: Any, *, twice: bool = False) -> None:
     """Serve an ASGI application as dsflow does."""
     import uvicorn
 
@@ -42,10 +57,10 @@ def under_uvicorn(app: Any) -> None:
         app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False, proxy_headers=False
     )
     server = uvicorn.Server(config)
-    server.run(sockets=[listen()])
+    server.run(sockets=[listen(twice=twice)])
 
 
-def floor(apiserver: str, model: str) -> None:
+def floor(apiserver: str, model: str, *, twice: bool = False) -> None:
     """A constant, as long as a prediction is."""
     body = json.dumps({"deployment": "demo", "features": FEATURES, "prediction": 0.1234567}).encode().ljust(340)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -56,7 +71,12 @@ def floor(apiserver: str, model: str) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    under_uvicorn(app)
+    under_uvicorn(app, twice=twice)
+
+
+def floor2(apiserver: str, model: str) -> None:
+    """Two processes of it."""
+    floor(apiserver, model, twice=True)
 
 
 def tornado(apiserver: str, model: str) -> None:
@@ -122,4 +142,6 @@ def unjoined(apiserver: str, model: str) -> None:
 
 
 if __name__ == "__main__":
-    {"floor": floor, "tornado": tornado, "fastapi": fastapi, "unjoined": unjoined}[sys.argv[1]](*sys.argv[2:])
+    {"floor": floor, "floor2": floor2, "tornado": tornado, "fastapi": fastapi, "unjoined": unjoined}[sys.argv[1]](
+        *sys.argv[2:]
+    )
