@@ -1,9 +1,8 @@
 """The garbage collector of a process that does nothing but serve.
 
-A full collection looks at every object. Libraries leave some half a million behind when they are imported (xgboost
-imports scikit-learn where that is installed), which takes 50 ms and more, every few seconds under load, while nobody is
-answered: it was the p99 of a loaded server. What is there once the libraries are imported stays until the end, so it is
-taken out of what is looked at.
+A full collection looks at every object. Libraries leave some hundred thousand behind when they are imported, which
+takes tens of milliseconds, every few seconds under load, while nobody is answered: it was the p99 of a loaded server.
+What is there once the libraries are imported stays until the end, so it is taken out of what is looked at.
 """
 
 from __future__ import annotations

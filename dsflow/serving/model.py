@@ -1,17 +1,13 @@
 """A model in memory, and the check that a file is one.
 
 The loaders of the formats trust their input: damaged files can end the process. A file that nobody has checked is
-therefore loaded in a child process first (``dsflow.serving.modelcheck``), and only then here.
+therefore loaded in another process first (`dsflow.serving.checker`), and only then here.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -20,14 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dsflow.serving.checker import Checker
 from dsflow.serving.contract import MAX_BYTES, SUFFIX, Contract, check_model, read_contract
 from dsflow.serving.errors import ApiServerError, BadRequestError, NotServableError
-from dsflow.serving.formats import HINT, ModelFormat, Task, format_of, load_model
+from dsflow.serving.formats import HINT, ModelFormat, Task, load_model
 from dsflow.serving.places import ModelPlaces
-
-_CHECK_SECONDS = 60.0
-# The child imports from where this process does, and not from whatever directory it happens to run in.
-_CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from dsflow.serving.modelcheck import main; main()"
 
 
 @dataclass(frozen=True)
@@ -142,6 +135,7 @@ class Model:
 
 
 _MISSING = object()
+_checker = Checker()
 _GOOD_SIZE = 1000
 _good: set[bytes] = set()
 """Digests of contents that passed the check in this process: the same content need not pass it twice."""
@@ -161,7 +155,7 @@ def read_model(path: str, places: ModelPlaces) -> Model:
     contract = places.read_beside(path, SUFFIX, most=MAX_BYTES)
     digest = hashlib.sha256(raw).digest()
     if digest not in _good:
-        _check_in_child(PurePosixPath(path.strip()).name, raw)
+        _checker.check(PurePosixPath(path.strip()).name, raw)
     model = load_checked(path.strip(), raw, contract)
     if len(_good) >= _GOOD_SIZE:
         _good.clear()
@@ -232,30 +226,3 @@ def _check_task(model: Model) -> None:
             f"the contract of {model.name} names {len(contract.classes)} classes, and the model has {loaded.classes}",
             hint="write it again",
         )
-
-
-def _check_in_child(name: str, raw: bytes) -> None:
-    """Load the model in a child process, so that what ends that process does not end this one."""
-    format = format_of(name, raw)
-    try:
-        child = subprocess.run(
-            [sys.executable, "-c", _CHILD, json.dumps(sys.path), name],
-            input=raw,
-            capture_output=True,
-            timeout=_CHECK_SECONDS,
-            check=False,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},  # threads would count against the child's memory limit
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NotServableError(f"{name} was not loaded within {_CHECK_SECONDS:.0f} s", hint=HINT) from error
-    if child.returncode == 0:
-        return
-    try:
-        told = json.loads(child.stdout)
-        raise NotServableError(told["error"], hint=told["hint"])
-    except (ValueError, KeyError, TypeError):
-        raise NotServableError(
-            f"{name} is not a model of {format.name}:"
-            f" loading it ended the process that tried (status {child.returncode})",
-            hint=HINT,
-        ) from None

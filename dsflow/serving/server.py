@@ -17,7 +17,7 @@ from dsflow.errors import DsflowError
 from dsflow.serving.apiserver import apiserver_urls
 from dsflow.serving.app import Application, build_app
 from dsflow.serving.errors import ServingError
-from dsflow.serving.formats import FORMATS, import_format
+from dsflow.serving.formats import import_beforehand
 from dsflow.serving.heap import Heap
 from dsflow.serving.listening import listen, url_of
 from dsflow.serving.logs import configure
@@ -238,9 +238,7 @@ class _Process(_Server):
         self._heap = Heap()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        for each in FORMATS:
-            if each.extra == "serve":  # its library is there: import it now, rather than within the first update
-                import_format(each)
+        import_beforehand()
         self._heap.settle()
         await super().startup(sockets=sockets)
 

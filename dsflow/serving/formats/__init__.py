@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,17 @@ from dsflow._version import DISTRIBUTION
 from dsflow.serving.errors import NotServableError
 from dsflow.serving.formats.base import ModelFormat, Task
 
-__all__ = ["FORMATS", "HINT", "Format", "ModelFormat", "Task", "format_of", "import_format", "load_model"]
+__all__ = [
+    "FORMATS",
+    "HINT",
+    "Format",
+    "ModelFormat",
+    "Task",
+    "format_of",
+    "import_beforehand",
+    "import_format",
+    "load_model",
+]
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,8 @@ FORMATS = (
 _WRITERS = [f"{each.written_by} ({', '.join(each.endings)})" for each in FORMATS]
 HINT = f"write it with {', '.join(_WRITERS[:-1])} or {_WRITERS[-1]}"
 
+_FRAMES = ("pandas", "sklearn", "pyarrow")
+
 _PICKLES = (
     (b"\x80", "a Python pickle"),
     (b"\x1f\x8b", "a compressed file"),
@@ -110,6 +123,19 @@ def import_format(format: Format) -> type[ModelFormat]:
     module, _, name = format.reader.partition(":")
     reader: type[ModelFormat] = getattr(importlib.import_module(module), name)
     return reader
+
+
+def import_beforehand() -> None:
+    """Import what every prediction server has, in a process that does nothing but serve or check models.
+
+    xgboost and lightgbm import scikit-learn, pandas and pyarrow where those are installed, for what nobody asks here:
+    2.4 seconds and 130 MB. Such a process does without them from now on.
+    """
+    for name in _FRAMES:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: importing it is a ModuleNotFoundError
+    for format in FORMATS:
+        if format.extra == "serve":
+            import_format(format)
 
 
 def format_of(name: str, raw: bytes) -> Format:

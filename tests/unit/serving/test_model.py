@@ -73,20 +73,6 @@ def test_a_file_that_is_no_model_is_refused_by_its_path(tmp_path: Path, content:
         read_model(str(path))
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["JSON", "UBJSON"])
-def test_a_loader_that_is_killed_is_an_answer(
-    models: tuple[str, str], kind: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """xgboost crashes on some damaged files when they are loaded without the check."""
-    code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr("dsflow.serving.model._CHILD", code)
-    monkeypatch.setattr("dsflow.serving.model._good", set())
-    with pytest.raises(
-        NotServableError, match=rf"{Path(models[kind]).name} is not a model of xgboost: loading it ended .* -11"
-    ):
-        read_model(models[kind])
-
-
 def _as_json(path: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(Path(path).read_bytes())
     return loaded
