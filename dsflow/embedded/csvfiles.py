@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,9 +105,17 @@ def columns_of_file(source: Source, table: Table) -> tuple[Column, ...]:
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, place: Stage, sources: Sequence[Source], table: Table, options: LoadOptions
+    connection: duckdb.DuckDBPyConnection,
+    place: Stage,
+    sources: Sequence[Source],
+    table: Table,
+    options: LoadOptions,
+    on_rows: Callable[[int], None] | None = None,
 ) -> None:
     """Read files into a stage.
+
+    Args:
+        on_rows: told how many rows are read so far, where they are read line by line.
 
     Raises:
         LoadError: a line or a value is not what Spark reads for OpenMLDB, or is NULL in a NOT NULL column.
@@ -125,7 +133,7 @@ def stage(
                 raise
             except duckdb.Error:
                 pass  # whatever it is, the reading line by line says where; or reads what DuckDB does not
-    _stage_by_line(connection, place, sources, table, options)
+    _stage_by_line(connection, place, sources, table, options, on_rows)
 
 
 def _read_texts(
@@ -329,7 +337,12 @@ def _has_plain_quotes(connection: duckdb.DuckDBPyConnection, file: str, options:
 
 
 def _stage_by_line(
-    connection: duckdb.DuckDBPyConnection, place: Stage, sources: Sequence[Source], table: Table, options: LoadOptions
+    connection: duckdb.DuckDBPyConnection,
+    place: Stage,
+    sources: Sequence[Source],
+    table: Table,
+    options: LoadOptions,
+    on_rows: Callable[[int], None] | None,
 ) -> None:
     import duckdb
 
@@ -339,7 +352,7 @@ def _stage_by_line(
         f"CREATE OR REPLACE TEMP TABLE {_RAW} ({described}, {_LINE} BIGINT, {_FILE} BIGINT, {ROW_COLUMN} BIGINT)"
     )
     try:
-        _read_lines(connection, sources, table, options)
+        _read_lines(connection, sources, table, options, on_rows)
         first = _first_times(connection, _RAW, table, options)
         forms = {number: form_of(text) for number, text in first.items()}
         bad = _first_bad(connection, table, options, forms)
@@ -357,12 +370,17 @@ def _stage_by_line(
 
 
 def _read_lines(
-    connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], table: Table, options: LoadOptions
+    connection: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    table: Table,
+    options: LoadOptions,
+    on_rows: Callable[[int], None] | None,
 ) -> None:
     import pyarrow as pa
 
     kinds = [pa.string()] * len(table.columns) + [pa.int64()] * 3
     rows = _rows(sources, table, options)
+    read = 0
     while batch := list(itertools.islice(rows, _BATCH)):
         arrays = [pa.array(values, kind) for values, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
         texts = pa.table(arrays, names=[f"v{n}" for n in range(len(arrays))])
@@ -371,6 +389,9 @@ def _read_lines(
             connection.execute(f"INSERT INTO {_RAW} SELECT * FROM csv_batch")
         finally:
             connection.unregister("csv_batch")
+        read += len(batch)
+        if on_rows is not None:
+            on_rows(read)
 
 
 def _rows(sources: Sequence[Source], table: Table, options: LoadOptions) -> Iterator[tuple[str | int | None, ...]]:

@@ -375,7 +375,9 @@ class Engine:
             run.doing(loading.size_of(statement.path), "bytes")
             place = Stage.of_job(run.job.id)
             try:
-                staged = loading.stage(run.connection, table, statement.path, options, place)
+                staged = loading.stage(
+                    run.connection, table, statement.path, options, place, lambda count: run.done(count, "rows read")
+                )
                 run.doing(staged.count, "rows stored")
                 loading.check_staged(run.connection, table, kind, staged)
                 log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"

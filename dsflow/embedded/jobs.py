@@ -256,14 +256,14 @@ class Progress:
     Attributes:
         job: its number.
         statement: the SQL text that asked for it.
-        done, total: of ``unit``; estimated by DuckDB.
-        unit: what is counted: ``bytes`` that are read, ``rows`` that are written, ``rows stored``.
+        done, total: of ``unit``; estimated by DuckDB, or counted, where the total may be None.
+        unit: what is counted: ``bytes`` or ``rows read``, ``rows`` that are written, ``rows stored``.
     """
 
     job: int
     statement: str
     done: int
-    total: int
+    total: int | None
     unit: str
 
 
@@ -280,6 +280,7 @@ class JobRun:
         self.connection = connection
         self.finished: Job | None = None
         self._amount: tuple[int, str] | None = None
+        self._counted: tuple[int, str] | None = None
         connection.execute("SET enable_progress_bar = true")  # without it DuckDB does not keep count
         connection.execute("SET enable_progress_bar_print = false")
 
@@ -290,10 +291,21 @@ class JobRun:
             total: so much of ``unit`` is to be done; see :class:`Progress`.
             unit: what is counted.
         """
-        self._amount = (total, unit)
+        self._amount, self._counted = (total, unit), None
+
+    def done(self, count: int, unit: str) -> None:
+        """Say how far the job is where DuckDB cannot know, since it does not do the work.
+
+        Args:
+            count: so much of ``unit`` is done.
+        """
+        self._counted = (count, unit)
 
     def progress(self) -> Progress | None:
         """How far it is; None when nobody knows. May be asked from any thread."""
+        if self._counted is not None:
+            count, unit = self._counted
+            return Progress(self.job.id, self.job.parameter, count, None, unit)
         share = self.connection.query_progress()
         if self._amount is None or share < 0:
             return None

@@ -5,7 +5,7 @@ DuckDB reads the files into a stage, and one transaction moves its rows into the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +60,12 @@ def check_mode(table: Table, kind: Kind, options: LoadOptions) -> None:
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, table: Table, path: str, options: LoadOptions, place: Stage = _STAGE
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    path: str,
+    options: LoadOptions,
+    place: Stage = _STAGE,
+    on_rows: Callable[[int], None] | None = None,
 ) -> Staged:
     """Read files into a stage.
 
@@ -70,13 +75,14 @@ def stage(
         path: as in LOAD DATA: a file, a folder, a pattern with ``*``, ``?``, ``[]`` or ``{}``, or ``file://`` and one.
         options: the statement's options.
         place: where the rows go; by default to a temporary table of the connection.
+        on_rows: told how many rows are read so far, where they are read line by line and DuckDB cannot tell.
 
     Raises:
         LoadError: a file is missing or empty, or does not fit the table; names file, line and column.
     """
     sources = check_files(connection, table, path, options)
     if options.format == "csv":
-        csvfiles.stage(connection, place, sources, table, options)
+        csvfiles.stage(connection, place, sources, table, options, on_rows)
     else:
         parquetfiles.stage(connection, place, sources, table)
         _check_not_null(connection, table, sources, place.relation)

@@ -138,10 +138,11 @@ def run_openmldb(attempt: Attempt) -> Outcome:
     for statement in statements:
         if attempt.stop.is_set():
             raise TaskFailed("stopped")
-        attempt.say(f"openmldb> {statement};")
+        attempt.say(f"openmldb> {statement.strip()};")
         started = time.monotonic()
         try:
-            result = session.execute(statement)
+            with _watching(attempt, statement):
+                result = session.execute(statement)
         except OpenMLDBError as error:
             attempt.say(str(error))
             raise TaskFailed(str(error)) from error
@@ -152,14 +153,16 @@ def run_openmldb(attempt: Attempt) -> Outcome:
 @contextlib.contextmanager
 def _watching(attempt: Attempt, statement: str) -> Iterator[None]:
     """Write into the log how far the job of a statement is, while it runs."""
-    import httpx
-
     over = threading.Event()
 
     def watch() -> None:
+        if over.wait(PROGRESS_PERIOD):
+            return  # most statements are over by then, and a client takes longer to make than they do
+        import httpx
+
         said = ""
         with httpx.Client(timeout=10, trust_env=False) as client:
-            while not over.wait(PROGRESS_PERIOD):
+            while True:
                 try:
                     jobs = client.get(f"{attempt.openmldb_url}/dsflow/progress").json()["data"]
                 except (httpx.HTTPError, ValueError, LookupError):
@@ -169,6 +172,8 @@ def _watching(attempt: Attempt, statement: str) -> Iterator[None]:
                     if job["statement"].strip() == statement.strip() and line != said and job["done"]:
                         attempt.say(line)
                         said = line
+                if over.wait(PROGRESS_PERIOD):
+                    return
 
     watcher = threading.Thread(target=watch, daemon=True, name="dsflow-progress")
     watcher.start()
