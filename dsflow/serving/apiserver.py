@@ -6,6 +6,7 @@ The protocol: https://openmldb.ai/docs/en/main/quickstart/sdk/rest_api.html. Err
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -23,6 +24,9 @@ from dsflow.serving.schema import Column
 
 CONNECT_TIMEOUT = 3.0
 _REPEAT_UPDATE = "if the deployment was changed, POST /update again"
+_TRIED_SECONDS = 0.25
+"""For which requests wait for the one that tries whether a server is back."""
+
 _GATEWAY_ERRORS = frozenset({502, 503, 504})
 """HTTP statuses of something in between that does not reach the APIServer, or of one that takes no more."""
 
@@ -74,6 +78,29 @@ class _Server:
         token = os.environ.get("DSFLOW_OPENMLDB_TOKEN", "").split()
         self.client = Client(url, connect_timeout=CONNECT_TIMEOUT, token=token[0] if token else None)
         self.breaker = Breaker()
+        self._tried = asyncio.Event()
+
+    async def may_be_asked(self, seconds: float) -> bool:
+        """Whether to ask it.
+
+        While one request tries whether a server is back, the others wait for a moment for what becomes of it: of one
+        that is back they need not fail.
+        """
+        if self.breaker.allow():
+            self._tried.clear()
+            return True
+        if not self._tried.is_set() and self.breaker.is_tried:
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), min(seconds, _TRIED_SECONDS))
+        return not self.breaker.is_open
+
+    def answered(self, *, well: bool) -> None:
+        """It was asked, and answered or not."""
+        if well:
+            self.breaker.succeeded()
+        else:
+            self.breaker.failed()
+        self._tried.set()
 
 
 class ApiServer:
@@ -251,9 +278,9 @@ class ApiServer:
         last: Exception | None = None
         order = self._servers[self._first :] + self._servers[: self._first]
         for number, server in enumerate(order):
-            if not server.breaker.allow():
-                continue
             # whoever is asked first must leave time for the others
+            if not await server.may_be_asked((deadline - time.monotonic()) / (len(order) - number)):
+                continue
             left = (deadline - time.monotonic()) / (len(order) - number)
             if left <= 0:
                 break
@@ -263,26 +290,26 @@ class ApiServer:
                 except StaleConnectionError:
                     status, content = await server.client.ask(method, path, body, left)
             except BadAnswerError as error:
-                server.breaker.failed()
+                server.answered(well=False)
                 last = ApiServerError(
                     f"{method} {server.url}{path} did not answer as an APIServer does: {error}",
                     hint="is this the address of an OpenMLDB APIServer?",
                 )
             except (TimeoutError, asyncio.TimeoutError) as error:
-                server.breaker.failed()
+                server.answered(well=False)
                 last = ApiServerUnreachableError(
                     f"the OpenMLDB APIServer at {server.url} did not answer in time", hint="is it overloaded?"
                 )
                 last.__cause__ = error
             except OSError as error:
-                server.breaker.failed()
+                server.answered(well=False)
                 last = ApiServerUnreachableError(
                     f"the OpenMLDB APIServer at {server.url} does not answer: {error}",
                     hint="is it running, and is this its address?",
                 )
                 last.__cause__ = error
             else:
-                server.breaker.succeeded()
+                server.answered(well=True)
                 if status == 200:
                     self._first = self._servers.index(server)
                     return status, content

@@ -25,11 +25,17 @@ class Breaker:
         self._limit, self._pause, self._clock = failures, pause, clock
         self._failed = 0
         self._try_at: float | None = None
+        self._tried_until: float | None = None
 
     @property
     def is_open(self) -> bool:
         """The server failed `failures` times in a row and has not answered since."""
         return self._try_at is not None
+
+    @property
+    def is_tried(self) -> bool:
+        """One request has been let through an open breaker, and the next pause has not passed since."""
+        return self._tried_until is not None and self._clock() < self._tried_until
 
     def allow(self) -> bool:
         """Whether to ask now. Of an open breaker the first one after each pause may, the others may not."""
@@ -38,15 +44,16 @@ class Breaker:
         now = self._clock()
         if now < self._try_at:
             return False
-        self._try_at = now + self._pause
+        self._try_at = self._tried_until = now + self._pause
         return True
 
     def succeeded(self) -> None:
         """The server answered."""
-        self._failed, self._try_at = 0, None
+        self._failed, self._try_at, self._tried_until = 0, None, None
 
     def failed(self) -> None:
         """The server did not answer."""
         self._failed += 1
+        self._tried_until = None
         if self._failed >= self._limit:
             self._try_at = self._clock() + self._pause

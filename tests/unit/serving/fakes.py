@@ -72,7 +72,7 @@ class FakeDeployment:
 class FakeApiServer:
     """Speaks the APIServer's protocol for deployments, over TCP."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.deployments: dict[tuple[str, str], FakeDeployment] = {("demo_db", "demo"): FakeDeployment()}
         self.not_seen_yet: dict[tuple[str, str], FakeDeployment] = {}
         self.requests: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ class FakeApiServer:
             ]
         )
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         # Otherwise headers and body, sent apart, cost the 40 ms of a delayed acknowledgement.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

@@ -35,6 +35,7 @@ def test_after_the_pause_one_request_tries_and_closes_it() -> None:
     clock.now += 0.2
     assert breaker.allow()
     assert not breaker.allow()  # the others wait for what becomes of it
+    assert breaker.is_tried
     breaker.succeeded()
     assert breaker.allow()
     assert breaker.allow()
