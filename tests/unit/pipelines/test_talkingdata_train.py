@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -20,8 +21,11 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsflow.figures import figures_in
 from dsflow.serving.contract import check_model, read_contract
 from dsflow.worker.contract import write_contract
+from dsflow.worker.excerpt import excerpt
+from dsflow.worker.figures import write_figures
 
 SCRIPT = Path(__file__).parents[3] / "pipelines" / "talkingdata_train.py"
 FEATURES = "app,device,os,channel,hour,day,qty,ip_app_count,ip_app_os_count"
@@ -119,8 +123,10 @@ def test_the_script_has_exactly_its_five_placeholders() -> None:
     assert text.isascii()
 
 
-def test_it_holds_the_function_that_writes_contracts() -> None:
-    assert inspect.getsource(train.write_contract) == inspect.getsource(write_contract)
+@pytest.mark.parametrize("written", [write_contract, write_figures])
+def test_it_holds_functions_of_dsflow(written: Callable[..., str]) -> None:
+    held = excerpt(Path(inspect.getfile(written)), (written.__name__,)).strip()
+    assert held + "\n" in SCRIPT.read_text(encoding="utf-8")
 
 
 def test_the_contract_says_what_the_model_was_trained_on(tmp_path: Path) -> None:
@@ -144,7 +150,11 @@ def test_it_trains_measures_and_writes(tmp_path: Path) -> None:
     assert set(found) == {"auc", "model_path"}
     path = Path(found["model_path"])
     assert path.parent == tmp_path / "models"
-    assert {p.name for p in path.parent.iterdir()} == {path.name, f"{path.name}.contract.json"}
+    assert {p.name for p in path.parent.iterdir()} == {
+        path.name,
+        f"{path.name}.contract.json",
+        f"{path.name}.figures.json",
+    }
 
     booster = xgboost.Booster()
     booster.load_model(path)
@@ -229,18 +239,18 @@ def test_an_empty_part_file_is_no_part(tmp_path: Path) -> None:
 def test_few_positives_fall_back_to_both_classes_on_both_sides(tmp_path: Path) -> None:
     frame = clicks(400)
     frame["is_attributed"] = 0
-    frame.loc[[3, 50, 120, 200], "is_attributed"] = 1  # none of them late
+    frame.loc[[3, 50, 60, 120, 150, 200], "is_attributed"] = 1  # none of them late
     done = run(tmp_path, write(tmp_path, frame))
     assert float(outputs(done)["auc"]) >= 0
-    assert "the latest 30 % of each class" in done.stdout
-    assert "(1 positive)" in done.stdout
-    assert "standard error" in done.stdout
+    assert "a third of each class at random" in done.stdout
+    assert "(2 positive)" in done.stdout
+    assert "in a cross-validation over all clicks" in done.stdout
 
 
 def test_without_a_day_each_class_is_split_at_random(tmp_path: Path) -> None:
     frame = clicks().drop(columns="day")
     done = run(tmp_path, write(tmp_path, frame), features=FEATURES.replace(",day", ""))
-    assert "30 % of each class at random, because the features carry no day" in done.stdout
+    assert "a third of each class at random" in done.stdout
     assert outputs(done) == outputs(run(tmp_path, tmp_path / "features", features=FEATURES.replace(",day", "")))
 
 
@@ -249,9 +259,9 @@ def test_without_a_day_each_class_is_split_at_random(tmp_path: Path) -> None:
     [
         (lambda f: f.drop(columns=["os", "qty"]), "part-0.csv has no column os, qty; it has is_attributed, app"),
         (lambda f: f.drop(columns=["is_attributed"]), "has no column is_attributed"),
-        (lambda f: f.assign(is_attributed=0), "0 of 300 clicks"),
-        (lambda f: f.assign(is_attributed=1), "have is_attributed = 0"),
-        (lambda f: f.assign(is_attributed=[None, *f["is_attributed"][1:]]), "1 of 300 clicks"),
+        (lambda f: f.assign(is_attributed=0), "takes 0 and 1, each 5 times at least"),
+        (lambda f: f.assign(is_attributed=1), "has 300 times 1"),
+        (lambda f: f.assign(is_attributed=[None, *f["is_attributed"][1:]]), "1 times nan"),
         (lambda f: f.assign(is_attributed=[2, *f["is_attributed"][1:]]), "takes 0 and 1"),
         (lambda f: f.assign(is_attributed="yes"), "takes 0 and 1"),
         (lambda f: f.assign(os="linux"), "the feature os in"),
@@ -263,7 +273,7 @@ def test_features_that_cannot_be_learnt_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object, told: str
 ) -> None:
     assert callable(change)
-    with pytest.raises(train.TrainingError, match=re.escape(told)):
+    with pytest.raises(SystemExit, match=re.escape(told)):
         run_here(tmp_path, monkeypatch, write(tmp_path, change(clicks(300)), parts=1))
     assert not (tmp_path / "models").exists()
 
@@ -275,12 +285,12 @@ def test_features_that_cannot_be_learnt_from(
         ({"model_dir": "UNDEFINED"}, "model_dir has no value"),
         ({"features": "UNDEFINED"}, "features has no value"),
         ({"label": " "}, "label has no value"),
-        ({"features": ","}, "names no column"),
-        ({"features": "app,os,app"}, "names app more than once"),
-        ({"features": "app,is_attributed"}, "told the answer"),
-        ({"feature_dir": "features"}, "absolute path"),
-        ({"feature_dir": "hdfs://host/x"}, "local files only"),
-        ({"model_dir": "/tmp/a)b"}, "absolute path without any of"),
+        ({"features": ","}, "takes names, each once"),
+        ({"features": "app,os,app"}, "takes names, each once"),
+        ({"features": "app,is_attributed"}, "without the label is_attributed"),
+        ({"feature_dir": "features"}, "absolute local path"),
+        ({"feature_dir": "hdfs://host/x"}, "absolute local path"),
+        ({"model_dir": "/tmp/a)b"}, "absolute local path without any of"),
         ({"model_dir": "/dev/null/models"}, "cannot write the model to /dev/null/models"),
     ],
 )
@@ -288,7 +298,7 @@ def test_parameters_that_cannot_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], told: str
 ) -> None:
     features = write(tmp_path, clicks(500))
-    with pytest.raises(train.TrainingError, match=re.escape(told)):
+    with pytest.raises(SystemExit, match=re.escape(told)):
         run_here(tmp_path, monkeypatch, **{"feature_dir": str(features)} | parameters)
 
 
@@ -299,8 +309,8 @@ def test_a_refusal_is_a_line_on_standard_error_and_exit_code_1(tmp_path: Path) -
 
 def test_no_feature_files(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    refused(run(tmp_path, tmp_path / "empty"), "no feature files in", "SHOW JOBLOG")
-    refused(run(tmp_path, tmp_path / "gone"), "no feature files in")
+    refused(run(tmp_path, tmp_path / "empty"), "no feature files; did the extraction run?")
+    refused(run(tmp_path, tmp_path / "gone"), "no feature files")
     features = write(tmp_path, clicks(300))
     (features / "x.parquet").write_bytes(b"PAR1")
     refused(run(tmp_path, features), "both CSV and parquet")
@@ -322,30 +332,23 @@ def test_a_worker_without_xgboost_is_told_so(tmp_path: Path) -> None:
     refused(run(tmp_path, write(tmp_path, clicks(300))), "No module named 'xgboost'", "PYTHON_HOME")
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60).filter(
-        lambda pairs: len({answer for answer, _ in pairs}) == 2
-    )
-)
-@settings(max_examples=200)
-def test_the_auc_counts_pairs_and_ties_half(pairs: list[tuple[bool, int]]) -> None:
-    answers = np.array([answer for answer, _ in pairs], dtype=np.int8)
-    scores = np.array([score for _, score in pairs], dtype=np.float32)
-    positive, negative = scores[answers == 1][:, None], scores[answers == 0][None, :]
-    expected = ((positive > negative) + 0.5 * (positive == negative)).mean()
-    assert train.auc(answers, scores) == pytest.approx(expected, abs=1e-12)
-
-
-def test_the_standard_error_is_the_spread_of_the_auc_over_samples() -> None:
-    """The formula is exact for exponential scores: with rates 1 and 1/9 the true area is 0.9."""
-    rng = np.random.default_rng(7)
-    answers = np.array([1] * 10 + [0] * 60, dtype=np.int8)
-    found = [
-        train.auc(answers, np.concatenate([rng.exponential(9.0, 10), rng.exponential(1.0, 60)])) for _ in range(3000)
-    ]
-    assert np.mean(found) == pytest.approx(0.9, abs=0.005)
-    assert train.standard_error(0.9, answers) == pytest.approx(np.std(found), rel=0.05)
-    assert train.standard_error(1.0, answers) == 0
+def test_the_figures_are_those_of_the_model_on_the_clicks_it_has_not_seen(tmp_path: Path) -> None:
+    done = run(tmp_path, write(tmp_path, clicks()))
+    found = outputs(done)
+    path = Path(found["model_path"])
+    figures = json.loads(path.with_name(f"{path.name}.figures.json").read_bytes())
+    assert figures_in(done.stdout) == figures  # so they leave a worker
+    assert figures["auc"] == pytest.approx(float(found["auc"]), abs=1e-6)
+    (untrue, true, below, hit) = (count for row in figures["confusion"] for count in row)
+    assert untrue + true + below + hit == figures["rows"]
+    assert below + hit == figures["positives"]
+    for x, y in (figures["roc"], figures["precision_recall"], figures["calibration"]):
+        assert len(x) == len(y) <= 50
+        assert all(0 <= value <= 1 for value in (*x, *y))
+    x, y = figures["roc"]
+    assert np.trapezoid(y, x) == pytest.approx(figures["auc"], abs=0.02)
+    assert max(figures["importance"], key=figures["importance"].get) == "app"
+    assert [feature["name"] for feature in figures["features"]] == FEATURES.split(",")
 
 
 def test_time_goes_on_over_the_end_of_a_month() -> None:
@@ -357,17 +360,17 @@ def test_time_goes_on_over_the_end_of_a_month() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 1000), st.integers(20, 400), st.integers(2, 40))
+@given(st.integers(0, 1000), st.integers(20, 400), st.integers(5, 40))
 def test_both_sides_always_have_both_classes(seed: int, count: int, positives: int) -> None:
     frame = clicks(count, seed)
     answers = np.zeros(count, dtype=np.int8)
-    answers[np.random.default_rng(seed).choice(count, min(positives, count - 2), replace=False)] = 1
-    held_out, how = train.split(frame, answers)
+    answers[np.random.default_rng(seed).choice(count, min(positives, count - 5), replace=False)] = 1
+    held_out, how = train.split(answers, train.hours(frame))
     for side in (held_out, ~held_out):
         assert set(answers[side]) == {0, 1}
     assert 0.15 < held_out.mean() < 0.45
     assert how
-    assert (held_out == train.split(frame, answers)[0]).all()
+    assert (held_out == train.split(answers, train.hours(frame))[0]).all()
 
 
 needs_data = pytest.mark.skipif(

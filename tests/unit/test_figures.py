@@ -1,0 +1,62 @@
+"""The figures of a training step, in its log and beside its model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dsflow.figures import figures_beside, figures_in, without_figures
+from dsflow.worker.contract import write_contract
+from dsflow.worker.figures import write_figures
+
+HEAD = "[INFO] 2026-11-30 02:00:00.123 +0000 - [taskAppId=TASK-1] - "
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        'figures: {"format":1,"rows":3}\n',
+        'hello\nfigures: {"format":1,"rows":3}\n${setValue(a=1)}\n',
+        HEAD + ' -> figures: {"format":1,"rows":3}\n' + HEAD + "done\n",  # 3.1
+        HEAD + ' -> \n\tprogress: 1/2\n\tfigures: {"format":1,"rows":3}\r\n',  # 3.2
+        'figures: {"format":1,"rows":2}\nfigures: {"format":1,"rows":3}\nfigures: {"format":9}\n',
+    ],
+)
+def test_they_are_found_in_a_log(log: str) -> None:
+    assert figures_in(log) == {"format": 1, "rows": 3}
+    assert '"rows":3' not in without_figures(log)
+
+
+@pytest.mark.parametrize(
+    "log", ["", "figures: none", 'figures: {"format":1', "figures: {1}", 'my figures: {"format":1}']
+)
+def test_other_texts_are_none(log: str) -> None:
+    assert figures_in(log) is None
+
+
+def test_what_is_written_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "m.json"
+    model.write_bytes(b"{}")
+    rng = np.random.default_rng(3)
+    answers = rng.integers(0, 2, 400)
+    scores = np.clip(0.5 * answers + 0.7 * rng.random(400), 0, 1).astype(np.float32)
+    features: dict[str, Any] = {"a": np.arange(400), "b": ["x"] * 400}
+    write_contract(str(model), features)
+    path = write_figures(str(model), answers, scores, {"a": 2.0})
+    figures = json.loads(Path(path).read_text(encoding="utf-8"))
+    assert figures_in(capsys.readouterr().out) == figures == figures_beside({"n": 1, "model_path": str(model)})
+    assert figures_beside({"path": "m.json", "other": str(tmp_path)}) is None
+    assert [feature["name"] for feature in figures["features"]] == ["a", "b"]
+    assert np.trapezoid(figures["roc"][1], figures["roc"][0]) == pytest.approx(figures["auc"], abs=0.01)
+
+    # no threshold has a better F1
+    def f1(cut: float) -> float:
+        told = scores >= cut
+        return float(2 * (told & (answers == 1)).sum() / (told.sum() + answers.sum()))
+
+    assert f1(figures["threshold"]) == pytest.approx(max(map(f1, scores)))
+    assert len(json.dumps(figures)) < 8000
