@@ -32,7 +32,6 @@ class TaskReport:
         attempts: how often it was started.
         taken_from: of a local run: the name of the earlier run that it was taken from, '' when it was run.
         because: of a local run: why it was run again, '' when there is nothing to say.
-        began: seconds from the run's beginning to its own; None when it was not started.
         figures: what a training step wrote beside its model, see :mod:`dsflow.figures`; None when there is nothing.
     """
 
@@ -47,7 +46,6 @@ class TaskReport:
     attempts: int = 0
     taken_from: str = ""
     because: str = ""
-    began: float | None = None
     figures: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,8 +64,6 @@ class TaskReport:
             data["takenFrom"] = self.taken_from
         if self.because:
             data["because"] = self.because
-        if self.began is not None:
-            data["began"] = round(self.began, 3)
         if self.figures is not None:
             data["figures"] = self.figures
         return data

@@ -23,6 +23,7 @@ from dsflow.dolphinscheduler.wire.codec import global_params, task_params
 from dsflow.dolphinscheduler.wire.pages import run_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
+from dsflow.figures import figures_in
 from dsflow.outputs import decoded
 from dsflow.report import (
     FAILURE,
@@ -319,6 +320,7 @@ class Runs:
             report.missing = missing
         if logs:
             report.log = "".join(self.log(a) for a in started)
+            report.figures = figures_in(report.log)
 
     def log(self, row: JsonDict) -> str:
         """A task instance's log; when it cannot be read (its worker is gone), a line that says so.

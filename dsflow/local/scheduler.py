@@ -15,6 +15,7 @@ from dsflow.conditions.javascript import UnknownExpression
 from dsflow.conditions.switch import Known
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import DsflowError, RunError
+from dsflow.figures import figures_beside, figures_in
 from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states, switch_branches
 from dsflow.local.folders import folder_name
 from dsflow.local.order import Ending, Order, rules_of
@@ -251,6 +252,7 @@ class Scheduler:
         node.ended = time.monotonic()
         report.seconds = node.ended - started
         report.log = decoded(log_path.read_text(encoding="utf-8", errors="replace"))
+        report.figures = figures_in(report.log)
         if self._reuse is not None:
             run = self.folder.name
             self._reuse.ended(task.name, state, Past(run, node.outputs, node.taken, node.passed))
@@ -268,6 +270,7 @@ class Scheduler:
         self._set_outputs(node, past.outputs)
         found = {name: decoded(value) for name, value in past.outputs.get(self._series[-1], {}).items()}
         node.report.outputs = dict(typed(node.task, found))
+        node.report.figures = figures_beside(node.report.outputs)
         node.report.log = f"-- nothing has changed since run {past.run}: taken from there\n"
         log.write_text(node.report.log, encoding="utf-8")
         node.ended = time.monotonic()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from html.parser import HTMLParser
+from typing import Any
+
+import pytest
 
 from dsflow import Shell, Workflow
-from dsflow.display.runpage import run_page
+from dsflow.display.plots import plots
+from dsflow.display.runpage import gantt, run_page
 from dsflow.report import RunReport, TaskReport
 
 
@@ -38,3 +43,74 @@ def test_the_page_has_picture_states_and_logs() -> None:
     assert ["open" in attributes for tag, attributes in tags.opened if tag == "details"] == [False, True]
     assert "again: its script changed" in tags.text
     assert "w: FAILURE in 3.0s" in tags.text
+
+
+FIGURES: dict[str, Any] = {
+    "format": 1,
+    "rows": 100,
+    "positives": 20,
+    "auc": 0.9,
+    "average_precision": 0.7,
+    "roc": [[0.0, 0.2, 1.0], [0.0, 0.9, 1.0]],
+    "precision_recall": [[1.0, 0.5, 0.0], [0.2, 0.8, 1.0]],
+    "calibration": [[0.1, 0.8], [0.2, 0.7]],
+    "threshold": 0.4,
+    "confusion": [[75, 5], [4, 16]],
+    "importance": {"x<y": 3.0, "z": 1.0},
+    "features": [{"name": "x<y", "statistics": {"edges": [1.0], "shares": [0.25, 0.75]}}, {"name": "text"}],
+}
+
+
+def page(figures: dict[str, Any], log: str = "") -> str:
+    with Workflow("w", project="p") as wf:
+        Shell("train", "true")
+    task = TaskReport("train", "SHELL", "SUCCESS", 1.0, log=log, started=0.5, figures=figures)
+    return run_page(wf.definition(), RunReport("w", "SUCCESS", [task], 2.0))
+
+
+def test_a_training_is_drawn() -> None:
+    tags = _Tags()
+    tags.feed(text := page(FIGURES, log='figures: {"format":1}\nend\n'))
+    for said in ("ROC curve, area 0.9000", "average precision 0.7000", "Calibration", "Importance", "Distributions"):
+        assert said in tags.text
+    assert "precision 0.762, recall 0.800" in tags.text
+    assert "(figures of the model)\nend" in tags.text
+    assert "x<y" in tags.text
+    # nothing is fetched, and no drawing cuts by another one's frame
+    assert not [value for _, attributes in tags.opened for name, value in attributes.items() if name == "src"]
+    clips = [attributes["id"] for tag, attributes in tags.opened if tag == "clippath"]
+    assert len(clips) == len(set(clips)) >= 5
+    assert text == page(FIGURES, log='figures: {"format":1}\nend\n')
+
+
+def test_what_was_served_stands_beside_what_was_learnt() -> None:
+    (drawn,) = [p for p in plots(FIGURES | {"online": {"x<y": [0.5, 0.5]}}) if p.title.startswith("Distributions")]
+    assert drawn.title.endswith("offline and online")
+    assert "served" in drawn.svg
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [{"format": 1}, FIGURES | {"confusion": 3}, FIGURES | {"confusion": [["a", 1], [2, 3]]}, FIGURES | {"calibration": 3}],
+)
+def test_other_figures_are_said_to_be_so(figures: dict[str, Any]) -> None:
+    assert "not as write_figures writes them" in page(figures)
+
+
+def test_without_matplotlib_the_numbers_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    text = page(FIGURES)
+    assert "<td>75</td>" in text
+    assert "needs the package &#x27;matplotlib&#x27;" in text
+
+
+def test_bars_are_where_the_tasks_ran() -> None:
+    tasks = [
+        TaskReport("b", "SHELL", "SUCCESS", 2.0, started=2.0),
+        TaskReport("a", "SHELL", "FAILURE", 1.0, started=0.0),
+        TaskReport("never", "SHELL", "SKIPPED"),
+    ]
+    drawn = gantt(RunReport("w", "FAILURE", tasks, 4.0))
+    assert drawn.index("left:0.00%;width:25.00%") < drawn.index("left:50.00%;width:50.00%")
+    assert "never" not in drawn
+    assert gantt(RunReport("w", "SUCCESS", [TaskReport("a", "SHELL", "SKIPPED")], 4.0)) == ""
