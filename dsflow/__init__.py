@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from dsflow._api.features import FeatureView
+    from dsflow._api.table import Table
     from dsflow._api.workflow import Workflow
     from dsflow.declare.encoding import literal
     from dsflow.declare.params import Condition, Param
     from dsflow.declare.schedule import Schedule
     from dsflow.declare.steps import Check
-    from dsflow.declare.table import Index, Table
+    from dsflow.declare.table import Index
     from dsflow.declare.tasks import (
         Conditions,
         Dependent,
@@ -74,12 +75,13 @@ __all__ = [
 # where each name is: imported when it is asked for, so that `dsflow --help` and a worker's script pay for none of them
 _HOMES = {
     "dsflow._api.features": ["FeatureView"],
+    "dsflow._api.table": ["Table"],
     "dsflow._api.workflow": ["Workflow"],
     "dsflow.declare.encoding": ["literal"],
     "dsflow.declare.params": ["Condition", "Param"],
     "dsflow.declare.schedule": ["Schedule"],
     "dsflow.declare.steps": ["Check"],
-    "dsflow.declare.table": ["Index", "Table"],
+    "dsflow.declare.table": ["Index"],
     "dsflow.declare.tasks": [
         "Conditions", "Dependent", "DependsOn", "Http", "OpenMLDB", "Python", "RawTask", "Shell", "Sql", "SubWorkflow",
         "Switch", "Task", "all_of", "any_of", "failed", "succeeded",
@@ -101,6 +103,13 @@ def __getattr__(name: str) -> object:
         value = import_module(f"{_HOME[name]}.{name}")
     globals()[name] = value
     return value
+
+
+def load_ipython_extension(shell: object) -> None:
+    """``%load_ext dsflow``: gives a notebook the cell magic ``%%openmldb``."""
+    from importlib import import_module
+
+    import_module("dsflow._api.magic").load(shell)
 
 
 def __dir__() -> list[str]:

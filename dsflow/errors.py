@@ -61,6 +61,10 @@ class DsflowError(Exception):
         text += "".join(f"\n  | {line}" for line in self.excerpt.splitlines())
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows below the cell: the message, as a program's end does, and not dsflow's own lines."""
+        return [f"error: {self}"]
+
 
 class DeclarationError(DsflowError):
     """A pipeline file declares something that cannot be."""

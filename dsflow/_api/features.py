@@ -12,11 +12,51 @@ from dsflow.declare.params import Operand, Scalar
 from dsflow.errors import ServerError, UnreachableError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from dsflow._api.explaining import Explanation
     from dsflow.consistency import ConsistencyReport
 
 
 class FeatureView(features.FeatureView):
     __doc__ = features.FeatureView.__doc__
+
+    def preview(self, rows: int = 20, *, params: Mapping[str, Scalar] | None = None) -> pd.DataFrame:
+        """The first rows of the features, computed here from the files that the workflow loads.
+
+        The embedded OpenMLDB reads all of these files, into a folder that is removed again; no server and no state of a
+        run is touched.
+
+        Args:
+            rows: at most so many.
+            params: values of workflow parameters, over their local and their plain defaults.
+
+        Returns:
+            a DataFrame with the query's columns; a timestamp is a time in UTC.
+
+        Raises:
+            DeclarationError: no workflow loads the view's table, or a placeholder has no value.
+            RunError: a file cannot be loaded, or the query fails.
+            MissingExtraError: the embedded OpenMLDB is not installed.
+        """
+        from dsflow._api.preview import preview
+
+        return preview(self, rows, params)
+
+    def explain(self) -> Explanation:
+        """What the query gives and needs: columns with types, windows, and the indexes with their TTLs.
+
+        It shows itself as tables in a notebook and as text when printed.
+
+        Raises:
+            DeclarationError: the query does not parse.
+        """
+        from dsflow._api.explaining import explain
+
+        return explain(self)
+
+    def _repr_html_(self) -> str:
+        return self.explain()._repr_html_()
 
     def rollback(self, server: str, *, timeout: float = 60, token: str | None = None) -> dict[str, Any]:
         """Let a prediction server serve the pair of deployment and model that it served before, now.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dsflow.dolphinscheduler.operations import Operations
     from dsflow.dolphinscheduler.runs import Run
     from dsflow.dolphinscheduler.watch import Look, Patience
+    from dsflow.local.runner import Display
 
 SERVER_TIMEOUT = 120.0
 POLL = 1.0
@@ -233,7 +234,7 @@ def go_on(workflow: Workflow, number: int, outcome: RunReport, profile: str | No
 class Progress:
     """Turns looks at a run into changes of its display."""
 
-    def __init__(self, definition: Definition, display: RunDisplay) -> None:
+    def __init__(self, definition: Definition, display: Display) -> None:
         self._display = display
         self._reports = {task.name: TaskReport(task.name, task.task_type) for task in definition.tasks}
         self._since: dict[str, float] = {}

@@ -108,6 +108,11 @@ class FeatureView:
         return self.declared_label
 
     @property
+    def deployed_as(self) -> Operand | None:
+        """The name that :meth:`deploy` was given; None while it was not, or was called without one."""
+        return self._deployed_as
+
+    @property
     def version(self) -> str:
         """Eight hex digits of the query's text: another query is another version."""
         return hashlib.sha256(self.sql.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -358,7 +358,7 @@ class CreateTable(OpenMLDB):
         known = {t.id: tuple(t.columns) for t in origins if isinstance(t, Table)}
         wanted = [need for need in deployed_needs(self.workflow, known) if need.table == table.id]
         found = [
-            DerivedIndex(_index(need), tuple(dict.fromkeys(w.task for w in wanted if w.need.id == need.id)))
+            DerivedIndex(index_of(need), tuple(dict.fromkeys(w.task for w in wanted if w.need.id == need.id)))
             for need in merged(w.need for w in wanted)
             if need.id not in declared and table.can_index(need)
         ]
@@ -370,7 +370,7 @@ class CreateTable(OpenMLDB):
         return [self.table.created([derived.index for derived in self.derived])]
 
 
-def _index(need: IndexNeed) -> Index:
+def index_of(need: IndexNeed) -> Index:
     """A need as an index; a TTL longer than OpenMLDB takes keeps everything."""
     ttl = need.ttl.normalised()
     if ttl.minutes > _MOST_MINUTES or ttl.latest > _MOST_ROWS:

@@ -45,6 +45,20 @@ class EmbeddedCompiler:
             raise CompilerError(f"the embedded OpenMLDB's compiler failed: {str(error).splitlines()[0]}") from error
         return None
 
+    def columns(self, sql: str, db: str, catalog: Catalog) -> tuple[tuple[str, ColumnType], ...]:
+        """Names and types of a query's columns; () when it does not compile."""
+        from sqlglot.errors import SqlglotError
+
+        from dsflow.embedded.compiler import compile_batch
+        from dsflow.embedded.errors import SqlError
+        from dsflow.embedded.views import BatchCatalog
+
+        try:
+            compiled = compile_batch(sql, BatchCatalog(_state(catalog), "offline", db), db)
+        except (SqlError, SqlglotError, RecursionError):
+            return ()
+        return tuple((column.name, column.type) for column in compiled.columns)
+
 
 def _state(catalog: Catalog) -> CatalogState:
     from dsflow.embedded.catalog import CatalogState, Index, Table
