@@ -91,7 +91,7 @@ def test_what_was_served_stands_beside_what_was_learnt() -> None:
 
 @pytest.mark.parametrize(
     "figures",
-    [{"format": 1}, FIGURES | {"confusion": 3}, FIGURES | {"confusion": [["a", 1], [2, 3]]}, FIGURES | {"calibration": 3}],
+    [{"format": 1}, *(FIGURES | {"confusion": wrong} for wrong in (3, [["a", 1], [2, 3]])), FIGURES | {"roc": 3}],
 )
 def test_other_figures_are_said_to_be_so(figures: dict[str, Any]) -> None:
     assert "not as write_figures writes them" in page(figures)
