@@ -73,7 +73,8 @@ def workflow_schema() -> Schema:
 
 def _task(kind: str) -> Schema:
     cls = KINDS[kind]
-    hints = get_type_hints(cls, localns={"Workflow": Workflow})
+    # a marker and no type: Python 3.10 refuses it
+    hints = get_type_hints(cls, localns={"Workflow": Workflow, "KW_ONLY": object})
     known = task_fields(kind)
     given: dict[str, Field[Any]] = {field.name: field for field in fields(cls) if field.name in known}
     return _object({"type": {"const": kind}} | {name: _field(name, hints[name]) for name in given})

@@ -54,7 +54,7 @@ def differences() -> list[requests.Case]:
     return list(requests.load(Path(FOLDER) / "differences.jsonl")) if FOLDER else []
 
 
-@pytest.mark.parametrize("case", differences(), ids=lambda case: case["note"])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["note"]) for case in differences()])
 def test_minimised_differences(case: requests.Case) -> None:
     """Each is as in the real cluster, or refused by name where the real engine's answer is undefined."""
     connection = harness.connect()
