@@ -53,19 +53,20 @@ MACROS = {
     ),
     # The largest fall from a value to a later one, as a part of it. Newest first: the largest fall (f) and the least
     # value (m) so far, which begins as the type's largest. A NaN is less than nothing and becomes the least.
+    # The values are such pairs themselves: DuckDB 1.5 reduces a list to a value of its own type alone.
     "oml_drawdown(l, largest)": (
-        "nullif(list_reduce(list_reverse(l), lambda s, x: CASE WHEN s.m < x AND NOT isnan(CAST(x AS DOUBLE))"
-        " AND NOT isnan(CAST(s.m AS DOUBLE)) THEN {'f': CASE WHEN isnan(CAST(x - s.m AS DOUBLE) / x) THEN s.f"
-        " ELSE greatest(s.f, CAST(x - s.m AS DOUBLE) / x) END, 'm': s.m}"
-        " ELSE {'f': greatest(s.f, 0), 'm': x} END, {'f': CAST(-1 AS DOUBLE), 'm': largest}).f, -1)"
+        "nullif(list_reduce(list_transform(list_reverse(l), lambda v: {'f': CAST(-1 AS DOUBLE), 'm': v}), lambda s, x:"
+        " CASE WHEN s.m < x.m AND NOT isnan(CAST(x.m AS DOUBLE)) AND NOT isnan(CAST(s.m AS DOUBLE)) THEN {'f':"
+        " CASE WHEN isnan(CAST(x.m - s.m AS DOUBLE) / x.m) THEN s.f ELSE greatest(s.f, CAST(x.m - s.m AS DOUBLE) / x.m)"
+        " END, 'm': s.m} ELSE {'f': greatest(s.f, 0), 'm': x.m} END, {'f': CAST(-1 AS DOUBLE), 'm': largest}).f, -1)"
     ),
     # what a NaN leaves of the n largest: a NaN that is the newest takes all in, an older one is counted as the least of
     # the newer ones while there is room
     "oml_top_kept(l, n)": (
-        "list_transform([list_reverse(l)], lambda v: list_reverse(CASE WHEN isnan(v[1]) THEN"
+        "list_transform([list_reverse(l)], lambda v: list_reverse(CASE WHEN isnan(CAST(v[1] AS DOUBLE)) THEN"
         " list_transform(v[1:n], lambda x: v[1]) ELSE list_filter(list_transform(v, lambda x, i:"
-        " CASE WHEN NOT isnan(x) THEN x WHEN i <= n THEN"
-        " list_min(list_filter(v[1:i], lambda y: NOT isnan(y))) END), lambda x: x IS NOT NULL) END))[1]"
+        " CASE WHEN NOT isnan(CAST(x AS DOUBLE)) THEN x WHEN i <= n THEN"
+        " list_min(list_filter(v[1:i], lambda y: NOT isnan(CAST(y AS DOUBLE)))) END), lambda x: x IS NOT NULL) END))[1]"
     ),
     # the newest first; a NaN stays when it comes first and replaces nothing
     "oml_first_or(l, least)": "CASE WHEN isnan(l[-1]) THEN l[-1] ELSE least END",
