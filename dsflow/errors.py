@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dsflow._version import DISTRIBUTION
+from dsflow._version import Extra, install_command
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class ConfigError(DsflowError):
 class MissingExtraError(DsflowError):
     """A feature needs packages that are not installed."""
 
-    def __init__(self, feature: str, extra: str, missing: str) -> None:
+    def __init__(self, feature: str, extra: Extra, missing: str) -> None:
         super().__init__(
             f"{feature} needs the package {missing!r}, which is not installed",
-            hint=f"install it with: pip install '{DISTRIBUTION}[{extra}]'",
+            hint=f"install it with: {install_command(extra)}",
         )
 
 

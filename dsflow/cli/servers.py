@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dsflow._version import Extra
 from dsflow.errors import ConfigError, MissingExtraError
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")]
@@ -133,7 +134,7 @@ def serve(
     serve_predictions(apiserver, host, port, model_dir, options, workers=workers)
 
 
-def _need(feature: str, extra: str, *packages: str) -> None:
+def _need(feature: str, extra: Extra, *packages: str) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(feature, extra, package)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsflow._version import DISTRIBUTION
+from dsflow._version import install_command
 from dsflow.standalone.errors import StandaloneError
 
 OLDEST, NEWEST = 11, 22  # the newer ones lack what the file system of Hadoop's client calls
@@ -65,7 +65,7 @@ def find_java() -> Java:
     found = "; ".join(others)
     raise StandaloneError(
         f"no Java {OLDEST} to {NEWEST} was found" + (f" ({found})" if found else ""),
-        hint=f"install one and set JAVA_HOME, or bring one with: pip install '{DISTRIBUTION}[server]'",
+        hint=f"install one and set JAVA_HOME, or bring one with: {install_command('server')}",
     )
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dsflow._version import DISTRIBUTION
+from dsflow._version import Extra, install_command
 from dsflow.serving.errors import NotServableError
 from dsflow.serving.formats.base import ModelFormat, Task
 
@@ -48,7 +48,7 @@ class Format:
     name: str
     reader: str
     package: str
-    extra: str
+    extra: Extra
     begins: Callable[[bytes], bool]
     endings: tuple[str, ...]
     files: str
@@ -157,6 +157,6 @@ def format_of(name: str, raw: bytes) -> Format:
     if importlib.util.find_spec(format.package) is None:
         raise NotServableError(
             f"{name} is a model of {format.name}, and the prediction server's Python has no {format.package}",
-            hint=f"pip install '{DISTRIBUTION}[{format.extra}]' there",
+            hint=f"{install_command(format.extra)} there",
         )
     return format
