@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -117,6 +118,7 @@ class PredictionService:
             await asyncio.to_thread(self._store.open)
         await self._together.start(self._told)
         await self._restore()
+        await self._restore_shadow()
         self._started.set()
 
     async def stop(self) -> None:
@@ -143,6 +145,27 @@ class PredictionService:
             self.restore_error = "; ".join(filter(None, (error.message, error.hint)))
             log.error("nothing is served until the next update: %s", error, extra={"detail": error.detail or None})
 
+    async def _restore_shadow(self) -> None:
+        """Begin the shadow that the store knows, unless it is there."""
+        try:
+            await self._shadow_as_saved(anew=False)
+        except ServingError as error:
+            log.warning("there is no shadow any more: %s", error, extra={"detail": error.detail or None})
+
+    async def _shadow_as_saved(self, *, anew: bool) -> None:
+        """Have the shadow that the store knows, or none; anew: also one that is there begins again.
+
+        Raises:
+            StoreError, NotServableError: it cannot be read, or does not fit together any more.
+        """
+        saved = None if self._store is None else await asyncio.to_thread(self._store.load_shadow)
+        if saved is None:
+            await self._end_shadow()
+            return
+        pair = fit(saved[0].deployment, saved[0].model, saved[0].columns)
+        if anew or self.shadow is None or not self.shadow.is_of(pair, saved[1]):
+            await self._begin_shadow(pair, saved[1])
+
     async def _told(self, what: str, about: Mapping[str, Any]) -> None:
         """Another worker updates: prepare its pair, change over to it, or look at the store again."""
         await self._started.wait()
@@ -154,13 +177,11 @@ class PredictionService:
             self._prepared = await self._probed(fit(saved.deployment, saved.model, saved.columns))
         elif what == "commit" and prepared is not None:
             self._change_over(prepared, self._before(prepared.pair))
-        elif what == "shadow" and self._store is not None:
-            saved = await asyncio.to_thread(self._store.read, about["pair"])
-            await self._begin_shadow(fit(saved.deployment, saved.model, saved.columns), float(about["share"]))
-        elif what == "end shadow":
-            await self._end_shadow()
+        elif what == "shadow":
+            await self._shadow_as_saved(anew=True)
         elif what in ("commit", "restore"):  # a worker that was started in the middle of an update
             await self._restore()
+            await self._restore_shadow()
 
     async def update(self, body: object) -> tuple[Pair, Comparison]:
         """Serve another deployment and model. Until this returns, and if it raises, the old pair is served.
@@ -302,14 +323,11 @@ class PredictionService:
             body: as for `update`, and ``share``, of the calls that it is asked for too (above 0, up to 1).
 
         Raises:
-            BadRequestError, NotServableError, ApiServerError, ApiServerUnreachableError: as `update`.
+            BadRequestError, NotServableError, ApiServerError, ApiServerUnreachableError, StoreError: as `update`.
         """
         share = 1.0
         if isinstance(body, Mapping) and "share" in body:
-            given = body["share"]
-            if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= 1:
-                raise BadRequestError("share takes a number above 0 and up to 1")
-            share = float(given)
+            share = _share(body["share"])
             body = {key: value for key, value in body.items() if key != "share"}
         update = read_update(body)
         async with self._together.exclusive():
@@ -317,20 +335,44 @@ class PredictionService:
             model = await asyncio.to_thread(read_model, update.model_path, self._places)
             pair = fit(deployment, model, update.columns)
             await self._probed(pair)
-            if self._together.others and self._store is not None:
-                entry = await asyncio.to_thread(self._store.stage, pair.to_saved())
-                await self._together.tell("shadow", {"pair": entry, "share": share})
-            return await self._begin_shadow(pair, share)
+            if self._store is not None:
+                await self._save_shadow(self._store, pair, share)
+            return (await self._begin_shadow(pair, share)).to_json()
+
+    async def _save_shadow(self, store: Store, pair: Pair, share: float) -> None:
+        """Save the shadow and have the other workers begin it; when one cannot, all have the one of before."""
+        before = self.shadow
+        await asyncio.to_thread(store.save_shadow, pair.to_saved(), share)
+        try:
+            await self._together.tell("shadow")
+        except NotServableError:
+            if before is None:
+                await asyncio.to_thread(store.remove_shadow)
+            else:
+                await asyncio.to_thread(store.save_shadow, before.pair.to_saved(), before.share)
+            with contextlib.suppress(NotServableError):  # a worker that ends begins with what is saved
+                await self._together.tell("shadow")
+            raise
 
     async def end_shadow(self) -> None:
-        """End the shadow, if there is one, in all workers."""
-        await self._together.tell("end shadow")
-        await self._end_shadow()
+        """End the shadow, if there is one, in all workers.
 
-    async def _begin_shadow(self, pair: Pair, share: float) -> dict[str, object]:
+        Raises:
+            StoreError: it cannot be taken out of the model directory; it stays.
+        """
+        async with self._together.exclusive():
+            if self._store is not None:
+                await asyncio.to_thread(self._store.remove_shadow)
+            await self._end_shadow()
+            try:
+                await self._together.tell("shadow")
+            except NotServableError as error:  # it is started again, and begins with what has been saved
+                log.warning("a worker did not end the shadow: %s", error)
+
+    async def _begin_shadow(self, pair: Pair, share: float) -> Shadow:
         await self._end_shadow()
         self.shadow = Shadow(pair, self.apiserver, share, partial(self._metrics.shadowed, self.name))
-        return self.shadow.to_json()
+        return self.shadow
 
     async def _end_shadow(self) -> None:
         shadow, self.shadow = self.shadow, None
@@ -373,6 +415,15 @@ def _read_generally(joiner: Joiner, body: bytes) -> tuple[list[Row], bool]:
         raise _too_many(len(rows))
     checked = check_rows(rows, pair.deployment.input, may_be_left_out=pair.may_be_left_out)
     return joiner.codec.from_checked(checked), many
+
+
+def _share(given: object) -> float:
+    # DolphinScheduler's HTTP task sends every value as a string
+    if isinstance(given, str) and re.fullmatch(r"[01](\.\d{1,9})?|\.\d{1,9}", given.strip()):
+        given = float(given)
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= 1:
+        raise BadRequestError("share takes a number above 0 and up to 1")
+    return float(given)
 
 
 def _too_many(rows: int) -> BodyTooLargeError:

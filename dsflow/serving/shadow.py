@@ -42,7 +42,7 @@ class Shadow:
     """
 
     def __init__(self, pair: Pair, apiserver: ApiServer, share: float, counted: Callable[[str, int], None]) -> None:
-        self._share, self._counted = share, counted
+        self.share, self._counted = share, counted
         self._waiting: asyncio.Queue[Batch] = asyncio.Queue(WAITING)
         self._rows: Counter[str] = Counter()
         self._features: Counter[str] = Counter()
@@ -57,9 +57,13 @@ class Shadow:
         """What answers in the background."""
         return self._joiner.pair
 
+    def is_of(self, pair: Pair, share: float) -> bool:
+        """Whether it is the shadow of that pair and share."""
+        return self.pair.to_json() == pair.to_json() and self.share == share
+
     def observe(self, batch: Batch) -> None:
         """Take the rows of a call that was answered, if there is room."""
-        if self._share < 1 and random.random() >= self._share:
+        if self.share < 1 and random.random() >= self.share:
             return
         try:
             self._waiting.put_nowait(batch)
@@ -78,7 +82,7 @@ class Shadow:
         """What was counted so far."""
         compared = self._rows["equal"] + self._rows["different"]
         return self.pair.to_json() | {
-            "share": self._share,
+            "share": self.share,
             "rows": {key: self._rows[key] for key in ("equal", "different", "error", "dropped")},
             "features_different": dict(self._features.most_common(100)),
             "prediction_difference": {"largest": self._largest, "mean": self._sum / compared if compared else 0.0},

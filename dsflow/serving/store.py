@@ -1,7 +1,7 @@
 """What is served, on disk: a copy of the model and a manifest that names it, so that a restart serves the same again.
 
 The manifest is the only truth: it is replaced in one step after the model's copy is safely on disk, so a crash at any
-moment leaves the old pair or the new one, never a mixture.
+moment leaves the old pair or the new one, never a mixture. A shadow has a manifest of its own, in the same way.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dsflow.serving.schema import Column
 log = logging.getLogger("dsflow.serving")
 
 MANIFEST = "serving.json"
+SHADOW = "shadow.json"
 _COPY = re.compile(r"served-[0-9a-f]{64}(\.[a-z]+)")
 _FORMAT = 2
 
@@ -91,10 +92,61 @@ class Store:
         try:
             for model in models:
                 _write(self.directory / _copy_name(model), model.raw)
-            _write(self.directory / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+            _write_json(self.directory / MANIFEST, manifest)
         except OSError as error:
             raise _not_written(self.directory, error) from error
-        self._remove_other_copies(keep=set(map(_copy_name, models)))
+        self._remove_other_copies(keep={*map(_copy_name, models), *self._copy_of_shadow()})
+
+    def save_shadow(self, saved: Saved, share: float) -> None:
+        """Make this the shadow that a restart begins again.
+
+        Raises:
+            StoreError: the directory cannot be written; what was saved before still stands.
+        """
+        manifest = {"format": _FORMAT, "share": share, "pair": self.stage(saved)}
+        try:
+            _write_json(self.directory / SHADOW, manifest)
+        except OSError as error:
+            raise _not_written(self.directory, error) from error
+
+    def remove_shadow(self) -> None:
+        """Let a restart begin no shadow; its model's copy goes with the next `save`.
+
+        Raises:
+            StoreError: the directory cannot be written.
+        """
+        try:
+            (self.directory / SHADOW).unlink(missing_ok=True)
+        except OSError as error:
+            raise _not_written(self.directory, error) from error
+
+    def load_shadow(self) -> tuple[Saved, float] | None:
+        """The shadow that was saved, and its share of the calls; None if there is none.
+
+        Raises:
+            StoreError: it is damaged or unreadable.
+            NotServableError: its model cannot be served any more.
+        """
+        place = self.directory / SHADOW
+        try:
+            if not place.exists():
+                return None
+            manifest = json.loads(place.read_bytes())
+            if manifest["format"] != _FORMAT:
+                raise ValueError(f"format {manifest['format']!r} is not known")
+            return self._read(manifest["pair"]), float(manifest["share"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise StoreError(
+                f"{SHADOW} or the model that it names is damaged",
+                hint="POST /shadow begins one again",
+                detail=f"{place}: {error!r}",
+            ) from error
+
+    def _copy_of_shadow(self) -> set[str]:
+        try:
+            return {str(json.loads((self.directory / SHADOW).read_bytes())["pair"]["model_file"])}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return set()  # there is none that could be read
 
     def stage(self, saved: Saved) -> dict[str, object]:
         """Write the copy of a model that may be saved soon; what this returns, `read` reads in another process.
@@ -206,6 +258,10 @@ def _not_written(directory: Path, error: OSError) -> StoreError:
 
 
 _UPDATE = "POST /update puts a pair into service again"
+
+
+def _write_json(place: Path, content: object) -> None:
+    _write(place, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _write(place: Path, content: bytes) -> None:

@@ -34,7 +34,7 @@ MESSAGE_BYTES = 64 * 2**20
 """The longest message: a deployment's schema is in it."""
 
 Handler = Callable[[str, Mapping[str, Any]], Awaitable[None]]
-"""What a worker does when another one says ``prepare``, ``commit``, ``abort`` or ``restore``."""
+"""What a worker does when another says ``prepare``, ``commit``, ``abort``, ``shadow``, or the parent ``restore``."""
 
 
 class Together(Protocol):

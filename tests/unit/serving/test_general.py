@@ -215,8 +215,47 @@ def test_a_shadow_is_counted_and_answers_nobody(apiserver: FakeApiServer, models
             time.sleep(0.05)
         assert client.delete("/shadow").status_code == 200
         assert client.get("/shadow").json() == {"shadow": None}
-        for share in (0, 2, "x", True):
+        for share in (1, "1", "0.25", ".5"):
+            told = client.post("/shadow", json=body | {"deployment": "demo", "share": share})
+            assert told.json()["share"] == float(share)
+        for share in (0, 2, "x", True, "1.1", "0", "nan", "1e-1000000000", None):
             assert client.post("/shadow", json=body | {"share": share}).status_code == 400
+
+
+def test_a_shadow_survives_a_restart(apiserver: FakeApiServer, models: tuple[str, str], tmp_path: Path) -> None:
+    kept = tmp_path / "served"
+    body = {"database": "demo_db", "deployment": "demo", "model_path": models[1], "share": 0.5}
+    with serving(apiserver, model_dir=kept) as client:
+        update(client, models[0])
+        assert client.post("/shadow", json=body).status_code == 200
+        update(client, models[0])  # does not take the copy of the shadow's model away
+    Path(models[1]).unlink()
+    with serving(apiserver, model_dir=kept) as client:
+        found = client.get("/shadow").json()["shadow"]
+        assert (found["model"]["name"], found["share"]) == (Path(models[1]).name, 0.5)
+        assert sum(found["rows"].values()) == 0
+        assert client.delete("/shadow").status_code == 200
+    with serving(apiserver, model_dir=kept) as client:
+        assert client.get("/shadow").json() == {"shadow": None}
+        update(client, models[0])
+        assert len(list(kept.glob("served-*"))) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 2, "share": 1, "pair": {}}', "[" * 100_000])
+def test_a_shadow_that_cannot_be_read_is_no_reason_not_to_serve(
+    apiserver: FakeApiServer, models: tuple[str, str], tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = tmp_path / "served"
+    with serving(apiserver, model_dir=kept) as client:
+        update(client, models[0])
+    (kept / "shadow.json").write_text(content)
+    with serving(apiserver, model_dir=kept) as client:
+        assert "there is no shadow any more" in caplog.text
+        assert client.get("/shadow").json() == {"shadow": None}
+        assert client.post("/predict", json=CLICK).status_code == 200
+        update(client, models[1])
+        body = {"database": "demo_db", "deployment": "demo", "model_path": models[0]}
+        assert client.post("/shadow", json=body).status_code == 200
 
 
 def test_metrics(client: httpx.Client, models: tuple[str, str]) -> None:

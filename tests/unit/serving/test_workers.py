@@ -138,3 +138,21 @@ def test_updates_at_once_are_done_one_after_the_other_by_whichever_worker(worker
         answers = list(pool.map(lambda i: workers.update(i % 2), range(6)))
     assert [answer.status_code for answer in answers] == [200] * 6
     assert len(workers.answers()) == 1
+
+
+def test_a_shadow_reaches_both_and_comes_back_with_a_worker(workers: Workers) -> None:
+    def shadows() -> set[str]:
+        found = set()
+        for _ in range(30):
+            told = httpx.get(f"{workers.url}/shadow", timeout=60, trust_env=False).json()["shadow"]
+            found.add(told and f"{told['deployment']} {told['share']}")
+        return found
+
+    body = {"database": "demo_db", "deployment": "other", "model_path": workers.models[1], "share": 0.5}
+    assert workers.post("/shadow", body).status_code == 200
+    assert shadows() == {"other 0.5"}
+    os.kill(killed := min(workers.pids()), signal.SIGKILL)
+    workers.eventually(lambda: len(workers.pids() - {killed}) == 2)
+    assert shadows() == {"other 0.5"}
+    assert httpx.delete(f"{workers.url}/shadow", timeout=60, trust_env=False).status_code == 200
+    assert shadows() == {None}
