@@ -20,6 +20,13 @@ from dsflow.validation.rules.queries import unknown_tables
 
 _UPDATE_NEEDS = ("database", "deployment", "model_path")
 _UPDATE_KEYS = (*_UPDATE_NEEDS, "table", "columns", "compare")
+_CHANGE = re.compile(r"(?:/.*)?/(?P<what>update|shadow)(?:/(?P<service>[^/?#]+))?")
+"""What /update takes, /shadow takes too; one of several services is named behind it."""
+
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}|.*\$.*")
+"""As the prediction server has it (dsflow.serving.options), or filled in later."""
+
+_ASK = re.compile(r"(?:/.*)?/predict(?:/[^/?#]+)?(?:\?[^#]*)?")
 _FINGERPRINTS = re.compile(r"[^:,]+:[0-9a-f]+(?:,[^:,]+:[0-9a-f]+)*")
 _MOST_COMPARED = 10_000
 """As the prediction server has it (dsflow.serving.update)."""
@@ -31,7 +38,8 @@ def prediction_update(model: Model) -> Iterator[Problem]:
     from dsflow.openmldb import nodes
 
     deployed = [s for s in model.statements if isinstance(s.tree, nodes.Deploy)]
-    for task in _updates(model):
+    for task, what, service in _changes(model):
+        known = (*_UPDATE_KEYS, "share") if what == "shadow" else _UPDATE_KEYS
         values = model.task_values(task)
         told = {key: fill(str(value), values).text for key, value in task.json.items()}
 
@@ -39,9 +47,14 @@ def prediction_update(model: Model) -> Iterator[Problem]:
             # FeatureView.serve takes as arguments of its own what is sent as JSON
             return model.sources.argument_place(task.where, "json", key, otherwise=key)
 
+        if service and not _SERVICE.fullmatch(service):
+            message = f"task {task.name!r}: no prediction server has a service {service!r}"
+            yield Problem(
+                message, model.sources.argument_place(task.where, "url"), "letters, digits, _ and -, as in --service"
+            )
         for key in told:
-            if key not in _UPDATE_KEYS:
-                hint = did_you_mean(key, _UPDATE_KEYS, "keys: " + ", ".join(_UPDATE_KEYS))
+            if key not in known:
+                hint = did_you_mean(key, known, "keys: " + ", ".join(known))
                 yield Problem(f"task {task.name!r}: the prediction server knows no key {key!r}", at(key), hint)
         for key in _UPDATE_NEEDS:
             if key not in told:
@@ -125,7 +138,7 @@ def _request_table(query: Query | None) -> str:
 @rule("DSF142", compiler=True)
 def feature_types(model: Model) -> Iterator[Problem]:
     """Features that a model cannot take."""
-    if model.compiler is None or not _updates(model):
+    if model.compiler is None or not any(_changes(model)):
         return
     for query in model.queries:
         if query.view is None or query.view.declared_label is None or not _compiles(model, query):
@@ -153,7 +166,7 @@ def prediction_request(model: Model) -> Iterator[Problem]:
     if not views:
         return
     for task in model.tasks:
-        if isinstance(task, Http) and task.method == "POST" and str(task.url).endswith("/predict"):
+        if isinstance(task, Http) and task.method == "POST" and _ASK.fullmatch(_path(task)):
             # every value is sent as a text, whatever its type here
             row = dict.fromkeys(task.json, "")
             for name, message, hint in _fewest([_row_problems(view, row, as_texts=True) for view in views]):
@@ -253,12 +266,17 @@ def _compiles(model: Model, query: Query) -> bool:
     return model.refusal(query, "request") is None
 
 
-def _updates(model: Model) -> list[Http]:
-    """The tasks that point a prediction server to a model."""
-    return [
-        task
-        for task in model.tasks
-        if isinstance(task, Http)
-        and str(task.url).endswith("/update")
-        and {"deployment", "model_path"} & set(task.json)  # another service may have an /update too
-    ]
+def _changes(model: Model) -> Iterator[tuple[Http, str, str]]:
+    """The tasks that point a prediction server to a model: the path's word, and the service's name or ''."""
+    for task in model.tasks:
+        # another service may have an /update too
+        if isinstance(task, Http) and {"deployment", "model_path"} & set(task.json):
+            found = _CHANGE.fullmatch(_path(task))
+            if found is not None:
+                yield task, found["what"], found["service"] or ""
+
+
+def _path(task: Http) -> str:
+    """Of a task's address, of which a parameter may give the beginning."""
+    url = str(task.url)
+    return "/" + (url.partition("://")[2] or url).partition("/")[2]

@@ -17,6 +17,12 @@ with Workflow("w", project="p", params={"server": "127.0.0.1:8881"}) as wf:
             "town": "x",  # <- DSF143
         },
     )
+    named = Http(
+        "named",
+        "POST",
+        f"http://{wf.params.server}/predict/clicks?probabilities=1",
+        json={"city": "Hangzhou", "seen": "2017-11-06 17:21:28", "town": "x"},  # <- DSF143 DSF143
+    )
     curl = Shell(
         "curl",
         """
@@ -29,5 +35,6 @@ with Workflow("w", project="p", params={"server": "127.0.0.1:8881"}) as wf:
         >> view.deploy()
         >> view.serve(f"http://{wf.params.server}", model_path="/models/m.json")
         >> ask
+        >> named
         >> curl
     )

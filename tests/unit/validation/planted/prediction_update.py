@@ -35,4 +35,27 @@ with Workflow("w", project="p") as wf:
             "modelpath": "/models/m.json",  # <- DSF141
         },
     )
-    clicks.create() >> view.deploy() >> update >> compared >> other
+    named = Http(
+        "named",
+        "POST",
+        "http://127.0.0.1:8881/update/clicks",
+        json={
+            "database": "db",
+            "deployment": view.deployment(),
+            "model_path": "/models/m.json",
+            "share": "0.5",  # <- DSF141
+        },
+    )
+    shadow = Http(  # <- DSF141
+        "shadow",
+        "POST",
+        "http://127.0.0.1:8881/shadow/clicks!",
+        json={
+            "database": "db",
+            "deployment": "viev",  # <- DSF141
+            "model_path": "/models/m.json",
+            "share": "0.5",
+        },
+    )
+    elsewhere = Http("elsewhere", "POST", "http://127.0.0.1:80/update/a/b", json={"deployment": "x"})
+    clicks.create() >> view.deploy() >> update >> compared >> other >> named >> shadow >> elsewhere
