@@ -17,6 +17,7 @@ from dsflow.openmldb.query import parse_query
 
 if TYPE_CHECKING:
     from dsflow.declare.features import FeatureView
+    from dsflow.openmldb.bound import BoundQuery
     from dsflow.openmldb.sdk import Refusal
 
 
@@ -103,8 +104,12 @@ def explain(view: FeatureView) -> Explanation:
     Raises:
         DeclarationError: it does not parse.
     """
+    from dsflow.openmldb.bound import bind
+
     text = PLACEHOLDER.sub(r"\1", view.sql)  # a name in place of each parameter: it parses all the same
     tree = parse_query(text)
+    known = {table.id: table.columns for table in [*declared_tables(), view.source]}
+    bound = bind(tree, str(view.source.database), known)
     kinds = dict(_columns(view, text))
     columns = [
         (name, str(kinds.get(name, "")), "label" if name == view.declared_label else "feature")
@@ -116,8 +121,8 @@ def explain(view: FeatureView) -> Explanation:
         view.source.name,
         view.deployment(view.deployed_as),
         tuple(columns),
-        tuple(_windows(tree)),
-        tuple(_indexes(view, tree)),
+        tuple(_windows(bound)),
+        tuple(_indexes(view, bound)),
         refusal.message if refusal is not None else "",
     )
 
@@ -156,27 +161,21 @@ def _columns(view: FeatureView, text: str) -> tuple[tuple[str, Any], ...]:
         return ()
 
 
-def _windows(tree: Any) -> Iterator[Window]:
-    from dsflow.openmldb import nodes
+def _windows(query: BoundQuery) -> Iterator[Window]:
+    def text(*parts: Any) -> str:
+        return ", ".join(part.sql(dialect="openmldb") for part in parts)
 
-    def text(node: Any) -> str:
-        if isinstance(node, list):
-            return ", ".join(map(text, node))
-        return "" if node is None else str(node.sql(dialect="openmldb"))
-
-    for window in tree.find_all(nodes.WindowDefinition):
-        parts = {name: text(window.args.get(name)) for name in ("this", "base", "partition_by", "order", "frame")}
-        union = window.args.get("union")
-        also = f"UNION {text(union)} " if union else ""
+    for window in (window for select in query.selects for window in select.windows):
+        union = text(*(source.node for source in window.union))
         yield Window(
-            parts["this"] or parts["base"],
-            also + parts["partition_by"].removeprefix("PARTITION BY "),
-            parts["order"].removeprefix("ORDER BY "),
-            parts["frame"],
+            window.name,
+            (f"UNION {union} " if union else "") + text(*window.partition),
+            text(window.order) if window.order is not None else "",
+            text(window.frame.node) if window.frame is not None else "",
         )
 
 
-def _indexes(view: FeatureView, tree: Any) -> Iterator[NeededIndex]:
+def _indexes(view: FeatureView, query: BoundQuery) -> Iterator[NeededIndex]:
     """As the workflow deploys the view (a bias lengthens a TTL), else as the query alone needs them."""
     known = {table.id: tuple(table.columns) for table in [*declared_tables(), view.source]}
     wanted: dict[Any, list[Any]] = {}
@@ -186,7 +185,7 @@ def _indexes(view: FeatureView, tree: Any) -> Iterator[NeededIndex]:
             if deployed.task in tasks:
                 wanted.setdefault(deployed.table, []).append(deployed.need)
     if not wanted:
-        wanted = {**needed_indexes(tree, str(view.source.database), known)}
+        wanted = {**needed_indexes(query)}
     for table, needs in wanted.items():
         for need in merged(needs):
             index = index_of(need)

@@ -65,6 +65,7 @@ def _needs(
     statements: Sequence[str | Statement], columns: Mapping[TableKey, Sequence[str]]
 ) -> Iterator[tuple[TableKey, IndexNeed]]:
     from dsflow.openmldb import nodes
+    from dsflow.openmldb.bound import bind
 
     db = ""
     for statement in statements:
@@ -82,7 +83,7 @@ def _needs(
                 query, biases = tree.query, tree.options
         if query is not None:
             bias = _bias(biases)
-            for table, needs in needed_indexes(query, db, columns).items():
+            for table, needs in needed_indexes(bind(query, db, columns)).items():
                 yield from ((table, replace(need, ttl=need.ttl.with_bias(bias))) for need in needs)
 
 

@@ -19,9 +19,10 @@ from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.queryerrors import named_errors
 from dsflow.embedded.storage import Storage
-from dsflow.embedded.views import IndexNeed, RequestCatalog, merged_needs, table_with_needs
+from dsflow.embedded.views import RequestCatalog, table_with_needs
 from dsflow.openmldb import nodes
-from dsflow.openmldb.ttl import Bias, Ttl
+from dsflow.openmldb.indexes import IndexNeed, TableKey, merged
+from dsflow.openmldb.ttl import Bias
 from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def deploy(storage: Storage, statement: Deploy, db: str) -> None:
         )
     bias, lengthen = _deploy_options(statement)
     compiled, catalog = _compile(state, statement.query_text, db)
-    needs = [replace(need, ttl=need.ttl.with_bias(bias)) for need in merged_needs(catalog.needs)]
+    needs = {
+        table: [replace(need, ttl=need.ttl.with_bias(bias)) for need in own] for table, own in _needed(compiled).items()
+    }
     procedure = Procedure(
         db=db,
         name=statement.name,
@@ -63,31 +66,27 @@ def deploy(storage: Storage, statement: Deploy, db: str) -> None:
         current = transaction.state
         if current.procedure(db, statement.name) is not None:
             raise SqlError(f"deployment {statement.name} already exists in database {db}")
-        current = _with_needs(current, needs, lengthen=lengthen)
-        for need in needs:
-            transaction.index(current.table(need.db, need.table), need.keys[0])
+        for table, own in needs.items():
+            before = current.table(*table)
+            changed = table_with_needs(before, own, lengthen=lengthen)
+            if changed != before:
+                current = current.with_table(changed)
+            for need in own:
+                transaction.index(changed, need.keys[0])
         transaction.state = current.with_procedure(procedure)
 
 
-def _with_needs(state: CatalogState, needs: Sequence[IndexNeed], *, lengthen: bool) -> CatalogState:
-    for db, name in dict.fromkeys((need.db, need.table) for need in needs):
-        table = state.table(db, name)
-        own = [need for need in needs if (need.db, need.table) == (db, name)]
-        changed = table_with_needs(table, own, lengthen=lengthen)
-        if changed != table:
-            state = state.with_table(changed)
-    return state
+def _needed(compiled: CompiledRequest) -> dict[TableKey, list[IndexNeed]]:
+    """The indexes that a query needs, by table."""
+    found: dict[TableKey, list[IndexNeed]] = {}
+    for table, need in compiled.needs:
+        found.setdefault(table, []).append(need)
+    return {table: merged(needs) for table, needs in found.items()}
 
 
 def _compile(state: CatalogState, query: str, db: str) -> tuple[CompiledRequest, RequestCatalog]:
     catalog = RequestCatalog(state, db)
-    compiled = compile_request(query, catalog, db)
-    noted = {(need.db, need.table, *need.id) for need in catalog.needs}
-    for key in compiled.keys:
-        need = IndexNeed(key.table.db, key.table.name, key.keys, key.ts, Ttl())
-        if (need.db, need.table, *need.id) not in noted:
-            catalog.with_needs([need])
-    return compiled, catalog
+    return compile_request(query, catalog, db), catalog
 
 
 def _tables(compiled: CompiledRequest, catalog: RequestCatalog) -> tuple[tuple[str, str], ...]:
@@ -196,8 +195,9 @@ def _create_procedure(storage: Storage, match: re.Match[str], sql: str, db: str)
     with storage.writing() as transaction:
         if transaction.state.procedure(db, name) is not None:
             raise SqlError(f"procedure {name} already exists in database {db}")
-        for need in merged_needs(catalog.needs):
-            transaction.index(transaction.state.table(need.db, need.table), need.keys[0])
+        for key, needs in _needed(compiled).items():
+            for need in needs:
+                transaction.index(transaction.state.table(*key), need.keys[0])
         transaction.state = transaction.state.with_procedure(procedure)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dsflow.embedded.catalog import CatalogState, Index, Table
 from dsflow.embedded.compiler import TableSchema
 from dsflow.embedded.storage import Kind, live_relation, quote, relation, stored_rows
-from dsflow.openmldb.ttl import Ttl, ttl_of_frame
+from dsflow.openmldb.indexes import IndexNeed, TableKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,30 +80,13 @@ class BatchCatalog:
         return TableSchema(table.db, table.name, table.columns, rows, _index_ids(table), facts)
 
 
-@dataclass(frozen=True)
-class IndexNeed:
-    """An index that a query in request mode reads through, with the TTL that it needs there."""
-
-    db: str
-    table: str
-    keys: tuple[str, ...]
-    ts: str | None
-    ttl: Ttl
-
-    @property
-    def id(self) -> tuple[tuple[str, ...], str | None]:
-        """As `Index.id`."""
-        return tuple(sorted(set(self.keys))), self.ts
-
-
 class RequestCatalog:
-    """Tables for a query in request mode; it notes which tables and indexes the compiler asks for."""
+    """Tables for a query in request mode; it notes which tables the compiler asks for."""
 
     def __init__(self, state: CatalogState, db: str | None) -> None:
         self._state = state
         self._db = db
         self.tables: dict[tuple[str, str], Table] = {}
-        self.needs: list[IndexNeed] = []
 
     def table(self, db: str | None, name: str) -> TableSchema:
         """The table, or a SqlError."""
@@ -111,64 +94,19 @@ class RequestCatalog:
         self.tables[table.db, table.name] = table
         return TableSchema(table.db, table.name, table.columns, relation(table, "online"), _index_ids(table))
 
-    def index_relation(
-        self,
-        db: str,
-        table: str,
-        keys: Sequence[str],
-        ts: str | None,
-        rows: int | None = None,
-        range_ms: int | None = None,
-        *,
-        unit: str,
-    ) -> str:
-        """The rows that a lookup by key sees, as text for a FROM clause.
-
-        Args:
-            db, table: the table.
-            keys: the columns that are compared with the request's values.
-            ts: the column that orders the rows; None for the order of arrival.
-            rows: how many rows back the lookup reads; None for all, or when it does not count rows.
-            range_ms: how many milliseconds back it reads; None for all, or when it does not measure time.
-            unit: ``ROWS``, ``ROWS_RANGE``, ``JOIN`` (LAST JOIN) or ``LEFT JOIN``.
-        """
-        found = self._state.table(db, table)
-        self.needs.append(IndexNeed(found.db, found.name, tuple(keys), ts, _needed_ttl(unit, rows, range_ms)))
-        index = found.index_for(keys, ts)
+    def index_relation(self, table: TableKey, need: IndexNeed) -> str:
+        """The rows that a lookup by an index's key sees, as text for a FROM clause."""
+        found = self._state.table(*table)
+        index = found.index_for(need.keys, need.ts)
         return relation(found, "online") if index is None else live_relation(found, index)
-
-    def with_needs(self, needs: Sequence[IndexNeed]) -> None:
-        """Add needs that were found another way."""
-        self.needs.extend(needs)
 
 
 def _index_ids(table: Table) -> tuple[tuple[tuple[str, ...], str | None], ...]:
     return tuple((index.keys, index.ts) for index in table.indexes)
 
 
-def _needed_ttl(unit: str, rows: int | None, range_ms: int | None) -> Ttl:
-    if unit == "JOIN":
-        return Ttl("latest", latest=1)
-    if unit == "LEFT JOIN":
-        return Ttl()
-    return ttl_of_frame(rows, range_ms, has_rows=unit == "ROWS", has_range=unit == "ROWS_RANGE")
-
-
-def merged_needs(needs: Sequence[IndexNeed]) -> list[IndexNeed]:
-    """One need for each index."""
-    merged: dict[tuple[str, str, tuple[str, ...], str | None], IndexNeed] = {}
-    for need in needs:
-        key = (need.db, need.table, *need.id)
-        before = merged.get(key)
-        ttl = need.ttl.normalised() if before is None else before.ttl.merge(need.ttl)
-        merged[key] = IndexNeed(need.db, need.table, need.keys, need.ts, ttl)
-    return list(merged.values())
-
-
 def table_with_needs(table: Table, needs: Sequence[IndexNeed], *, lengthen: bool) -> Table:
     """A table with the indexes that a deployment needs: missing ones added, TTLs lengthened (unless told not to)."""
-    from dataclasses import replace
-
     for need in needs:
         found = table.index(need.keys, need.ts)
         if found is None:

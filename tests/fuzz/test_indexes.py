@@ -16,6 +16,7 @@ from sqlglot import parse_one
 
 from dsflow import OpenMLDB, Table, Workflow
 from dsflow.embedded.engine import Engine
+from dsflow.openmldb.bound import bind
 from dsflow.openmldb.dialect import OpenMLDB as Dialect
 from dsflow.openmldb.indexes import needed_indexes
 from dsflow.openmldb.sdk import Compiler
@@ -38,7 +39,7 @@ def test_openmldb_asks_for_the_same(compiler: Compiler, example: Example) -> Non
     if compiler.validate(example.sql, "db", CATALOG, "request") is not None:
         return  # nothing to deploy; what the two engines take differs in a few functions
     native = compiler.needed_indexes(example.sql, "db", CATALOG)
-    ours = needed_indexes(parse_one(example.sql, read=Dialect), "db", KNOWN)
+    ours = needed_indexes(bind(parse_one(example.sql, read=Dialect), "db", KNOWN))
     wanted = {(table, need.id): need.ttl for table, needs in native.items() for need in needs}
     given_ = {(table, need.id): need.ttl for (_, table), needs in ours.items() for need in needs}
     assert given_.keys() == wanted.keys()

@@ -15,7 +15,6 @@ from dsflow.embedded.compiler.types import (
     CompiledQuery,
     CompiledRequest,
     Facts,
-    IndexKey,
     TableSchema,
     duckdb_type,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "CompiledQuery",
     "CompiledRequest",
     "Facts",
-    "IndexKey",
     "TableSchema",
     "compile_batch",
     "compile_request",

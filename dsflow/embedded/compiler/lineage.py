@@ -17,15 +17,17 @@ from sqlglot import exp
 from dsflow.embedded.compiler.frames import column_of, partition_columns
 from dsflow.embedded.compiler.joins import JoinCondition, order_value
 from dsflow.embedded.compiler.scope import Field, Position, Relation
-from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, IndexKey
+from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, TableSchema
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
+from dsflow.openmldb.indexes import IndexNeed
+from dsflow.openmldb.ttl import Ttl, ttl_of_frame
 
 
-def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) -> IndexKey:
-    """The index of the source's left-most table by which a window finds its rows.
+def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) -> IndexNeed:
+    """The index of the source's left-most table by which a window finds its rows, with the TTL that it needs.
 
     Args:
         window: the window.
@@ -60,10 +62,12 @@ def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) ->
     keys = tuple(origin(node, value.sql) for node, value in zip(window.partition, values, strict=True))
     order = window.order
     ts = origin(order, column_of(order, fields, "ORDER BY").sql) if order is not None else None
-    return IndexKey(source.scans[0].schema, keys, ts)
+    # MAXSIZE is no matter of the TTL
+    ttl = ttl_of_frame(window.start, window.start, has_rows=not window.by_time, has_range=window.by_time)
+    return IndexNeed(keys, ts, ttl)
 
 
-def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> tuple[IndexKey, ...]:
+def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> tuple[IndexNeed, ...]:
     """For each table below the right side of a join, the index by which the join finds its rows.
 
     Raises:
@@ -74,7 +78,8 @@ def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> t
     ordered = order_value(order.expressions[0], right).sql if order is not None else None
     columns = {f.sql: f for f in right.fields}
     found = []
-    for place, scan in enumerate(right.scans):
+    ttl = Ttl("latest", latest=1) if isinstance(join, nodes.LastJoin) else Ttl()
+    for place in range(len(right.scans)):
         keys = tuple(key for c in condition.right_columns if c and (key := columns[c].origin(place)))
         if not keys:
             raise SqlError(
@@ -90,7 +95,7 @@ def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> t
                 "left-most table",
                 **nodes.position(join),
             )
-        found.append(IndexKey(scan.schema, keys, ts))
+        found.append(IndexNeed(keys, ts, ttl))
     return tuple(found)
 
 
@@ -103,15 +108,16 @@ def _check_plain(source: Relation, where: Position) -> None:
         )
 
 
-def index_time(index: IndexKey, *, exact: bool = False) -> str | None:
+def index_time(table: TableSchema, need: IndexNeed, *, exact: bool = False) -> str | None:
     """The time column of the stored index that a lookup reads through: the one with most of its keys.
 
     Args:
-        index: what the lookup goes by.
+        table: the table.
+        need: what the lookup goes by.
         exact: only an index with all of its keys will do.
     """
-    keys = set(index.keys)
-    usable = [known for known in index.table.indexes if set(known[0]) == keys or (not exact and set(known[0]) < keys)]
+    keys = set(need.keys)
+    usable = [known for known in table.indexes if set(known[0]) == keys or (not exact and set(known[0]) < keys)]
     return max(usable, key=lambda known: len(set(known[0])), default=((), None))[1]
 
 

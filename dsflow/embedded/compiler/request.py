@@ -266,4 +266,4 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     if not relation.one_row:
         raise SqlError("the query gives a table, not one row for a request")
     sql = compiler.state.with_clause + final_sql(relation)
-    return CompiledRequest(sql, output_columns(relation), request, tuple(compiler.state.lookups.keys.values()))
+    return CompiledRequest(sql, output_columns(relation), request, tuple(compiler.state.lookups.needs))

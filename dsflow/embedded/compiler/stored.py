@@ -25,11 +25,12 @@ from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, 
 from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, is_simple
 from dsflow.embedded.compiler.storedframes import StoredWindows
-from dsflow.embedded.compiler.types import IndexKey, TableSchema
+from dsflow.embedded.compiler.types import TableSchema
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
+from dsflow.openmldb.indexes import IndexNeed, TableKey
 
 # a column, the value that is looked up, and another that an online index may find for it
 Wanted = tuple[str, str, str | None]
@@ -41,7 +42,7 @@ class Lookups:
 
     names: Callable[[str], str]
     found: dict[tuple[str, str, str, str | None], str] = field(default_factory=dict)
-    keys: dict[tuple[str, tuple[str, ...], str | None], IndexKey] = field(default_factory=dict)
+    needs: list[tuple[TableKey, IndexNeed]] = field(default_factory=list)
 
     def rows(self, table: str, column: str, value: str, other: str | None = None) -> str:
         """The rows of a stored table whose column has a value, or the other one, as text for a FROM clause."""
@@ -178,10 +179,9 @@ class StoredCompiler(SelectCompiler):
                 **nodes.position(join),
             )
         rows = []
-        for place, index in enumerate(indexes):
-            found = self.through_index(index, 1, None, "JOIN" if isinstance(join, nodes.LastJoin) else "LEFT JOIN")
-            found = self._of_key(found, place, right, condition)
-            time = index_time(index, exact=right.stacked) if not ordered else None
+        for place, (scan, index) in enumerate(zip(right.scans, indexes, strict=True)):
+            found = self._of_key(self.through_index(scan.schema, index), place, right, condition)
+            time = index_time(scan.schema, index, exact=right.stacked) if not ordered else None
             if not ordered and right.stacked and (time is None or right.many):
                 right = replace(right, untimed=True)
             rows.append(by_time(found, time) if time is not None else found)
@@ -271,12 +271,12 @@ class StoredCompiler(SelectCompiler):
             source = self.source(node)
             check_union(relation.fields, source.fields, node)
             check_sorted(source, window, node)
-            rows = self.window_rows(window, source, as_main(relation, source))[1]
+            _, rows = self.window_rows(window, source, as_main(relation, source))
             return with_rows(source, [rows], self.state.sources)
 
         def live(window: Window) -> str | None:
-            index, rows = self.window_rows(window, relation, relation.fields)
-            if rows == index.table.relation:
+            _, rows = self.window_rows(window, relation, relation.fields)
+            if rows == relation.scans[0].schema.relation:
                 return None
             self.frames.append(self.state.source(rows))
             return self.frames[-1]
@@ -284,18 +284,13 @@ class StoredCompiler(SelectCompiler):
         gathers = reaches(windows_of(items, named))
         return StoredWindows(relation, named, self.context.names, union, live=live, gathers=gathers)
 
-    def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexKey, str]:
+    def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexNeed, str]:
         """The index through which a window reads a source, and the rows that its TTL has left there."""
         index = window_index(window, source, fields)
-        # MAXSIZE is no matter of the TTL
-        count, unit = (None, "ROWS_RANGE") if window.by_time else (window.start, "ROWS")
-        return index, self.through_index(index, count, window.start if window.by_time else None, unit)
+        return index, self.through_index(source.scans[0].schema, index)
 
-    def through_index(self, index: IndexKey, rows: int | None, range_ms: int | None, unit: str) -> str:
+    def through_index(self, table: TableSchema, index: IndexNeed) -> str:
         """The rows of a stored table that an index has not dropped by its TTL, as text for a FROM clause."""
-        table = index.table
-        self.state.lookups.keys[table.relation, index.keys, index.ts] = index
+        self.state.lookups.needs.append((table.key, index))
         relation = getattr(self.context.catalog, "index_relation", None)
-        if relation is None:
-            return table.relation
-        return str(relation(table.db, table.name, index.keys, index.ts, rows, range_ms, unit=unit))
+        return table.relation if relation is None else str(relation(table.key, index))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dsflow.openmldb.indexes import IndexNeed, TableKey
 from dsflow.openmldb.types import ColumnType
 
 ROW_COLUMN = "__row"
@@ -76,6 +77,11 @@ class TableSchema:
     indexes: tuple[tuple[tuple[str, ...], str | None], ...] = ()
     facts: Facts | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def key(self) -> TableKey:
+        """Its database and name."""
+        return self.db, self.name
+
 
 class Catalog(Protocol):
     """Where the compiler looks tables up."""
@@ -103,15 +109,6 @@ class CompiledQuery:
 
 
 @dataclass(frozen=True)
-class IndexKey:
-    """An index that a request looks rows up by: equality on ``keys``, then a range of ``ts`` (None: no order)."""
-
-    table: TableSchema
-    keys: tuple[str, ...]
-    ts: str | None
-
-
-@dataclass(frozen=True)
 class CompiledRequest:
     """A deployment's query as one prepared DuckDB statement.
 
@@ -120,10 +117,11 @@ class CompiledRequest:
             (a timestamp as int milliseconds, a date as ``datetime.date``). It gives exactly one row.
         columns: names and OpenMLDB types of that row.
         request: the table whose row is the request.
-        keys: the indexes that the query looks rows up by.
+        needs: the indexes that the query looks rows up by, each with its table, and in the order of the query; the keys
+            of each as the query names them.
     """
 
     sql: str
     columns: tuple[Column, ...]
     request: TableSchema
-    keys: tuple[IndexKey, ...]
+    needs: tuple[tuple[TableKey, IndexNeed], ...]

@@ -8,6 +8,7 @@ pytest.importorskip("sqlglot")
 
 from sqlglot import parse_one
 
+from dsflow.openmldb.bound import bind
 from dsflow.openmldb.dialect import OpenMLDB
 from dsflow.openmldb.indexes import IndexNeed, TableKey, needed_indexes
 from dsflow.openmldb.sdk import Compiler, SdkMissing, find_sdk
@@ -280,7 +281,7 @@ def flat(needs: dict[TableKey, list[IndexNeed]]) -> dict[str, Ttl]:
 
 
 def needs_of(sql: str, known: dict[TableKey, list[str]] = KNOWN) -> dict[str, Ttl]:
-    return flat(needed_indexes(parse_one(sql, read=OpenMLDB), "db", known))
+    return flat(needed_indexes(bind(parse_one(sql, read=OpenMLDB), "db", known)))
 
 
 @pytest.mark.parametrize(("sql", "wanted"), [*AS_OPENMLDB.values(), *LONGER.values()], ids=[*AS_OPENMLDB, *LONGER])
@@ -315,12 +316,12 @@ def _compiler(sdk: object) -> Compiler:
 
 
 def test_other_databases() -> None:
-    sql = "SELECT t.ip, o.v.val FROM db.t LAST JOIN o.v ORDER BY v.seen ON db.t.ip = v.id"
-    found = needed_indexes(parse_one(sql, read=OpenMLDB), "x", {})
+    sql = "SELECT db.t.ip, o.v.val FROM db.t LAST JOIN o.v ORDER BY o.v.seen ON db.t.ip = o.v.id"
+    found = needed_indexes(bind(parse_one(sql, read=OpenMLDB), "x", {}))
     assert found == {("o", "v"): [IndexNeed(("id",), "seen", NEWEST)]}
     same_name = "SELECT a.t.x, b.t.x AS y FROM a.t LAST JOIN b.t ORDER BY b.t.ts ON a.t.x = b.t.x"
     for known in ({("a", "t"): ["x", "ts"], ("b", "t"): ["x", "ts"]}, {}):
-        assert needed_indexes(parse_one(same_name, read=OpenMLDB), "a", known) == {
+        assert needed_indexes(bind(parse_one(same_name, read=OpenMLDB), "a", known)) == {
             ("b", "t"): [IndexNeed(("x",), "ts", NEWEST)]
         }
 
@@ -355,7 +356,7 @@ def test_what_openmldb_refuses_needs_nothing(sql: str) -> None:
 def test_the_tree_is_only_read() -> None:
     tree = parse_one(AS_OPENMLDB["UNION, columns of the left"][0], read=OpenMLDB)
     before = [(node, node.parent) for node in tree.walk()]
-    needed_indexes(tree, "db", KNOWN)
+    needed_indexes(bind(tree, "db", KNOWN))
     assert all(
         one is other and a is b
         for (one, a), (other, b) in zip(before, ((n, n.parent) for n in tree.walk()), strict=True)

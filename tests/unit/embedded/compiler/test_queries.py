@@ -192,11 +192,14 @@ def test_a_request_tells_its_keys(joined: Database) -> None:
     )
     compiled = compile_request(query, joined, "db")
     assert compiled.request.name == "l"
-    assert {(k.table.name, k.keys, k.ts) for k in compiled.keys} == {("r", ("k",), "ts"), ("l", ("k",), "ts")}
+    assert {(table, need.keys, need.ts) for (_, table), need in compiled.needs} == {
+        ("r", ("k",), "ts"),
+        ("l", ("k",), "ts"),
+    }
     simple = compile_request(
         query.replace("LAST JOIN r ORDER BY r.ts ON l.k = r.k", "").replace("r.rid, ", ""), joined, "db"
     )
-    assert {(k.table.name, k.keys, k.ts) for k in simple.keys} == {("l", ("k",), "ts")}
+    assert {(table, need.keys, need.ts) for (_, table), need in simple.needs} == {("l", ("k",), "ts")}
 
 
 def test_a_request_wants_a_row_for_a_row(joined: Database) -> None:
