@@ -70,11 +70,14 @@ class FeatureView:
     @cached_property
     def output_columns(self) -> tuple[str, ...]:
         """Names of the query's columns, in order, the label included."""
-        from dsflow.openmldb.query import output_names
+        from dsflow.openmldb.bound import bind
+        from dsflow.openmldb.query import output_names, parse_query
 
         try:
-            text = PLACEHOLDER.sub(r"\1", self.sql)  # a name in place of each parameter: it parses all the same
-            names = output_names(text, {self.source.name: tuple(self.source.columns)})
+            # a name in place of each parameter: it parses all the same
+            tree = parse_query(PLACEHOLDER.sub(r"\1", self.sql))
+            db = PLACEHOLDER.sub(r"\1", str(self.source.database))
+            names = output_names(bind(tree, db, {(db, self.source.name): self.source.columns}))
         except DeclarationError as error:
             raise DeclarationError(
                 f"feature view {self.name!r}: {error.message}",

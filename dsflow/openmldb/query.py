@@ -1,10 +1,9 @@
-"""What can be read off a query's text by a parser alone."""
+"""What can be read off a query's text: its tree, the names of its columns, how each is computed."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,34 +12,28 @@ from dsflow.errors import DeclarationError
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from dsflow.openmldb.bound import BoundQuery
 
-def output_names(sql: str, tables: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Names of a SELECT's columns, in order.
 
-    Args:
-        sql: the query.
-        tables: columns of the tables whose ``*`` may stand in it.
+def output_names(query: BoundQuery) -> tuple[str, ...]:
+    """Names of a query's columns, in order.
 
     Raises:
-        DeclarationError: it does not parse, is no SELECT, or has a column without a name.
+        DeclarationError: a column has no name, or nobody knows what ``*`` stands for.
     """
     from sqlglot import exp
 
-    query = parse_query(sql)
-    names: list[str] = []
-    for column in query.selects:
-        if column.is_star:
-            source = column.table if isinstance(column, exp.Column) else ""
-            known = [source] if source else [t.name for t in query.find_all(exp.Table)][:1]
-            if known[0] not in tables:
-                raise DeclarationError(f"what {column.sql()} stands for is not known here", hint="name the columns")
-            names += tables[known[0]]
+    from dsflow.openmldb.bound import ANY
+
+    for column in query.columns:
+        assert column.node is not None  # it is one of SELECT's
+        item = column.node
+        if column.name == ANY:
+            raise DeclarationError(f"what {item.sql()} stands for is not known here", hint="name the columns")
         # a function has a "name" too, that of its argument
-        elif not column.alias and not isinstance(column, exp.Column):
-            raise DeclarationError(f"the column {column.sql()} has no name", hint="add: as NAME")
-        else:
-            names.append(column.alias_or_name)
-    return tuple(names)
+        if not item.alias and not isinstance(item, exp.Column | exp.Star):
+            raise DeclarationError(f"the column {item.sql()} has no name", hint="add: as NAME")
+    return tuple(column.name for column in query.columns)
 
 
 def column_fingerprints(sql: str) -> dict[str, str]:
@@ -54,6 +47,7 @@ def column_fingerprints(sql: str) -> dict[str, str]:
     """
     from sqlglot import exp
 
+    from dsflow.openmldb import nodes
     from dsflow.openmldb.dialect import OpenMLDB
 
     query = parse_query(sql)
@@ -70,7 +64,8 @@ def column_fingerprints(sql: str) -> dict[str, str]:
     for column in query.selects:
         if not column.is_star:
             text = column.unalias().sql(OpenMLDB)
-            used = [window for name, window in sorted(windows.items()) if re.search(rf"\bOVER {name}\b", text)]
+            overs = {over.args["window"].name for over in column.find_all(nodes.Over)}
+            used = [window for name, window in sorted(windows.items()) if name in overs]
             whole = "\n".join([text, *used, *around])
             found[column.alias_or_name] = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return found

@@ -8,9 +8,12 @@ and each twice over one window.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsflow.openmldb.types import ColumnType
+
+if TYPE_CHECKING:
+    from dsflow.openmldb.bound import Select
 
 RELEASES = ("0.9.0", "0.9.1", "0.9.2", "0.9.3")
 """The releases that are known, oldest first."""
@@ -35,34 +38,26 @@ def has_function(name: str, release: str) -> bool:
     return RELEASES.index(SINCE.get(name.lower(), RELEASES[0])) <= RELEASES.index(release)
 
 
-def repeated(select: Any, types: Mapping[str, ColumnType]) -> Iterator[Any]:
+def repeated(select: Select) -> Iterator[Any]:
     """The aggregates of one SELECT that :data:`REPEATED_REFUSED` refuses, each at its second place.
 
     That release takes ``count``, ``count_where`` and ``avg_where`` only once with the same arguments over the same
     named window. It does take a ``count`` of a column that is a number, the same call over another window, and one
     whose arguments are written otherwise (``t.i`` and ``i``).
-
-    Args:
-        select: the parsed SELECT (sqlglot's); subqueries are SELECTs of their own.
-        types: the types of the columns that it reads, by name.
     """
     from sqlglot import exp
 
-    from dsflow.openmldb import nodes
-
-    seen: set[tuple[str, str]] = set()
-    for over in select.find_all(nodes.Over, bfs=False):
-        call = over.this
-        window = over.args["window"]
-        if over.find_ancestor(exp.Select) is not select or not isinstance(window, exp.Identifier):
-            continue
-        name = call.name.lower() if isinstance(call, exp.Anonymous) else ""
-        if name not in _REPEATED:
-            continue
-        first = call.expressions[0] if call.expressions else None
-        if name == "count" and isinstance(first, exp.Column) and types.get(first.name) in _COUNTED_ALONE:
-            continue
-        key = (window.name, f"{name}({', '.join(argument.sql() for argument in call.expressions)})")
-        if key in seen:
-            yield call
-        seen.add(key)
+    for window in select.windows:
+        seen: set[str] = set()
+        for use in window.uses:
+            call = use.node.this
+            if use.function not in _REPEATED or not isinstance(use.node.args["window"], exp.Identifier):
+                continue
+            first = call.expressions[0] if call.expressions else None
+            column = select.input.found(first) if isinstance(first, exp.Column) else None
+            if use.function == "count" and column is not None and column.type in _COUNTED_ALONE:
+                continue
+            key = f"{use.function}({', '.join(argument.sql() for argument in call.expressions)})"
+            if key in seen:
+                yield call
+            seen.add(key)

@@ -31,6 +31,7 @@ from dsflow.validation.source import Sources
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from dsflow.openmldb.bound import BoundQuery
 
 _SHOWN = 60
 _ENOUGH = 3
@@ -161,6 +162,7 @@ class Model:
     embedded: EmbeddedCompiler | None = None
     _answers: dict[tuple[str, str, str], Refusal | CompilerError | None] = field(default_factory=dict)
     _indexes: dict[tuple[str, str], dict[str, list[IndexNeed]]] = field(default_factory=dict)
+    _bound: dict[int, BoundQuery] = field(default_factory=dict)
 
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
@@ -339,10 +341,20 @@ class Model:
         Raises:
             DeclarationError: it does not parse, or has a column without a name.
         """
-        from dsflow.openmldb.query import output_names
+        from dsflow.openmldb.query import output_names, parse_query
 
-        known = {name: tuple(table.columns) for (db, name), table in self.tables.items() if db == query.db}
-        return output_names(query.text, known)
+        if query.tree is None:
+            parse_query(query.text)  # says why
+        return output_names(self.bound(query))
+
+    def bound(self, query: Query) -> BoundQuery:
+        """A query that parses, resolved over the declared tables."""
+        from dsflow.openmldb.bound import bind
+
+        if id(query) not in self._bound:
+            tables = {key: table.columns for key, table in self.tables.items()}
+            self._bound[id(query)] = bind(query.tree, query.db, tables)
+        return self._bound[id(query)]
 
     @cached_property
     def tables(self) -> dict[tuple[str, str], KnownTable]:

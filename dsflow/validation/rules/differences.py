@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsflow.openmldb.types import ColumnType
-from dsflow.validation.model import KnownTable, Model, Problem, Query
+from dsflow.validation.model import Model, Problem, Query
 from dsflow.validation.rules.base import rule
-from dsflow.validation.rules.trees import bare_cast, column_type, equal_columns, selects, trees
+from dsflow.validation.rules.trees import bare_cast, column_type, equal_columns, parsed
+
+if TYPE_CHECKING:
+    from dsflow.openmldb.bound import BoundQuery, Join
 
 
-def _offline(model: Model) -> Iterator[Query]:
-    yield from (q for q in model.queries if q.offline and q.tree is not None)
+def _offline(model: Model) -> Iterator[tuple[Query, BoundQuery]]:
+    yield from ((query, bound) for query, bound in parsed(model) if query.offline)
 
 
 def _serves(model: Model) -> bool:
@@ -22,12 +25,12 @@ def _serves(model: Model) -> bool:
 @rule("DSF130", "warning")
 def last_join_order(model: Model) -> Iterator[Problem]:
     """A LAST JOIN that may take any row."""
-    for query in trees(model):
-        for join in _last_joins(query):
-            if not join.args.get("order"):
+    for query, bound in parsed(model):
+        for join in _last_joins(bound):
+            if join.order is None:
                 yield model.problem_in_query(
                     query,
-                    join,
+                    join.node,
                     f"{query.owner}: a LAST JOIN without ORDER BY takes any matching row offline, the row stored last"
                     " online",
                     "write LAST JOIN table ORDER BY its time column ON ...",
@@ -39,17 +42,18 @@ def last_join_nulls(model: Model) -> Iterator[Problem]:
     """A LAST JOIN on keys that may be NULL."""
     if not _serves(model):
         return
-    for query in _offline(model):
-        guarded = _null_checked(query).union(*(table.not_null for table in _known_tables(model, query)))
-        for join in _last_joins(query):
-            pairs = equal_columns(join.args.get("on"))
+    for query, bound in _offline(model):
+        tables = [table for scan in bound.scans if (table := model.tables.get(scan.table)) is not None]
+        guarded = _null_checked(query).union(*(table.not_null for table in tables))
+        for join in _last_joins(bound):
+            pairs = equal_columns(join)
             # NULL meets NULL only where neither side rules it out
             keys = [key for pair in pairs if not any(k.name in guarded for k in pair) for key in pair]
             if keys:
                 names = ", ".join(dict.fromkeys(key.name for key in keys))
                 yield model.problem_in_query(
                     query,
-                    join.args["on"],
+                    join.node.args["on"],
                     f"{query.owner}: where the join key ({names}) is NULL, no row matches offline, but rows with a NULL"
                     " key match online",
                     "join (SELECT * FROM the_table WHERE NOT isnull(key)), or silence this where keys are never NULL",
@@ -63,17 +67,15 @@ def cast_of_bare_column(model: Model) -> Iterator[Problem]:
         return
     from sqlglot import exp
 
-    from dsflow.openmldb import nodes
-
-    for query in _offline(model):
-        for select in selects(query.tree):
-            items = [item.this if isinstance(item, exp.Alias) else item for item in select.expressions]
+    for query, bound in _offline(model):
+        for select in bound.selects:
+            items = [item.unalias() for item in select.node.expressions]
             casts = [bare_cast(item) for item in items]
             simple = all(cast or isinstance(item, exp.Column) for cast, item in zip(casts, items, strict=True))
-            if not simple or select.args.get("windows") or any(item.find(nodes.Over) for item in items):
+            if not simple or select.windows:
                 continue
             for item, cast in zip(items, casts, strict=True):
-                if cast and cast[1] in _CAST_OTHERWISE.get(column_type(model, query, cast[0]), ()):
+                if cast and cast[1] in _CAST_OTHERWISE.get(column_type(select.input, cast[0]), ()):
                     yield model.problem_in_query(
                         query,
                         item,
@@ -86,10 +88,8 @@ def cast_of_bare_column(model: Model) -> Iterator[Problem]:
 @rule("DSF133", "warning")
 def ignored_offline(model: Model) -> Iterator[Problem]:
     """A clause that the offline engine ignores."""
-    from sqlglot import exp
-
-    for query in _offline(model):
-        for select in query.tree.find_all(exp.Select):
+    for query, bound in _offline(model):
+        for select in (select.node for select in bound.selects):
             if having := select.args.get("having"):
                 yield model.problem_in_query(
                     query,
@@ -112,9 +112,9 @@ def refused_offline(model: Model) -> Iterator[Problem]:
     from sqlglot import exp
 
     arithmetic = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
-    for query in _offline(model):
-        for join in _last_joins(query):
-            on = join.args.get("on")
+    for query, bound in _offline(model):
+        for join in _last_joins(bound):
+            on = join.node.args.get("on")
             refused = next(on.find_all(exp.Between, exp.In, exp.Not, *arithmetic), None) if on is not None else None
             if refused is not None:
                 yield model.problem_in_query(
@@ -123,7 +123,7 @@ def refused_offline(model: Model) -> Iterator[Problem]:
                     f"{query.owner}: the offline engine refuses BETWEEN, IN, NOT and arithmetic in a join's condition",
                     "compute the value in a subquery and compare plain columns",
                 )
-        for select in query.tree.find_all(exp.Select):
+        for select in (select.node for select in bound.selects):
             if select.args.get("group"):
                 continue
             call = next((call for item in select.selects for call in _bare_aggregates(item, select)), None)
@@ -154,17 +154,8 @@ def _bare_aggregates(item: Any, select: Any) -> Iterator[Any]:
                 yield call
 
 
-def _last_joins(query: Query) -> list[Any]:
-    from dsflow.openmldb import nodes
-
-    return list(query.tree.find_all(nodes.LastJoin))
-
-
-def _known_tables(model: Model, query: Query) -> list[KnownTable]:
-    from sqlglot import exp
-
-    found = (model.tables.get((node.db or query.db, node.name)) for node in query.tree.find_all(exp.Table))
-    return [table for table in found if table]
+def _last_joins(bound: BoundQuery) -> list[Join]:
+    return [join for join in bound.joins if join.last]
 
 
 def _null_checked(query: Query) -> set[str]:

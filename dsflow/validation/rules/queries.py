@@ -112,10 +112,10 @@ def output_columns(model: Model) -> Iterator[Problem]:
             )
         for name, count in Counter(names).items():
             if count > 1:
-                items = [item for item in query.tree.selects if item.alias_or_name == name]
+                item = [column.node for column in model.bound(query).columns if column.name == name][-1]
                 yield model.problem_in_query(
                     query,
-                    items[-1] if items else query.tree,
+                    item,
                     f"{query.owner} gives {count} columns of the name {name!r}",
                     "name each column once: ... AS other_name; a model knows its features by their names",
                 )
@@ -151,18 +151,8 @@ def result_lost(model: Model) -> Iterator[Problem]:
 
 def unknown_tables(model: Model, query: Query) -> list[Any]:
     """The nodes of a query's tables that are not declared."""
-    from sqlglot import exp
-
-    if query.tree is None:
-        return []
-    own = {cte.alias for cte in query.tree.find_all(exp.CTE)}
-    return [
-        node
-        for node in query.tree.find_all(exp.Table)
-        if (node.db or node.name not in own)
-        and (node.db or query.db)
-        and (node.db or query.db, node.name) not in model.tables
-    ]
+    scans = model.bound(query).scans if query.tree is not None else ()
+    return [scan.node for scan in scans if scan.table[0] and not scan.known]
 
 
 def _from_output(model: Model, query: Query, node: Any) -> bool:

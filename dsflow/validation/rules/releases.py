@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsflow.openmldb.releases import ASSUMED, RELEASES, REPEATED_REFUSED, SINCE, has_function, repeated
-from dsflow.openmldb.types import ColumnType
 from dsflow.validation.model import Model, Problem, Query
 from dsflow.validation.rules.base import rule
 
@@ -35,13 +34,10 @@ def other_release(model: Model) -> Iterator[Problem]:
 
 def _repeated(model: Model, query: Query, release: str) -> Iterator[Problem]:
     """Aggregates written twice: an error on a cluster of that release, a warning where no release is named."""
-    from sqlglot import exp
-
     if release != REPEATED_REFUSED and model.release:
         return
-    types = _types(model, query)
-    for select in query.tree.find_all(exp.Select):
-        for call in repeated(select, types):
+    for select in model.bound(query).selects:
+        for call in repeated(select):
             yield model.problem_in_query(
                 query,
                 call,
@@ -52,17 +48,3 @@ def _repeated(model: Model, query: Query, release: str) -> Iterator[Problem]:
                 + ("" if model.release else " so: openmldb: in the profile"),
                 severity="error" if model.release else "warning",
             )
-
-
-def _types(model: Model, query: Query) -> dict[str, ColumnType]:
-    """The columns that a query reads, as far as their tables are declared; one of two types has none."""
-    from sqlglot import exp
-
-    found: dict[str, ColumnType] = {}
-    differ: set[str] = set()
-    for node in query.tree.find_all(exp.Table):
-        table = model.tables.get((node.db or query.db, node.name))
-        for name, kind in (table.columns if table else {}).items():
-            if found.setdefault(name, kind) is not kind:
-                differ.add(name)
-    return {name: kind for name, kind in found.items() if name not in differ}

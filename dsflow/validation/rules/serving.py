@@ -101,7 +101,7 @@ def _comparison(
         message = f"task {task.name!r} asks to compare {rows} rows, but names no columns: nothing is compared"
         yield Problem(message, at("compare"), "FeatureView.serve gives the columns that may be compared", "warning")
     query = next((q for q in model.queries if deploy in (q.statement, *_deploys_of(model, q))), None)
-    source = _request_table(query)
+    source = _request_table(model, query)
     if table and source and table != source:
         message = f"task {task.name!r}: the deployment's requests are rows of the table {source!r}, not of {table!r}"
         yield Problem(message, at("table"), did_you_mean(table, [source]))
@@ -123,16 +123,10 @@ def _deploys_of(model: Model, query: Query) -> list[Statement]:
     return [s for s in model.statements if query.view is not None and s.task.origin is query.view]
 
 
-def _request_table(query: Query | None) -> str:
-    """The table whose rows are a deployment's requests; '' where that is not plain."""
-    from sqlglot import exp
-
-    if query is None:
-        return ""
-    if query.view is not None:
-        return query.view.source.name
-    first = query.tree.args.get("from_") if isinstance(query.tree, exp.Select) else None
-    return first.this.name if first is not None and isinstance(first.this, exp.Table) else ""
+def _request_table(model: Model, query: Query | None) -> str:
+    """The table whose rows are a deployment's requests; '' where that is not known."""
+    request = model.bound(query).request if query is not None and query.tree is not None else None
+    return request.table[1] if request is not None else ""
 
 
 @rule("DSF142", compiler=True)

@@ -3,26 +3,17 @@ differently, each seen by asking both (docs/skew.md)."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsflow.openmldb.types import ColumnType
 from dsflow.validation.model import Model, Problem, Query
 from dsflow.validation.rules.base import rule
-from dsflow.validation.rules.trees import (
-    bare_cast,
-    column_type,
-    conjuncts,
-    deployed,
-    equal_columns,
-    joins,
-    read_below,
-    selects,
-    trees,
-    windows_of,
-)
+from dsflow.validation.rules.trees import bare_cast, calls, column_type, deployed, equal_columns, parsed
+
+if TYPE_CHECKING:
+    from dsflow.openmldb.bound import BoundQuery, Select, Source, Use, Window
 
 _SKEW = "this query trains on other numbers than it serves"
 _ORDERED = frozenset(["lag", "at", "first_value", "last_value", "nth_value_where"])
@@ -32,49 +23,51 @@ _TEXT_CASES = frozenset(["lcase", "lower", "ucase", "upper", "reverse"])
 @rule("DSF150")
 def end_twice(model: Model) -> Iterator[Problem]:
     """A window that ends before its row, below a join or UNION."""
-    for query in deployed(model):
-        for select in read_below(query.tree):
-            for window in windows_of(select):
-                if _ends_before(window):
-                    yield model.problem_in_query(
-                        query,
-                        window.args["frame"],
-                        f"{query.owner}: {_SKEW}: below a join or UNION, request mode takes the end of a"
-                        " ROWS_RANGE frame away twice, and gives NULL where it reaches no row; offline once",
-                        "end the frame at CURRENT ROW, or count it in rows: ROWS BETWEEN ... PRECEDING",
-                    )
+    for query, bound in deployed(model):
+        for window in _windows_below(bound):
+            frame = window.frame
+            if frame is not None and not frame.by_rows and frame.end is not None and frame.end.before_row:
+                yield model.problem_in_query(
+                    query,
+                    frame.node,
+                    f"{query.owner}: {_SKEW}: below a join or UNION, request mode takes the end of a"
+                    " ROWS_RANGE frame away twice, and gives NULL where it reaches no row; offline once",
+                    "end the frame at CURRENT ROW, or count it in rows: ROWS BETWEEN ... PRECEDING",
+                )
 
 
 @rule("DSF151")
 def leaves_out_its_row(model: Model) -> Iterator[Problem]:
     """A window below a join or UNION that leaves out rows of its own time."""
-    for query in deployed(model):
-        for select in read_below(query.tree):
-            for window in windows_of(select):
-                if window.args.get("exclude_current_time"):
-                    yield model.problem_in_query(
-                        query,
-                        window,
-                        f"{query.owner}: {_SKEW}: below a join or UNION, EXCLUDE CURRENT_TIME leaves out the row itself"
-                        " in request mode, and keeps it offline",
-                        "write EXCLUDE CURRENT_ROW",
-                    )
+    for query, bound in deployed(model):
+        for window in _windows_below(bound):
+            if window.has("exclude_current_time"):
+                yield model.problem_in_query(
+                    query,
+                    window.node,
+                    f"{query.owner}: {_SKEW}: below a join or UNION, EXCLUDE CURRENT_TIME leaves out the row itself"
+                    " in request mode, and keeps it offline",
+                    "write EXCLUDE CURRENT_ROW",
+                )
 
 
 @rule("DSF152", "warning")
 def joined_keys(model: Model) -> Iterator[Problem]:
     """A key of several texts, in which one may hold a |."""
     hint = "keep | out of these columns; in a join, compare one of them by <= and >= instead of ="
-    for query in deployed(model):
-        for join in joins(query.tree):
-            pairs = equal_columns(join.args.get("on"))
-            texts = [pair for pair in pairs if all(_is_text(model, query, column) for column in pair)]
+    for query, bound in deployed(model):
+        for join in bound.joins:
+            texts = [
+                right
+                for left, right in equal_columns(join)
+                if column_type(join.left, left) is column_type(join.right.rows, right) is ColumnType.STRING
+            ]
             if len(texts) > 1:
-                names = ", ".join(pair[1].name for pair in texts)
-                yield model.problem_in_query(query, join.args["on"], _bar(query, names), hint)
-        for select in selects(query.tree):
-            for window in windows_of(select):
-                keys = [key for key in window.args.get("partition_by") or () if _is_text(model, query, key)]
+                names = ", ".join(column.name for column in texts)
+                yield model.problem_in_query(query, join.node.args["on"], _bar(query, names), hint)
+        for select in bound.selects:
+            for window in select.windows:
+                keys = [key for key in window.partition if column_type(select.input, key) is ColumnType.STRING]
                 if len(keys) > 1:
                     names = ", ".join(key.name for key in keys)
                     yield model.problem_in_query(query, keys[0], _bar(query, names), hint)
@@ -92,25 +85,18 @@ def two_conditions(model: Model) -> Iterator[Problem]:
     """Two conditions on one column of a joined table."""
     from sqlglot import exp
 
-    for query in deployed(model):
-        for join in joins(query.tree):
-            name = join.this.alias_or_name
-            compared = [
-                column
-                for equal in conjuncts(join.args.get("on"))
-                if isinstance(equal, exp.EQ)
-                for column in (equal.this, equal.expression)
-                if isinstance(column, exp.Column) and column.table == name
-            ]
+    for query, bound in deployed(model):
+        for join in bound.joins:
+            compared = [column for _, column in join.pairs if isinstance(column, exp.Column)]
             counts = Counter(column.name for column in compared)
             for column in compared:
                 if counts.pop(column.name, 1) > 1:
                     yield model.problem_in_query(
                         query,
-                        join.args["on"],
+                        join.node.args["on"],
                         f"{query.owner}: {_SKEW}: of two conditions on {column.sql()}, request mode looks at the"
                         " last one only; offline both must hold",
-                        f"put one of them into a subquery: (SELECT * FROM {join.this.name or 'the_table'} WHERE"
+                        f"put one of them into a subquery: (SELECT * FROM {join.right.node.name or 'the_table'} WHERE"
                         f" {column.name} IN (...))",
                     )
 
@@ -120,8 +106,8 @@ def unset_null(model: Model) -> Iterator[Problem]:
     """A result that OpenMLDB may give as NULL by chance."""
     from sqlglot import exp
 
-    for query in deployed(model):
-        for call in query.tree.find_all(exp.Anonymous):
+    for query, bound in deployed(model):
+        for call, _ in calls(bound):
             name = call.name.lower()
             if name == "add_months":
                 yield model.problem_in_query(
@@ -144,15 +130,15 @@ def unset_null(model: Model) -> Iterator[Problem]:
 @rule("DSF155")
 def following(model: Model) -> Iterator[Problem]:
     """A frame that reaches past its row."""
-    for query in trees(model):
-        for select in selects(query.tree):
-            for window in windows_of(select):
-                frame = window.args.get("frame")
-                bounds = [frame.args["start"], frame.args.get("end")] if frame is not None else []
-                if any(bound is not None and bound.args["side"] == "FOLLOWING" for bound in bounds):
+    for query, bound in parsed(model):
+        for select in bound.selects:
+            for window in select.windows:
+                frame = window.frame
+                edges = (frame.start, frame.end) if frame is not None else ()
+                if frame is not None and any(edge is not None and edge.side == "FOLLOWING" for edge in edges):
                     yield model.problem_in_query(
                         query,
-                        frame,
+                        frame.node,
                         f"{query.owner}: OpenMLDB takes FOLLOWING and ends the frame at the current row,"
                         " without a word",
                         "a row that is served has no later ones: end the frame at CURRENT ROW. For a label that looks"
@@ -163,10 +149,10 @@ def following(model: Model) -> Iterator[Problem]:
 @rule("DSF156")
 def descending(model: Model) -> Iterator[Problem]:
     """A window that is ordered DESC."""
-    for query in trees(model):
-        for select in selects(query.tree):
-            for window in windows_of(select):
-                order = window.args.get("order")
+    for query, bound in parsed(model):
+        for select in bound.selects:
+            for window in select.windows:
+                order = window.node.args.get("order")
                 if order is not None and any(item.args.get("desc") for item in order.expressions):
                     yield model.problem_in_query(
                         query,
@@ -180,16 +166,16 @@ def descending(model: Model) -> Iterator[Problem]:
 @rule("DSF157", "warning")
 def order_of_ties(model: Model) -> Iterator[Problem]:
     """A window that depends on the order of rows of the same time."""
-    for query in deployed(model):
-        for select in selects(query.tree):
-            over = _tied(select)
-            if over is not None:
+    for query, bound in deployed(model):
+        for select in bound.selects:
+            use = _tied(select)
+            if use is not None:
                 yield model.problem_in_query(
                     query,
-                    over,
+                    use.node,
                     f"{query.owner}: where a SELECT has several windows, a join, or a UNION of windows, the offline"
                     " engine takes rows of the same time in any order, request mode as they were stored;"
-                    f" {over.this.name}() depends on it",
+                    f" {use.node.this.name}() depends on it",
                     "EXCLUDE CURRENT_TIME in a ROWS_RANGE frame, or silence this where no two rows of a key have the"
                     " same time",
                 )
@@ -198,15 +184,14 @@ def order_of_ties(model: Model) -> Iterator[Problem]:
 @rule("DSF158", "warning")
 def below_zero(model: Model) -> Iterator[Problem]:
     """A window ordered by a bigint, which may be below 0."""
-    for query in deployed(model):
-        for select in selects(query.tree):
-            for window in windows_of(select):
-                order = window.args.get("order")
-                column = order.expressions[0].this if order is not None and order.expressions else None
-                if column is not None and column_type(model, query, column) is ColumnType.BIGINT:
+    for query, bound in deployed(model):
+        for select in bound.selects:
+            for window in select.windows:
+                column = window.order.this if window.order is not None else None
+                if column is not None and column_type(select.input, column) is ColumnType.BIGINT:
                     yield model.problem_in_query(
                         query,
-                        order,
+                        window.node.args["order"],
                         f"{query.owner}: the offline engine drops rows whose {column.name} is below 0, request mode"
                         " answers them",
                         "order by a timestamp, or silence this where it is never below 0",
@@ -218,14 +203,14 @@ def date_out_of_range(model: Model) -> Iterator[Problem]:
     """A date of a number that may be no time."""
     from sqlglot import exp
 
-    for query in deployed(model):
-        for call in query.tree.find_all(exp.Anonymous):
+    for query, bound in deployed(model):
+        for call, rows in calls(bound):
             inner = call.expressions[0] if call.name.lower() == "date" and len(call.expressions) == 1 else None
             if inner is None or not isinstance(inner, exp.Anonymous) or inner.name.lower() != "timestamp":
                 continue
             if call.find_ancestor(exp.Case) is not None or not inner.expressions:
                 continue
-            if column_type(model, query, inner.expressions[0]) is ColumnType.BIGINT:
+            if column_type(rows, inner.expressions[0]) is ColumnType.BIGINT:
                 yield model.problem_in_query(
                     query,
                     call,
@@ -244,19 +229,15 @@ def constant_in_where(model: Model) -> Iterator[Problem]:
     """A filter by a constant that can not be deployed."""
     from sqlglot import exp
 
-    from dsflow.openmldb import nodes
+    from dsflow.openmldb.bound import conjuncts
 
-    for query in deployed(model):
-        places = []
-        for join in joins(query.tree):
-            outer = join.find_ancestor(exp.Select)
-            if isinstance(join, nodes.LastJoin) and (join.args.get("order") or (outer and list(windows_of(outer)))):
-                places.append(join.this)
-        for window in query.tree.find_all(nodes.WindowDefinition):
-            places += window.args.get("union") or ()
-        for place in places:
-            inner = place.this if isinstance(place, exp.Subquery) else None
-            where = inner.args.get("where") if isinstance(inner, exp.Select) else None
+    for query, bound in deployed(model):
+        places: list[Source] = []
+        for select in bound.selects:
+            places += [join.right for join in select.joins if join.last and (join.order is not None or select.windows)]
+            places += [source for window in select.windows for source in window.union]
+        for inner in _subqueries(places):
+            where = inner.node.args.get("where")
             for condition in conjuncts(where.this if where is not None else None):
                 if isinstance(condition, exp.EQ) and _compares_constant(condition):
                     yield model.problem_in_query(
@@ -271,16 +252,12 @@ def constant_in_where(model: Model) -> Iterator[Problem]:
 @rule("DSF161")
 def left_join(model: Model) -> Iterator[Problem]:
     """A LEFT JOIN that can not be deployed."""
-    from sqlglot import exp
-
-    for query in deployed(model):
-        below = {id(select) for select in read_below(query.tree)}
-        for join in joins(query.tree):
-            select = join.find_ancestor(exp.Select)
-            if join.side == "LEFT" and id(select) not in below:
+    for query, bound in deployed(model):
+        for join in (join for select in bound.selects if not select.below for join in select.joins):
+            if join.node.side == "LEFT":
                 yield model.problem_in_query(
                     query,
-                    join,
+                    join.node,
                     f"{query.owner}: OpenMLDB can not deploy a LEFT JOIN beside a plain column (unsupport non-row"
                     " output type for online-request mode); beside aggregates alone one row of it counts, offline all",
                     "LAST JOIN, which gives one",
@@ -290,25 +267,12 @@ def left_join(model: Model) -> Iterator[Problem]:
 @rule("DSF162")
 def computed_below(model: Model) -> Iterator[Problem]:
     """A subquery that computes and can not be deployed."""
-    from sqlglot import exp
-
-    from dsflow.openmldb import nodes
-
-    for query in deployed(model):
-        places = [join.this for join in joins(query.tree)]
-        for window in query.tree.find_all(nodes.WindowDefinition):
-            places += window.args.get("union") or ()
-        main = _request_table(query)
-        for place in places:
-            inner = place.this if isinstance(place, exp.Subquery) else None
-            if not isinstance(inner, exp.Select):
+    for query, bound in deployed(model):
+        for inner in _subqueries([*_read_below(bound)]):
+            scan = inner.source.scan if inner.source is not None else None
+            if scan is None or scan.request or inner.joins or any(window.uses for window in inner.windows):
                 continue
-            source = inner.args.get("from_")
-            if source is None or not isinstance(source.this, exp.Table) or source.this.name == main:
-                continue
-            if inner.args.get("joins") or inner.find(nodes.Over):
-                continue
-            item = next((item for item in inner.expressions if not _simple(item)), None)
+            item = next((item for item in inner.node.expressions if not _simple(item)), None)
             if item is not None:
                 yield model.problem_in_query(
                     query,
@@ -322,17 +286,23 @@ def computed_below(model: Model) -> Iterator[Problem]:
 # ------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _ends_before(window: Any) -> bool:
-    frame = window.args.get("frame")
-    end = frame.args.get("end") if frame is not None else None
-    if end is None or str(frame.args["unit"]).upper() == "ROWS" or end.args["side"] != "PRECEDING" or end.this is None:
-        return False
-    number = re.match(r"\d+", str(end.this.this))
-    return bool(end.args.get("open")) or (number is not None and int(number[0]) > 0)
+def _windows_below(bound: BoundQuery) -> Iterator[Window]:
+    """The windows of SELECTs whose rows a join, or the UNION of a window, reads."""
+    return (window for select in bound.selects if select.below for window in select.windows)
 
 
-def _is_text(model: Model, query: Query, column: Any) -> bool:
-    return column_type(model, query, column) is ColumnType.STRING
+def _read_below(bound: BoundQuery) -> Iterator[Source]:
+    """What joins and the UNIONs of windows read."""
+    for select in bound.selects:
+        yield from (join.right for join in select.joins)
+        yield from (source for window in select.windows for source in window.union)
+
+
+def _subqueries(places: list[Source]) -> Iterator[Select]:
+    """The places where one SELECT stands, or its name in WITH."""
+    from dsflow.openmldb.bound import Select
+
+    yield from (place.of for place in places if isinstance(place.of, Select))
 
 
 def _constant(call: Any) -> bool:
@@ -341,31 +311,24 @@ def _constant(call: Any) -> bool:
     return call.find(exp.Column) is None
 
 
-def _tied(select: Any) -> Any:
+def _tied(select: Select) -> Use | None:
     """The first window function whose value depends on the order of ties, in a SELECT where that is not the input's."""
-    from sqlglot import exp
+    used = [window for window in select.windows if window.uses and window.frame is not None]
+    found = []
+    # a source with a window of its own has been ordered for that one
+    unordered = bool(select.joins) or any(_has_windows(source) for window in used for source in window.union)
+    sources = {(tuple(p.sql() for p in w.partition), w.order.sql() if w.order is not None else "") for w in used}
+    for window in used:
+        by_rows = window.frame is not None and window.frame.by_rows
+        if not window.has("exclude_current_time"):
+            found += [use for use in window.uses if by_rows or use.function in _ORDERED]
+    return found[0] if found and (unordered or len(sources) > 1) else None
 
+
+def _has_windows(source: Source) -> bool:
     from dsflow.openmldb import nodes
 
-    named = {window.name: window for window in windows_of(select) if window.name}
-    found = []
-    sources = set()
-    unordered = bool(select.args.get("joins"))
-    for over in select.find_all(nodes.Over, bfs=False):
-        if over.find_ancestor(exp.Select) is not select:
-            continue
-        window = over.args["window"]
-        window = named.get(window.name) if isinstance(window, exp.Identifier) else window
-        if window is None or window.args.get("frame") is None:
-            continue
-        order = window.args.get("order")
-        # a source with a window of its own has been ordered for that one
-        unordered = unordered or any(source.find(nodes.Over) for source in window.args.get("union") or ())
-        sources.add((tuple(p.sql() for p in window.args.get("partition_by") or ()), order.sql() if order else ""))
-        by_rows = str(window.args["frame"].args["unit"]).upper() == "ROWS"
-        if not window.args.get("exclude_current_time") and (by_rows or over.this.name.lower() in _ORDERED):
-            found.append(over)
-    return found[0] if found and (unordered or len(sources) > 1) else None
+    return source.query is not None and source.query.node.find(nodes.Over) is not None
 
 
 def _compares_constant(condition: Any) -> bool:
@@ -383,12 +346,3 @@ def _simple(item: Any) -> bool:
     if isinstance(inner, (exp.Column, exp.Star)) or bare_cast(inner) is not None:
         return True
     return inner.find(exp.Column, exp.Star, exp.Anonymous) is None
-
-
-def _request_table(query: Query) -> str:
-    from sqlglot import exp
-
-    if query.view is not None:
-        return str(query.view.source.name)
-    table = query.tree.find(exp.Table)
-    return str(table.name) if table is not None else ""
