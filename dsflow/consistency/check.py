@@ -106,7 +106,7 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="dsflow-consistency-", dir=folder) as name:
         place = Path(name)
         place.chmod(0o777)  # OpenMLDB's jobs may run as another user
-        rows = _sample(cluster, database, table, columns, time_column(sql), sample, place)
+        rows = _sample(cluster, database, table, columns, time_column(sql, table, list(columns)), sample, place)
         offline = _offline(cluster, database, probes, columns, batch, rows, place)
     online = cluster.features(database, deployment, outputs, rows)
     answers = [offline.get(_key(row.values())) for row in rows]

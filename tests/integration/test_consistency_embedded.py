@@ -127,6 +127,30 @@ def test_no_false_alarm_and_nothing_is_changed(client: httpx.Client) -> None:
     assert live.state() == before
 
 
+THROUGH = {
+    "a subquery": (
+        "SELECT who, count(amount) OVER w AS n, sum(amount) OVER w AS total"
+        " FROM (SELECT id AS who, amount, ts AS happened FROM t) AS s"
+        " WINDOW w AS (PARTITION BY who ORDER BY happened ROWS_RANGE BETWEEN 1h PRECEDING AND CURRENT ROW)"
+    ),
+    "WITH, and a window in it": (
+        "WITH q AS (SELECT id, count(amount) OVER w AS n FROM t"
+        " WINDOW w AS (PARTITION BY id ORDER BY ts ROWS BETWEEN 5 PRECEDING AND CURRENT ROW))"
+        " SELECT q.*, n * 2 AS twice, u.label AS label FROM q LAST JOIN u ORDER BY u.since ON q.id = u.uid"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", THROUGH)
+def test_request_rows_that_come_through_a_subquery(client: httpx.Client, name: str) -> None:
+    live = Live(client)
+    live.view = FeatureView("g", source=live.table, sql=THROUGH[name])
+    live.deploy(live.view.sql)
+    assert live.differing(sample=200) == {}
+    live.sql("DELETE FROM t WHERE id = 3")
+    assert live.differing(sample=200)["n"] > 0
+
+
 def test_rows_that_are_missing_online(client: httpx.Client) -> None:
     live = Live(client)
     live.sql("DELETE FROM t WHERE id = 3")

@@ -138,6 +138,6 @@ def test_a_workflows_defaults_fill_placeholders() -> None:
 
 
 def test_a_query_of_something_else_is_named_at_its_place() -> None:
-    view = FeatureView("f", source=Table("t", database="d", a=types.Int), sql="SELECT a FROM (SELECT a FROM t) AS q")
+    view = FeatureView("f", source=Table("t", database="d", a=types.Int), sql="SELECT a FROM (SELECT a FROM z) AS q")
     with pytest.raises(DeclarationError, match=r"test_cluster\.py:\d+: feature view 'f': the features cannot be asked"):
         view.consistency("http://127.0.0.1:1")

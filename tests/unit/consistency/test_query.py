@@ -23,6 +23,18 @@ QUERIES = {
         " WINDOW w AS (PARTITION BY t.a ORDER BY t.ts ROWS_RANGE BETWEEN 1d PRECEDING AND CURRENT ROW)"
     ),
     "excluded": f"SELECT sum(a) OVER w AS n FROM t WINDOW w AS ({ROWS} EXCLUDE CURRENT_ROW)",
+    "subquery": f"SELECT a, count(b) OVER w AS n FROM (SELECT a, b, ts FROM t) AS s WINDOW w AS ({ROWS})",
+    "renamed in WITH": (
+        "WITH q AS (SELECT a AS k, b, ts AS happened FROM t) SELECT k, count(b) OVER w AS n FROM q"
+        " WINDOW w AS (PARTITION BY k ORDER BY happened ROWS BETWEEN 3 PRECEDING AND CURRENT ROW)"
+    ),
+    "window in a subquery": (f"SELECT n + 1 AS m FROM (SELECT count(b) OVER w AS n FROM t WINDOW w AS ({ROWS})) AS s"),
+    "all of a subquery": (
+        f"SELECT *, n + 1 AS m FROM (SELECT a, count(b) OVER w AS n FROM t WINDOW w AS ({ROWS})) AS s"
+    ),
+    "join of a subquery": (
+        "SELECT s.*, u.x AS x FROM (SELECT a, b FROM t) AS s LAST JOIN u ORDER BY u.uts ON s.a = u.id"
+    ),
 }
 
 
@@ -59,10 +71,11 @@ def test_the_compiler_takes_it(compiler: Compiler, name: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT a FROM (SELECT a FROM t) AS t",
+        "SELECT a FROM (SELECT a FROM z) AS t",
         "SELECT a FROM z",
         "SELECT a FROM t UNION ALL SELECT a FROM z",
-        "WITH q AS (SELECT a FROM t) SELECT a FROM q",
+        "WITH q AS (SELECT a FROM t UNION ALL SELECT a FROM z) SELECT a FROM q",
+        "SELECT 1 AS one",
     ],
 )
 def test_a_query_without_request_rows_of_the_table(sql: str) -> None:
@@ -70,7 +83,28 @@ def test_a_query_without_request_rows_of_the_table(sql: str) -> None:
         as_requests(sql, "t", "p", ["a"])
 
 
-def test_the_column_of_time() -> None:
-    assert time_column(QUERIES["join and window"]) == "ts"
-    assert time_column(QUERIES["inline window"]) == "ts"
-    assert time_column(QUERIES["plain"]) == ""
+def test_request_rows_that_come_through_a_subquery() -> None:
+    windows = "PARTITION BY a ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW INSTANCE_NOT_IN_WINDOW"
+    inner = "SELECT {0}.a AS dsflow_probe_0, {0}.ts AS dsflow_probe_1, a, b, ts FROM {1}"
+    assert as_requests(QUERIES["subquery"], "t", "p", ["a", "ts"]) == (
+        "SELECT s.dsflow_probe_0, s.dsflow_probe_1, a, count(b) OVER w AS n"
+        f" FROM ({inner.format('t', 'p AS t')}) AS s WINDOW w AS (UNION ({inner.format('t', 't')}) {windows})"
+    )
+    every = as_requests(QUERIES["all of a subquery"], "t", "p", ["a"])
+    assert every.startswith("SELECT s.dsflow_probe_0, s.a, s.n, n + 1 AS m FROM (SELECT t.a AS dsflow_probe_0, a,")
+    assert every.count("UNION t PARTITION") == 1
+
+
+def test_a_name_of_with_that_a_join_reads_too_stays_as_it_is_there() -> None:
+    sql = "WITH q AS (SELECT a, ts FROM t) SELECT x.a, y.a AS b FROM q AS x LAST JOIN q AS y ORDER BY y.ts ON x.a = y.a"
+    written = as_requests(sql, "t", "p", ["a"])
+    assert written.startswith("WITH q AS (SELECT a, ts FROM t) SELECT x.dsflow_probe_0, x.a, y.a AS b")
+    assert "FROM (SELECT t.a AS dsflow_probe_0, a, ts FROM p AS t) AS x LAST JOIN q AS y" in written
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("join and window", "ts"), ("inline window", "ts"), ("renamed in WITH", "ts"), ("plain", "")],
+)
+def test_the_column_of_time(name: str, column: str) -> None:
+    assert time_column(QUERIES[name], "t", [name for name, _ in COLUMNS]) == column
