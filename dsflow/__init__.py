@@ -18,24 +18,23 @@ if TYPE_CHECKING:
     from dsflow.declare.schedule import Schedule
     from dsflow.declare.steps import Check
     from dsflow.declare.table import Index
-    from dsflow.declare.tasks import (
+    from dsflow.declare.tasks.base import Task
+    from dsflow.declare.tasks.http import Http
+    from dsflow.declare.tasks.logic import (
         Conditions,
         Dependent,
-        DependsOn,
-        Http,
-        OpenMLDB,
-        Python,
-        RawTask,
-        Shell,
-        Sql,
         SubWorkflow,
         Switch,
-        Task,
         all_of,
         any_of,
         failed,
         succeeded,
     )
+    from dsflow.declare.tasks.openmldb import OpenMLDB
+    from dsflow.declare.tasks.raw import RawTask
+    from dsflow.declare.tasks.script import Python, Shell
+    from dsflow.declare.tasks.sql import Sql
+    from dsflow.declare.written import DependsOn
     from dsflow.definition import Definition
     from dsflow.errors import DsflowError
     from dsflow.openmldb import types
@@ -82,10 +81,16 @@ _HOMES = {
     "dsflow.declare.schedule": ["Schedule"],
     "dsflow.declare.steps": ["Check"],
     "dsflow.declare.table": ["Index"],
-    "dsflow.declare.tasks": [
-        "Conditions", "Dependent", "DependsOn", "Http", "OpenMLDB", "Python", "RawTask", "Shell", "Sql", "SubWorkflow",
-        "Switch", "Task", "all_of", "any_of", "failed", "succeeded",
+    "dsflow.declare.tasks.base": ["Task"],
+    "dsflow.declare.tasks.http": ["Http"],
+    "dsflow.declare.tasks.logic": [
+        "Conditions", "Dependent", "SubWorkflow", "Switch", "all_of", "any_of", "failed", "succeeded",
     ],
+    "dsflow.declare.tasks.openmldb": ["OpenMLDB"],
+    "dsflow.declare.tasks.raw": ["RawTask"],
+    "dsflow.declare.tasks.script": ["Python", "Shell"],
+    "dsflow.declare.tasks.sql": ["Sql"],
+    "dsflow.declare.written": ["DependsOn"],
     "dsflow.definition": ["Definition"],
     "dsflow.errors": ["DsflowError"],
     "dsflow.openmldb": ["types"],

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from dsflow.declare.params import PLACEHOLDER
+from dsflow.declare.tasks import type_of
+from dsflow.declare.tasks.about import holders
 from dsflow.definition import Definition, TaskDefinition
 
-OTHERWISE = "otherwise"
 LONGEST_LABEL = 18  # characters beside an edge: a box on DolphinScheduler's page is not much wider
 
 Edge = tuple[str, str]
@@ -47,18 +48,10 @@ def readable(condition: str) -> str:
 
 
 def _branches(task: TaskDefinition) -> Iterable[tuple[str, str]]:
-    if task.task_type == "SWITCH":
-        result = task.task_params.get("switchResult") or {}
-        for branch in result.get("dependTaskList") or []:
-            for target in _each(branch.get("nextNode")):
-                yield target, readable(str(branch.get("condition")))
-        for target in _each(result.get("nextNode")):
-            yield target, OTHERWISE
-    elif task.task_type == "CONDITIONS":
-        result = task.task_params.get("conditionResult") or {}
-        for key, text in (("successNode", "success"), ("failedNode", "failure")):
-            for target in _each(result.get(key)):
-                yield target, text
+    for place in type_of(task.task_type).names:
+        for holder, key in holders(task.task_params, place.path) if place.leads_on else ():
+            for target in _each(holder[key]):
+                yield target, readable(str(holder.get(place.edge_by))) if place.edge_by else place.edge
 
 
 def _each(value: object) -> list[str]:

@@ -60,7 +60,7 @@ def export(
 
 
 def _steers(workflow: Workflow) -> bool:
-    return any(task.type in ("SWITCH", "CONDITIONS") for task in workflow.tasks.values())
+    return any(task.about.steers for task in workflow.tasks.values())
 
 
 def import_(

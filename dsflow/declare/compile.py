@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dsflow.declare.encoding import breaks_node
 from dsflow.declare.params import Scalar, parse_value, placeholders, substitute, to_text
 from dsflow.declare.steps import StepScript, merged_asks
+from dsflow.declare.tasks import type_of
 from dsflow.declare.tasks.base import Task
-from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
 
 if TYPE_CHECKING:
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 # names that DolphinScheduler itself defines: ${system.biz.date} and the like
 _SYSTEM_PREFIX = "system."
-# task types whose text is a program of a language in which ${...} means something too
-_FREE_TEXT = frozenset({"SHELL", "PYTHON"})
-# fields in which DolphinScheduler replaces no placeholders
-_NOT_SUBSTITUTED = {
-    "OPENMLDB": ("zk", "zkPath"),
-    "SQL": ("datasource",),
-    "SUB_PROCESS": (SUB_WORKFLOW,),
-    "DEPENDENT": ("dependence",),
-}
 
 
 def compile_workflow(
@@ -181,7 +173,8 @@ def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mappin
     known = (
         {p.prop for p in task.local_params} | chosen.keys() | {o for t in workflow.tasks.values() for o in t.outputs}
     )
-    if task.task_type not in _FREE_TEXT:
+    about = type_of(task.task_type)
+    if not about.program:
         for name in (n for text in _texts(task.task_params) for n in placeholders(text)):
             if name not in known and not name.startswith(_SYSTEM_PREFIX):
                 raise DeclarationError(
@@ -190,7 +183,7 @@ def _check_placeholders(workflow: Workflow, task: TaskDefinition, chosen: Mappin
                     hint="DolphinScheduler would leave it as it stands; declared: "
                     + (", ".join(sorted(known)) or "nothing"),
                 )
-    for name in _NOT_SUBSTITUTED.get(task.task_type, ()):
+    for name in about.verbatim:
         left = [n for text in _texts(task.task_params.get(name)) for n in placeholders(text)]
         if left:
             raise DeclarationError(

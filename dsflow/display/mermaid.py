@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dsflow.branches import edge_labels
 from dsflow.declare.folding import folded, steps_of
+from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition
 from dsflow.display.graph import edges_of, kind, one_line, parts_of
-
-_STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
 def workflow_mermaid(definition: Definition, *, every: bool = False) -> str:
@@ -25,7 +24,7 @@ def workflow_mermaid(definition: Definition, *, every: bool = False) -> str:
     for task in tasks:
         more = [kind(task), *(f"+ {', '.join(names)}" for names in [parts.get(task.name)] if names)]
         text = "<br>".join([_text(task.name), *(f"<small>{_text(line)}</small>" for line in more)])
-        left, right = ("{{", "}}") if task.task_type in _STEERING else ("[", "]")
+        left, right = ("{{", "}}") if type_of(task.task_type).steers else ("[", "]")
         lines.append(f'    {number[task.name]}{left}"{text}"{right}')
     for pre, post in folded(edges_of(definition), steps):
         label = labels.get((pre, post))

@@ -13,8 +13,10 @@ from xml.sax.saxutils import escape
 
 from dsflow.branches import edge_labels
 from dsflow.declare.folding import Edge, folded, steps_of
+from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.display.graph import count_of, edges_of, kind, one_line, parts_of, without_cycles
+from dsflow.display.palette import shade_of
 from dsflow.display.states import duration, look, whole_steps
 from dsflow.display.text import drawn_width, fit, wrap
 from dsflow.layered import Layout, Node, lay_out
@@ -33,21 +35,6 @@ _COMFORTABLE = 980.0
 
 _TEXT, _PALE_TEXT = "#1e293b", "#475569"
 _LINE, _FAINT_LINE, _ON_ANY_GROUND = "#8592a3", "#a9b4c2", "#76818e"
-
-# ink and ground of each task type
-_TYPES = {
-    "OPENMLDB": ("#1d4ed8", "#eaf1fe"),
-    "PYTHON": ("#92600f", "#fdf5e1"),
-    "SHELL": ("#475569", "#eef2f6"),
-    "HTTP": ("#0f766e", "#e4f6f3"),
-    "SQL": ("#6d28d9", "#f2edfd"),
-    "SWITCH": ("#c2410c", "#fef0e7"),
-    "CONDITIONS": ("#c2410c", "#fef0e7"),
-    "DEPENDENT": ("#be185d", "#fdebf3"),
-    "SUB_PROCESS": ("#3f6212", "#f0f7e2"),
-}
-_OTHER_TYPE = ("#52525b", "#f2f2f4")
-_STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
 @dataclass(frozen=True)
@@ -231,13 +218,14 @@ def _label(page: _Page, edge: Edge, text: str, whole: str) -> list[str]:
 
 def _task(box: _Box, x: float, y: float, width: float) -> list[str]:
     task, ran = box.task, box.ran
-    type_ink, type_fill = _TYPES.get(task.task_type, _OTHER_TYPE)
+    shade = shade_of(task.task_type)
+    type_ink, type_fill = shade.ink, shade.ground
     ink, fill = (look(ran.state).ink, look(ran.state).fill) if ran else (type_ink, type_fill)
     left, top, height = x - width / 2, y - box.height / 2, box.height
     off = task.flag == "NO"
     dashes = ' stroke-dasharray="5 3"' if off else ""
     parts = [f"<g><title>{_xml(_tooltip(box))}</title>"]
-    if task.task_type in _STEERING:
+    if type_of(task.task_type).steers:
         parts.append(
             f'<path d="{_hexagon(left, top, width, height)}" fill="{fill}" stroke="{ink}" stroke-width="1.3"{dashes}/>'
         )

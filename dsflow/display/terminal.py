@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dsflow.branches import edge_labels
 from dsflow.declare.folding import Edge, folded, steps_of
+from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.display.graph import (
     count_of,
@@ -18,11 +19,11 @@ from dsflow.display.graph import (
     reading_order,
     without_cycles,
 )
+from dsflow.display.palette import shade_of
 from dsflow.display.text import pad, shorten, widest
 
 # more lanes side by side than this are no help to the eye
 _MOST_LANES = 10
-_STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
 Span = tuple[str, str]
@@ -30,10 +31,6 @@ Span = tuple[str, str]
 Line = list[Span]
 
 _BOLD, _DIM = "1", "2"
-_TYPES = {
-    "OPENMLDB": "34", "PYTHON": "33", "SHELL": "37", "HTTP": "36", "SQL": "35", "SWITCH": "31", "CONDITIONS": "31",
-    "DEPENDENT": "35", "SUB_PROCESS": "32",
-}  # fmt: skip
 
 
 def workflow_text(
@@ -118,7 +115,7 @@ def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[Line]:
     labels = edge_labels(definition, steps)
     before = grouped(given)
     parts = parts_of(steps)
-    graph = draw_lanes(order, edges, {name for name in order if tasks[name].task_type in _STEERING})
+    graph = draw_lanes(order, edges, {name for name in order if type_of(tasks[name].task_type).steers})
     wide = widest([line for line, _ in graph]) > 2 * _MOST_LANES
     rows: list[tuple[str, str, str, str]] = []
     types: list[str] = []
@@ -131,7 +128,7 @@ def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[Line]:
         types.append(tasks[name].task_type)
         rows.append(
             (
-                ("◆" if tasks[name].task_type in _STEERING else "●") if wide else line,
+                ("◆" if type_of(tasks[name].task_type).steers else "●") if wide else line,
                 one_line(name),
                 kind(tasks[name]),
                 _remarks(
@@ -145,7 +142,7 @@ def _tasks(definition: Definition, steps: Mapping[str, str]) -> list[Line]:
         )
     table = _table(rows, ["", "", "", _DIM])
     coloured = [
-        [(text, _TYPES.get(kind_, "")) if n in (1, 5) else (text, style) for n, (text, style) in enumerate(line)]
+        [(text, shade_of(kind_).sgr) if n in (1, 5) else (text, style) for n, (text, style) in enumerate(line)]
         for line, kind_ in zip(table, types, strict=True)
     ]
     return [[(count_of(definition, steps), _BOLD)], *coloured]

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 
 from dsflow.config import Profile
 from dsflow.cron import FORMAT, HINT, CronError, next_times, parse
-from dsflow.definition import SUB_WORKFLOW, Definition, ScheduleDefinition
+from dsflow.declare.tasks.about import WORKFLOW
+from dsflow.definition import Definition, ScheduleDefinition
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.schedules import preview
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire import names as kinds
+from dsflow.dolphinscheduler.wire.codec import named_by
 from dsflow.dolphinscheduler.wire.names import GatheringNames, Names, UnknownNameError, known_hint, unknown_name
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.dolphinscheduler.wire.series import Series
@@ -156,11 +158,7 @@ def _names(profile: Profile, definition: Definition, names: Names, series: Serie
 
 def _sub_workflows(rest: RestClient, definition: Definition, project: int) -> Iterator[DsflowError]:
     """An online workflow can only run online sub-workflows; the server says so after it has set the old one offline."""
-    used = {
-        str(t.task_params[SUB_WORKFLOW]): t
-        for t in definition.tasks
-        if t.task_type == "SUB_PROCESS" and t.task_params.get(SUB_WORKFLOW)
-    }
+    used = {str(name): t for t in definition.tasks for name in named_by(t, WORKFLOW)}
     if not used or definition.release_state != "ONLINE":
         return
     states = {w["name"]: w["releaseState"] for w in (rest.workflows(project) if project else [])}

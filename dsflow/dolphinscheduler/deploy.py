@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from dsflow.declare.tasks.about import DEPENDENCE, WORKFLOW
 from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
@@ -22,6 +23,7 @@ from dsflow.dolphinscheduler.register import PREFIX, Entry, entries_of, register
 from dsflow.dolphinscheduler.state import NO_PROJECT, Content, ServerState
 from dsflow.dolphinscheduler.submit import Checked, SubmitResult, Submitter
 from dsflow.dolphinscheduler.versions import delete_workflow
+from dsflow.dolphinscheduler.wire.codec import named_by
 from dsflow.dolphinscheduler.wire.gateway import Gateways
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
@@ -444,31 +446,22 @@ def references(definition: Definition) -> set[Key]:
     """The workflows that a workflow's SUB_PROCESS and DEPENDENT tasks name."""
     found: set[Key] = set()
     for task in definition.tasks:
-        if task.task_type in ("SUB_PROCESS", "DYNAMIC") and task.task_params.get(SUB_WORKFLOW):
-            found.add((definition.project, str(task.task_params[SUB_WORKFLOW])))
-        elif task.task_type == "DEPENDENT":
-            found.update((str(i["projectCode"]), str(i["definitionCode"])) for i in _depended(task))
+        found.update((definition.project, str(name)) for name in named_by(task, WORKFLOW))
+        found.update((str(i["projectCode"]), str(i["definitionCode"])) for i in named_by(task, DEPENDENCE))
     return found
-
-
-def _depended(task: TaskDefinition) -> list[JsonDict]:
-    groups = (task.task_params.get("dependence") or {}).get("dependTaskList") or []
-    return [item for group in groups for item in group.get("dependItemList") or []]
 
 
 def _without(task: TaskDefinition, project: str, coming: dict[Key, Definition]) -> TaskDefinition:
     """A task without its references to workflows that this deployment is about to write."""
     params = task.task_params
-    if task.task_type in ("SUB_PROCESS", "DYNAMIC"):
-        name = str(params.get(SUB_WORKFLOW) or "")
+    for name in map(str, named_by(task, WORKFLOW)):
         if (project, name) in coming:
             if coming[project, name].release_state != "ONLINE":
                 raise DeclarationError(
                     f"task {task.name!r} runs workflow {name!r}, which is declared offline", where=task.where
                 )
             return replace(task, task_params={**params, SUB_WORKFLOW: ""})
-        return task
-    if task.task_type != "DEPENDENT":
+    if not named_by(task, DEPENDENCE):
         return task
     groups = []
     for group in (params.get("dependence") or {}).get("dependTaskList") or []:

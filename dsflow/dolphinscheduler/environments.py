@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dsflow.config import Profile
-from dsflow.definition import Definition
+from dsflow.declare.tasks import type_of
+from dsflow.definition import Definition, TaskDefinition
 from dsflow.dolphinscheduler.wire.names import ENVIRONMENT, Names, environment_codes
 from dsflow.dolphinscheduler.wire.rest import RestClient
 
 MARK = "for dsflow tasks that name no environment"
 """The description by which a server's default environment is known."""
-
-# these are steered by the master: no worker runs anything for them
-_NOT_ON_WORKERS = frozenset({"SWITCH", "CONDITIONS", "DEPENDENT", "SUB_PROCESS"})
 
 
 def default_environment(rest: RestClient, profile: Profile, names: Names | None = None) -> str:
@@ -40,7 +38,7 @@ def default_environment(rest: RestClient, profile: Profile, names: Names | None 
 
 def completed(definition: Definition, rest: RestClient, profile: Profile, names: Names) -> Definition:
     """The Definition with the default environment for its tasks that name none; asks only if there are any."""
-    if all(t.environment or t.task_type in _NOT_ON_WORKERS for t in definition.tasks):
+    if not any(map(_lacks, definition.tasks)):
         return definition
     return with_environment(definition, default_environment(rest, profile, names))
 
@@ -49,8 +47,10 @@ def with_environment(definition: Definition, environment: str) -> Definition:
     """The Definition with ``environment`` for its tasks that name none."""
     if not environment:
         return definition
-    tasks = (
-        t if t.environment or t.task_type in _NOT_ON_WORKERS else replace(t, environment=environment)
-        for t in definition.tasks
-    )
+    tasks = (replace(t, environment=environment) if _lacks(t) else t for t in definition.tasks)
     return replace(definition, tasks=tuple(tasks))
+
+
+def _lacks(task: TaskDefinition) -> bool:
+    """Whether a worker runs the task, in an environment that the task does not name."""
+    return not task.environment and type_of(task.task_type).on_worker

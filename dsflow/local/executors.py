@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dsflow.conditions.switch import Known, decide
+from dsflow.declare.tasks import type_of
 from dsflow.definition import TaskDefinition
 from dsflow.errors import DsflowError, RunError
 from dsflow.local.processes import run_process
@@ -282,8 +283,6 @@ EXECUTORS: dict[str, Callable[[Attempt], Outcome]] = {
     "HTTP": run_http,
 }
 
-STEERING = frozenset({"SWITCH", "CONDITIONS"})
-
 
 def check_runnable(task: TaskDefinition) -> None:
     """Refuse what cannot be executed without a server.
@@ -291,13 +290,9 @@ def check_runnable(task: TaskDefinition) -> None:
     Raises:
         RunError: naming the task and the reason.
     """
-    reasons = {
-        "SQL": "its datasource is known to a DolphinScheduler server only",
-        "DEPENDENT": "it waits for other workflows of a DolphinScheduler server",
-        "SUB_PROCESS": "it runs another workflow of a DolphinScheduler server",
-    }
-    if task.task_type not in EXECUTORS and task.task_type not in STEERING:
-        reason = reasons.get(task.task_type, "its type is not known here")
+    about = type_of(task.task_type)
+    if task.task_type not in EXECUTORS and not about.steers:
+        reason = about.needs_server or "its type is not known here"
         raise RunError(f"task {task.name!r} ({task.task_type}) cannot run locally: {reason}", where=task.where)
     if task.task_params.get("resourceList"):
         raise RunError(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition
 from dsflow.report import FAILURE, SKIPPED, STOPPED, SUCCESS, TIMEOUT
 
@@ -161,7 +162,7 @@ class Order:
     def _next(self, parent: str | None) -> list[str]:
         if parent is None:
             return [name for name, before in self._before.items() if not before]
-        if self._tasks[parent].task_type not in ("SWITCH", "CONDITIONS"):
+        if not type_of(self._tasks[parent].task_type).steers:
             return self._after[parent]
         if parent not in self._endings:
             return []  # a disabled one has chosen nothing

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from dsflow.declare.encoding import decode
+from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.errors import DsflowError
 from dsflow.local.files import FileState, TooManyFiles, is_same, state_of
@@ -287,7 +288,7 @@ class Reuse:
         return [steps[name] for name in sorted(steps) if steps[name].made and self._has_effects(steps[name])]
 
     def _has_effects(self, step: _Step) -> bool:
-        return any(self._definition.task(node).task_type not in ("SWITCH", "CONDITIONS") for node in step.nodes)
+        return any(not type_of(self._definition.task(node).task_type).steers for node in step.nodes)
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 

@@ -6,32 +6,16 @@ from collections.abc import Mapping
 from graphlib import CycleError
 from typing import Any
 
-from dsflow.declare import tasks as kinds
 from dsflow.declare.locations import located
 from dsflow.declare.params import Condition, Param, Reference, placeholders
 from dsflow.declare.schedule import Schedule
-from dsflow.declare.tasks import DependsOn, Task, all_of, any_of, failed, succeeded
+from dsflow.declare.tasks import CLASSES
+from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.logic import all_of, any_of, failed, succeeded
 from dsflow.declare.workflow import Workflow
+from dsflow.declare.written import Branch, DependsOn, Ended, Group, ParamRef, TaskRef, TypedParam
 from dsflow.errors import DeclarationError
-from dsflow.source.declaration import (
-    Branch,
-    Depends,
-    Ended,
-    Group,
-    ParamRef,
-    TaskDeclaration,
-    TaskRef,
-    TypedParam,
-    WorkflowDeclaration,
-    in_order,
-)
-
-KINDS: dict[str, type[Task]] = {
-    name: getattr(kinds, name)
-    for name in (
-        "Conditions", "Dependent", "Http", "OpenMLDB", "Python", "RawTask", "Shell", "Sql", "SubWorkflow", "Switch",
-    )
-}  # fmt: skip
+from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration, in_order
 
 
 def build(declaration: WorkflowDeclaration) -> Workflow:
@@ -75,7 +59,7 @@ def build_task(workflow: Workflow, task: TaskDeclaration) -> Task:
     """Make one task; those that it names must be there already."""
     with _at(task.where or workflow.where), workflow:
         fields = {name: _value(workflow, task, name, value) for name, value in task.fields.items()}
-        return KINDS[task.kind](task.name, **fields)
+        return CLASSES[task.kind](task.name, **fields)
 
 
 def task_of(workflow: Workflow, name: str) -> Task:
@@ -146,8 +130,8 @@ def _group(workflow: Workflow, group: Group) -> Any:
     return make(*(_item(workflow, item) for item in group.items))
 
 
-def _item(workflow: Workflow, item: Ended | Depends) -> Any:
-    if isinstance(item, Ended):
-        make = succeeded if item.status == "SUCCESS" else failed
-        return make(task_of(workflow, item.task.name))
-    return DependsOn(item.workflow, task=item.task, project=item.project, date=item.date)
+def _item(workflow: Workflow, item: Ended | DependsOn) -> Any:
+    if isinstance(item, DependsOn):
+        return item
+    make = succeeded if item.status == "SUCCESS" else failed
+    return make(task_of(workflow, item.task.name))

@@ -1,6 +1,7 @@
 """What a pipeline file says, as plain data: between a Definition, Python source and YAML.
 
-Tasks are named by their names. A value is a scalar, a list, a mapping, or one of the classes here.
+Tasks are named by their names. A value is a scalar, a list, a mapping, or one of the classes of
+:mod:`dsflow.declare.written`.
 """
 
 from __future__ import annotations
@@ -11,66 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from dsflow.declare.params import Scalar, placeholders
+from dsflow.declare.written import Branch, Ended, Group, ParamRef, TaskRef, TypedParam
 from dsflow.errors import SourceLocation
-
-
-@dataclass(frozen=True)
-class TaskRef:
-    """Another task of the workflow."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class ParamRef:
-    """A parameter of the workflow, or (with an owner) an output of a task."""
-
-    name: str
-    owner: str | None = None
-
-
-@dataclass(frozen=True)
-class TypedParam:
-    """A :class:`dsflow.Param`."""
-
-    default: Scalar
-    type: str | None = None
-    local: Scalar | None = None
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A branch of a switch: a JavaScript expression, and the task to go on with."""
-
-    condition: str
-    task: TaskRef
-
-
-@dataclass(frozen=True)
-class Ended:
-    """``succeeded(task)`` or ``failed(task)``."""
-
-    task: TaskRef
-    status: str
-
-
-@dataclass(frozen=True)
-class Depends:
-    """A :class:`dsflow.DependsOn`."""
-
-    workflow: str
-    task: str = ""
-    project: str | None = None
-    date: str = "today"
-
-
-@dataclass(frozen=True)
-class Group:
-    """``all_of`` (AND) or ``any_of`` (OR)."""
-
-    relation: str
-    items: tuple[Ended | Depends, ...]
 
 
 @dataclass

@@ -10,7 +10,9 @@ from graphlib import CycleError
 from typing import Any
 
 from dsflow.declare.params import placeholders, substitute
+from dsflow.declare.tasks import class_of, type_of
 from dsflow.declare.workflow import Workflow
+from dsflow.declare.written import Fields
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.wire.codec import normalise, references
@@ -18,7 +20,7 @@ from dsflow.errors import DeclarationError, DsflowError
 from dsflow.source.build import build, build_empty, build_task
 from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration, implied_edges, in_order
 from dsflow.source.errors import SourceError
-from dsflow.source.kinds import NOT_EXTRA, candidates, local_params, scalar
+from dsflow.source.parameters import local_params, scalar
 
 _CLUSTER = ("127.0.0.1:2181", "/openmldb")
 _START, _END = "2000-01-01 00:00:00", "2099-12-31 23:59:59"
@@ -206,7 +208,7 @@ class _Reader:
         self, scratch: Workflow, declared: TaskDeclaration, task: TaskDefinition, common: JsonDict, names: set[str]
     ) -> None:
         local = {k: v for k, v in declared.fields.items() if k in ("params", "outputs")}
-        kind, found = candidates(task.task_type, dict(task.task_params), self.cluster)
+        kind, found = self._candidates(task)
         best: JsonDict | None = None
         for fields in found:
             trial = TaskDeclaration(kind, task.name, fields | common | local)
@@ -218,6 +220,16 @@ class _Reader:
             declared.fields = {k: v for k, v in best.items() if k != "extra" or v}
         else:
             self._make_raw(declared, task)
+
+    def _candidates(self, task: TaskDefinition) -> tuple[str, list[Fields]]:
+        """The class of the task's type, and its arguments in the forms that may express the task, best first."""
+        found = class_of(task.task_type)
+        if found is None:
+            return "RawTask", []
+        try:
+            return found.__name__, found.arguments(dict(task.task_params), self.cluster)
+        except (KeyError, TypeError, ValueError):  # not of the shape that the class writes
+            return found.__name__, []
 
     def _make_raw(self, declared: TaskDeclaration, task: TaskDefinition) -> None:
         declared.kind = "RawTask"
@@ -248,7 +260,7 @@ class _Reader:
             scratch.tasks[task.name] = target
         wanted = _normal(task.task_type, task.task_params)
         extra = {k: wanted.get(k) for k in {**wanted, **got} if not _same(wanted.get(k), got.get(k))}
-        return None if extra.keys() & NOT_EXTRA.get(task.task_type, set()) else extra
+        return None if extra.keys() & type_of(task.task_type).essential else extra
 
     def _break_cycles(self, result: WorkflowDeclaration) -> None:
         """Tasks that name each other cannot both be declared first: one of them names the other by its name."""

@@ -11,23 +11,12 @@ from typing import Any
 from dsflow.declare.folding import steps_of
 from dsflow.declare.params import PLACEHOLDER, Reference, property_type
 from dsflow.declare.steps import Check
+from dsflow.declare.tasks import CLASSES
+from dsflow.declare.written import Branch, DependsOn, Ended, Group, ParamRef, TaskRef, TypedParam
 from dsflow.definition import Definition
 from dsflow.errors import DsflowError
 from dsflow.source.conditions import Comparison, Expression, Joined, Negated, parse
-from dsflow.source.declaration import (
-    Branch,
-    Depends,
-    Ended,
-    Group,
-    ParamRef,
-    TaskDeclaration,
-    TaskRef,
-    TypedParam,
-    WorkflowDeclaration,
-    implied_edges,
-    in_order,
-    references,
-)
+from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration, implied_edges, in_order, references
 from dsflow.source.errors import SourceError
 from dsflow.source.from_definition import declare, differences
 from dsflow.source.layout import WIDTH, Code, Node, block, call, listing, literal, mapping, render, string
@@ -36,17 +25,8 @@ from dsflow.source.steps import Made, Steps, TableDeclaration, ViewDeclaration, 
 
 # arguments that hold a text of several lines, and how the constant that holds it is called
 _TEXTS = {"script": "script", "body": "script", "sql": "sql", "raw_sql": "sql"}
-_POSITIONAL = {
-    "Shell": ("script",),
-    "Python": ("body",),
-    "OpenMLDB": ("sql", "mode"),
-    "Http": ("method", "url"),
-    "Sql": ("datasource", "sql"),
-    "Switch": ("branches",),
-    "Conditions": ("when",),
-    "Dependent": ("on",),
-    "SubWorkflow": ("runs",),
-    "RawTask": ("task_type", "fields"),
+# of the methods that make a step the arguments that are given without their names
+_FIRST: dict[str, tuple[str, ...]] = {
     "create": (),
     "load_offline": ("path",),
     "load_online": ("path",),
@@ -145,9 +125,7 @@ class _Writer:
         self.imports: set[str] = {"Workflow"}
         self.datetime = False
         self.constants: list[tuple[str, str]] = []
-        from dsflow.source.build import KINDS
-
-        taken = ["wf", "datetime", "Workflow", "Schedule", "Param", "Condition", *KINDS]
+        taken = ["wf", "datetime", "Workflow", "Schedule", "Param", "Condition", *CLASSES]
         taken += ["DependsOn", "all_of", "any_of", "succeeded", "failed", "Table", "FeatureView", "Index", "Check"]
         self.identifiers = Identifiers(taken)
         self.objects = {key: self.identifiers.new(one.name, "table") for key, one in self.made.items()}
@@ -279,7 +257,7 @@ class _Writer:
     def _call(self, task: TaskDeclaration) -> Node:
         fields = dict(task.fields)
         positional: list[Node] = [] if task.on else [Code(string(task.name))]
-        for name in _POSITIONAL[task.kind]:
+        for name in _FIRST[task.kind] if task.on else CLASSES[task.kind].about.first:
             if name not in fields:
                 break
             positional.append(self._value(task, name, fields.pop(name)))
@@ -347,7 +325,7 @@ class _Writer:
         self.imports.add(name)
         return call(name, *items)
 
-    def _item(self, item: Ended | Depends) -> Node:
+    def _item(self, item: Ended | DependsOn) -> Node:
         if isinstance(item, Ended):
             name = "succeeded" if item.status == "SUCCESS" else "failed"
             self.imports.add(name)

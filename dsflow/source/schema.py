@@ -15,8 +15,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from dsflow.config import SECRETS, Profile
 from dsflow.declare.params import PROPERTY_TYPES
 from dsflow.declare.schedule import Schedule
+from dsflow.declare.tasks import CLASSES
 from dsflow.declare.workflow import Workflow
-from dsflow.source.build import KINDS
 from dsflow.source.yaml_form import PYTHON_TYPES, task_fields
 
 Schema = dict[str, Any]
@@ -60,8 +60,8 @@ def workflow_schema() -> Schema:
     task = {
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"enum": list(KINDS)}},
-        "allOf": [{"if": {"properties": {"type": {"const": kind}}}, "then": _task(kind)} for kind in KINDS],
+        "properties": {"type": {"enum": list(CLASSES)}},
+        "allOf": [{"if": {"properties": {"type": {"const": kind}}}, "then": _task(kind)} for kind in CLASSES],
     }
     chain = {"type": "array", "items": {"anyOf": [_TEXT, several]}}
     return {
@@ -72,7 +72,7 @@ def workflow_schema() -> Schema:
 
 
 def _task(kind: str) -> Schema:
-    cls = KINDS[kind]
+    cls = CLASSES[kind]
     # a marker and no type: Python 3.10 refuses it
     hints = get_type_hints(cls, localns={"Workflow": Workflow, "KW_ONLY": object})
     known = task_fields(kind)

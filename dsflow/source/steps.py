@@ -17,17 +17,9 @@ from dsflow.declare.fileoptions import CSV_OPTIONS
 from dsflow.declare.folding import folded, steps_of
 from dsflow.declare.params import PLACEHOLDER
 from dsflow.declare.steps import Check
+from dsflow.declare.written import Branch, Ended, Group, ParamRef, TaskRef
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.source.declaration import (
-    Branch,
-    Ended,
-    Group,
-    ParamRef,
-    TaskDeclaration,
-    TaskRef,
-    WorkflowDeclaration,
-    implied_edges,
-)
+from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration, implied_edges
 
 _SENT = frozenset({"database", "deployment", "model_path", "table", "compare"})
 _OWN = frozenset({"sql", "mode", "raw_sql", "method", "url", "json", "extra"})

@@ -39,21 +39,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dsflow.declare.params import PLACEHOLDER, property_type
 from dsflow.declare.schedule import Schedule
+from dsflow.declare.tasks import CLASSES
+from dsflow.declare.tasks.base import PYTHON_ONLY
 from dsflow.declare.workflow import Workflow
+from dsflow.declare.written import Branch, DependsOn, Ended, Group, ParamRef, TaskRef, TypedParam
 from dsflow.definition import Definition
 from dsflow.errors import DeclarationError, DsflowError, SourceLocation
-from dsflow.source.build import KINDS, build
-from dsflow.source.declaration import (
-    Branch,
-    Depends,
-    Ended,
-    Group,
-    ParamRef,
-    TaskDeclaration,
-    TaskRef,
-    TypedParam,
-    WorkflowDeclaration,
-)
+from dsflow.source.build import build
+from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration
 from dsflow.source.errors import SourceError
 from dsflow.source.from_definition import declare, differences
 from dsflow.source.pydolphinscheduler import is_pydolphinscheduler, refusal
@@ -62,7 +55,6 @@ if TYPE_CHECKING:
     import yaml
 
 PYTHON_TYPES = {"str": str, "int": int, "float": float, "bool": bool}
-_PYTHON_ONLY = {"Python": {"args"}, "OpenMLDB": {"origin"}}
 _TASK_FIELDS = frozenset({"success", "failure", "otherwise"})
 _MOMENT = "%Y-%m-%d %H:%M:%S"
 _OWN_WORKFLOW_FIELDS = frozenset({"workflow", "tasks", "edges"})
@@ -157,7 +149,7 @@ def _out(declaration: WorkflowDeclaration, name: str, value: Any) -> Any:
     return value
 
 
-def _item_out(declaration: WorkflowDeclaration, item: Ended | Depends) -> dict[str, str]:
+def _item_out(declaration: WorkflowDeclaration, item: Ended | DependsOn) -> dict[str, str]:
     if isinstance(item, Ended):
         return {"succeeded" if item.status == "SUCCESS" else "failed": item.task.name}
     options = {
@@ -204,8 +196,8 @@ def _dump(document: Mapping[str, Any]) -> str:
 
 def task_fields(kind: str) -> set[str]:
     """The fields that a task of a type can have in YAML."""
-    hidden = {"name", "_", "where", "workflow"} | _PYTHON_ONLY.get(kind, set())
-    return {field.name for field in dataclass_fields(KINDS[kind])} - hidden
+    given = {field.name for field in dataclass_fields(CLASSES[kind]) if not field.metadata.keys() & PYTHON_ONLY.keys()}
+    return given - {"name", "_", "where", "workflow"}
 
 
 def load_yaml(path: Path) -> list[Workflow]:
@@ -451,14 +443,14 @@ class _Document:
         what = f"task {name!r}"
         given = self.mapping(node, what)
         if "type" not in given:
-            self.fail(key, f"{what} has no type", hint="one of " + ", ".join(KINDS))
+            self.fail(key, f"{what} has no type", hint="one of " + ", ".join(CLASSES))
         kind = self.text(given["type"][1], "the type")
-        if kind not in KINDS:
-            close = get_close_matches(kind.lower(), [k.lower() for k in KINDS], 1)
-            found = next((k for k in KINDS if close and k.lower() == close[0]), None)
+        if kind not in CLASSES:
+            close = get_close_matches(kind.lower(), [k.lower() for k in CLASSES], 1)
+            found = next((k for k in CLASSES if close and k.lower() == close[0]), None)
             self.fail(
                 given["type"][1], f"there is no task type {kind!r}",
-                hint=f"did you mean {found!r}?" if found else "types: " + ", ".join(KINDS) + " (RawTask for any other)",
+                hint=f"did you mean {found!r}?" if found else f"types: {', '.join(CLASSES)} (RawTask for any other)",
             )  # fmt: skip
         allowed = task_fields(kind)
         declared = TaskDeclaration(kind, name, where=self.at(key))
@@ -519,14 +511,14 @@ class _Document:
                 return Group(relation, tuple(self.item(one, field, names) for one in items))
         return Group("AND", (self.item(node, field, names),))
 
-    def item(self, node: yaml.Node, field: str, names: set[str]) -> Ended | Depends:
+    def item(self, node: yaml.Node, field: str, names: set[str]) -> Ended | DependsOn:
         given = self.mapping(node, "a condition")
         if field == "on":
             for name, (key, _) in given.items():
                 self.known(key, name, ("workflow", "task", "project", "date"), "a dependence")
             if "workflow" not in given:
                 self.fail(node, "which workflow to wait for is missing", hint="{workflow: NAME, task: NAME}")
-            return Depends(**{name: self.text(value, name) for name, (_, value) in given.items()})
+            return DependsOn(**{name: self.text(value, name) for name, (_, value) in given.items()})
         for word, status in (("succeeded", "SUCCESS"), ("failed", "FAILURE")):
             if list(given) == [word]:
                 return Ended(TaskRef(self.task_name(given[word][1], names)), status)

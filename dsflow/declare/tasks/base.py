@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, MISSING, Field, dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union
 
 from dsflow.declare.context import current_workflow
 from dsflow.declare.locations import caller
 from dsflow.declare.params import Namespace, Param, Reference, Scalar, check_name, property_type, to_text
+from dsflow.declare.tasks.about import TaskType
+from dsflow.declare.written import Fields
 from dsflow.definition import JsonDict, Property, TaskDefinition
 from dsflow.errors import DeclarationError, SourceLocation
 
@@ -21,6 +23,9 @@ Strategy = Literal["WARN", "FAILED", "WARNFAILED"]
 Tasks = Union["Task", Sequence["Task"]]
 
 _Right = TypeVar("_Right", bound=Tasks)
+
+PYTHON_ONLY = {"python only": True}
+"""Metadata of a field that no YAML can give."""
 
 _PRIORITIES = ("HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST")
 _STRATEGIES = ("WARN", "FAILED", "WARNFAILED")
@@ -81,7 +86,7 @@ class Task:
     resources: Sequence[str] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    type: ClassVar[str] = ""
+    about: ClassVar[TaskType] = TaskType("")
 
     where: SourceLocation | None = field(init=False, default=None)
     workflow: Workflow = field(init=False)
@@ -102,6 +107,11 @@ class Task:
 
     def __repr__(self) -> str:
         return f"<{self.type} task {self.name!r}>"
+
+    @property
+    def type(self) -> str:
+        """DolphinScheduler's name of the task type, such as ``SHELL``."""
+        return self.about.name
 
     @property
     def strict(self) -> bool:
@@ -159,7 +169,22 @@ class Task:
         Args:
             resolve: replaces ``${parameter}`` by its value, for the fields that DolphinScheduler does not substitute.
         """
-        raise NotImplementedError
+        values = {key: getattr(self, name) for name, key in self.about.keys.items()}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        """The other way: the arguments that may make a task with these ``taskParams``, the best guess first.
+
+        Nothing needs to be complete, since what the class does not say goes into ``extra``; a guess that makes another
+        task is dropped, and so is every one that raises KeyError, TypeError or ValueError.
+
+        Args:
+            params: codes are names already.
+            cluster: ZooKeeper's address and path, as the workflow's tasks have them mostly.
+        """
+        usual = {field.name: _default(field) for field in fields(cls)}
+        return [differing(params, {name: (key, usual[name]) for name, key in cls.about.keys.items()})]
 
     def implied_downstream(self) -> Iterable[Task]:
         """Tasks that run after this one because of what it says, such as a switch's branches."""
@@ -296,6 +321,25 @@ class Task:
     def error(self, message: str, hint: str | None = None) -> DeclarationError:
         """An error that names this task and where it stands."""
         return DeclarationError(f"task {self.name!r}: {message}", where=self.where, hint=hint)
+
+
+def differing(params: JsonDict, wanted: Mapping[str, tuple[str, Any]]) -> Fields:
+    """The arguments whose values are there and differ from the usual ones.
+
+    Args:
+        wanted: argument -> key of ``taskParams``, and the value that is not worth a word.
+    """
+    return {
+        name: params[key]
+        for name, (key, usual) in wanted.items()
+        if params.get(key) is not None and params[key] != usual
+    }
+
+
+def _default(field: Field[Any]) -> Any:
+    """A field's default as ``taskParams`` have it."""
+    value = field.default_factory() if field.default_factory is not MISSING else field.default
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _strict() -> bool:

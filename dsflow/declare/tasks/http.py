@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from dsflow.declare.params import Reference, Scalar, to_text
-from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.about import TaskType
+from dsflow.declare.tasks.base import Task, differing
+from dsflow.declare.written import Fields
 from dsflow.definition import JsonDict
 
 Method = Literal["GET", "POST", "HEAD", "PUT", "DELETE"]
@@ -42,7 +44,13 @@ class Http(Task):
     connect_timeout: int = 60_000
     socket_timeout: int = 60_000
 
-    type: ClassVar[str] = "HTTP"
+    about: ClassVar[TaskType] = TaskType(
+        "HTTP",
+        colour="teal",
+        first=("method", "url"),
+        essential=frozenset({"url", "httpMethod"}),
+        page_writes={"httpBody": ""},
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -83,3 +91,22 @@ class Http(Task):
             "connectTimeout": self.connect_timeout,
             "socketTimeout": self.socket_timeout,
         }
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        fields = differing(params, {"method": ("httpMethod", "GET")}) | {"url": params.get("url")}
+        parts: Fields = {}
+        for name, kind in (("json", "BODY"), ("query", "PARAMETER"), ("headers", "HEADERS")):
+            rows = [p for p in params.get("httpParams") or [] if p.get("httpParametersType") == kind]
+            if rows:
+                parts[name] = {p["prop"]: p["value"] for p in rows}
+        rest = differing(
+            params,
+            {
+                "check": ("httpCheckCondition", "STATUS_CODE_DEFAULT"),
+                "condition": ("condition", ""),
+                "connect_timeout": ("connectTimeout", 60_000),
+                "socket_timeout": ("socketTimeout", 60_000),
+            },
+        )
+        return [fields | parts | rest, fields | rest]

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from dsflow.declare import written
 from dsflow.declare.params import Condition
-from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.about import DEPENDENCE, OTHERWISE, TASK, WORKFLOW, Named, TaskType
+from dsflow.declare.tasks.base import Task, differing
+from dsflow.declare.written import Branch, DependsOn, Ended, Fields, TaskRef
 from dsflow.definition import SUB_WORKFLOW, JsonDict
 
 # ---------------------------------------------------------------------------------------------------------- SWITCH
@@ -25,7 +28,18 @@ class Switch(Task):
     branches: Mapping[Condition, Task] = field(default_factory=dict)
     otherwise: Task | None = None
 
-    type: ClassVar[str] = "SWITCH"
+    about: ClassVar[TaskType] = TaskType(
+        "SWITCH",
+        colour="orange",
+        first=("branches",),
+        essential=frozenset({"switchResult"}),
+        names=(
+            Named("switchResult.dependTaskList[].nextNode", TASK, edge_by="condition"),
+            Named("switchResult.nextNode", TASK, edge=OTHERWISE),
+        ),
+        on_worker=False,
+        page_writes={"rawScript": ""},
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,6 +86,12 @@ class Switch(Task):
                 "nextNode": self.otherwise.name,
             }
         }
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        result = params["switchResult"]
+        branches = [Branch(b["condition"], TaskRef(b["nextNode"])) for b in result["dependTaskList"]]
+        return [{"branches": branches, "otherwise": TaskRef(result["nextNode"])}]
 
 
 # ------------------------------------------------------------------------------------------------------ CONDITIONS
@@ -153,7 +173,18 @@ class Conditions(Task):
     failure: Task | None = None
     relation: Literal["AND", "OR"] = "AND"
 
-    type: ClassVar[str] = "CONDITIONS"
+    about: ClassVar[TaskType] = TaskType(
+        "CONDITIONS",
+        colour="orange",
+        first=("when",),
+        essential=frozenset({"dependence", "conditionResult"}),
+        names=(
+            Named("conditionResult.successNode[]", TASK, edge="success"),
+            Named("conditionResult.failedNode[]", TASK, edge="failure"),
+            Named("dependence.dependTaskList[].dependItemList[].depTaskCode", TASK),
+        ),
+        on_worker=False,
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -202,6 +233,22 @@ class Conditions(Task):
             },
         }
 
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        dependence, result = params["dependence"], params["conditionResult"]
+        (success,), (failure,) = result["successNode"], result["failedNode"]
+        fields: Fields = {
+            "when": [
+                written.Group(
+                    g["relation"], tuple(Ended(TaskRef(i["depTaskCode"]), i["status"]) for i in g["dependItemList"])
+                )
+                for g in dependence["dependTaskList"]
+            ],
+            "success": TaskRef(success),
+            "failure": TaskRef(failure),
+        }
+        return [fields | differing(dependence, {"relation": ("relation", "AND")})]
+
 
 # ------------------------------------------------------------------------------------------------------- DEPENDENT
 
@@ -226,23 +273,6 @@ PAGE_DEFAULTS = {"checkInterval": 10, "failurePolicy": "DEPENDENT_FAILURE_FAILUR
 DATES: dict[str, str] = {date: cycle for cycle, dates in _CYCLES.items() for date in dates}
 
 
-@dataclass(frozen=True)
-class DependsOn:
-    """For :class:`Dependent`: a workflow, or one task of it, that must have ended well.
-
-    Args:
-        workflow: its name.
-        task: one of its tasks; '' means the whole workflow.
-        project: its project; None means the same project.
-        date: which run: DolphinScheduler's words, such as ``today``, ``last1Days``, ``currentHour``, ``thisMonth``.
-    """
-
-    workflow: str
-    task: str = ""
-    project: str | None = None
-    date: str = "today"
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Dependent(Task):
     """Waits until other workflows have run.
@@ -255,7 +285,17 @@ class Dependent(Task):
     on: object = None
     relation: Literal["AND", "OR"] = "AND"
 
-    type: ClassVar[str] = "DEPENDENT"
+    about: ClassVar[TaskType] = TaskType(
+        "DEPENDENT",
+        colour="pink",
+        first=("on",),
+        essential=frozenset({"dependence"}),
+        names=(Named("dependence.dependTaskList[].dependItemList[]", DEPENDENCE),),
+        verbatim=("dependence",),
+        on_worker=False,
+        needs_server="it waits for other workflows of a DolphinScheduler server",
+        page_writes={"dependence": PAGE_DEFAULTS},
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -296,6 +336,21 @@ class Dependent(Task):
             }
         }
 
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        dependence = params["dependence"]
+        groups = [
+            written.Group(
+                g["relation"],
+                tuple(
+                    DependsOn(i["definitionCode"], i["depTaskCode"], i["projectCode"], i["dateValue"])
+                    for i in g["dependItemList"]
+                ),
+            )
+            for g in dependence["dependTaskList"]
+        ]
+        return [{"on": groups} | differing(dependence, {"relation": ("relation", "AND")})]
+
 
 # ----------------------------------------------------------------------------------------------------- SUB_PROCESS
 
@@ -310,7 +365,16 @@ class SubWorkflow(Task):
 
     runs: object = ""
 
-    type: ClassVar[str] = "SUB_PROCESS"
+    about: ClassVar[TaskType] = TaskType(
+        "SUB_PROCESS",
+        colour="green",
+        first=("runs",),
+        essential=frozenset({SUB_WORKFLOW}),
+        names=(Named(SUB_WORKFLOW, WORKFLOW, needed=True),),
+        verbatim=(SUB_WORKFLOW,),
+        on_worker=False,
+        needs_server="it runs another workflow of a DolphinScheduler server",
+    )
 
     @property
     def workflow_name(self) -> str:
@@ -332,3 +396,7 @@ class SubWorkflow(Task):
                 f"the workflow {self.workflow_name!r} belongs to the project {project[0]!r}, not {project[1]!r}"
             )
         return {SUB_WORKFLOW: self.workflow_name}
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        return [{"runs": params[SUB_WORKFLOW]}]

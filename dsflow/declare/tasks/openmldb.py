@@ -9,7 +9,9 @@ from typing import ClassVar, Literal, get_args
 from dsflow.declare.encoding import decode, encode, split_statements
 from dsflow.declare.params import Reference
 from dsflow.declare.statements import Statement
-from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.about import TaskType
+from dsflow.declare.tasks.base import PYTHON_ONLY, Task, differing
+from dsflow.declare.written import Fields
 from dsflow.definition import JsonDict
 from dsflow.errors import DeclarationError
 
@@ -37,9 +39,15 @@ class OpenMLDB(Task):
     zookeeper: object = ""
     zookeeper_path: object = ""
     raw_sql: str | None = field(default=None, kw_only=True)
-    origin: object = field(default=None, kw_only=True)
+    origin: object = field(default=None, kw_only=True, metadata=PYTHON_ONLY)
 
-    type: ClassVar[str] = "OPENMLDB"
+    about: ClassVar[TaskType] = TaskType(
+        "OPENMLDB",
+        colour="blue",
+        first=("sql", "mode"),
+        essential=frozenset({"sql", "executeMode"}),
+        verbatim=("zk", "zkPath"),
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -99,3 +107,26 @@ class OpenMLDB(Task):
             "executeMode": self.mode,
             "sql": sql,
         }
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        common = differing(
+            params,
+            {
+                "mode": ("executeMode", "offline"),
+                "zookeeper": ("zk", cluster[0]),
+                "zookeeper_path": ("zkPath", cluster[1]),
+            },
+        )
+        sql = params.get("sql")
+        found: list[Fields] = []
+        try:
+            statements = decode(str(sql))
+            text = ";\n".join(s.strip() for s in statements)
+            if encode(split_statements(text)) == sql:
+                found.append({"sql": text})
+            elif encode(s for one in statements for s in split_statements(one)) == sql:
+                found.append({"sql": statements})
+        except (SyntaxError, ValueError, DeclarationError):
+            pass  # the node's text is taken as it is
+        return [one | common for one in [*found, {"raw_sql": sql}]]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from dsflow.declare.tasks.about import TaskType
 from dsflow.declare.tasks.base import Task
-from dsflow.definition import JsonDict, TaskDefinition
+from dsflow.definition import JsonDict
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,7 +26,7 @@ class RawTask(Task):
     task_type: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    type: ClassVar[str] = ""
+    about: ClassVar[TaskType] = TaskType("", first=("task_type", "fields"))
 
     def _check(self) -> None:
         super()._check()
@@ -34,11 +35,9 @@ class RawTask(Task):
             raise self.error("task_type is missing", hint="such as SPARK")
         self._mapping("fields")
 
-    def __repr__(self) -> str:
-        return f"<{self.task_type} task {self.name!r}>"
+    @property
+    def type(self) -> str:
+        return self.task_type
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         return dict(self.fields)
-
-    def define(self, resolve: Callable[[str], str]) -> TaskDefinition:
-        return replace(super().define(resolve), task_type=self.task_type)

@@ -8,12 +8,14 @@ import dis
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, ClassVar
 
 from dsflow.declare.params import Reference, Scalar
-from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.about import TaskType
+from dsflow.declare.tasks.base import PYTHON_ONLY, Task
+from dsflow.declare.written import Fields
 from dsflow.definition import JsonDict
 
 
@@ -29,7 +31,9 @@ class Shell(Task):
     script: str = ""
     file: str | None = None
 
-    type: ClassVar[str] = "SHELL"
+    about: ClassVar[TaskType] = TaskType(
+        "SHELL", colour="grey", first=("script",), essential=frozenset({"rawScript"}), program=True
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -45,6 +49,10 @@ class Shell(Task):
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         return {"rawScript": self.raw_script}
 
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        return [{"script": params.get("rawScript")}]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Python(Task):
@@ -59,9 +67,11 @@ class Python(Task):
 
     body: str | Callable[..., Any] | None = None
     file: str | None = None
-    args: Mapping[str, Scalar | Reference] | None = None
+    args: Mapping[str, Scalar | Reference] | None = field(default=None, metadata=PYTHON_ONLY)
 
-    type: ClassVar[str] = "PYTHON"
+    about: ClassVar[TaskType] = TaskType(
+        "PYTHON", colour="amber", first=("body",), essential=frozenset({"rawScript"}), program=True
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -93,6 +103,10 @@ class Python(Task):
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
         return {"rawScript": self.raw_script}
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        return [{"body": params.get("rawScript")}]
 
 
 def _read(task: Task, name: str | None) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.about import ALERT_GROUP, DATASOURCE, UDF, Named, TaskType
+from dsflow.declare.tasks.base import Task, differing
+from dsflow.declare.written import Fields
 from dsflow.definition import JsonDict
 
 SqlType = Literal["SELECT", "NON_SELECT"]
@@ -46,7 +48,15 @@ class Sql(Task):
     title: str = ""
     group_id: str | int | None = None
 
-    type: ClassVar[str] = "SQL"
+    about: ClassVar[TaskType] = TaskType(
+        "SQL",
+        colour="violet",
+        first=("datasource", "sql"),
+        essential=frozenset({"sql", "datasource"}),
+        names=(Named("datasource", DATASOURCE, needed=True), Named("groupId", ALERT_GROUP), Named("udfs", UDF)),
+        verbatim=("datasource",),
+        needs_server="its datasource is known to a DolphinScheduler server only",
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -86,3 +96,19 @@ class Sql(Task):
         if self.send_email:
             params |= {"sendEmail": True, "title": self.title, "groupId": self.group_id}
         return params
+
+    @classmethod
+    def arguments(cls, params: JsonDict, cluster: tuple[str, str]) -> list[Fields]:
+        fields: Fields = {"datasource": params.get("datasource"), "sql": params.get("sql")} | differing(
+            params,
+            {
+                "datasource_type": ("type", "MYSQL"),
+                "pre": ("preStatements", []),
+                "post": ("postStatements", []),
+                "display_rows": ("displayRows", 10),
+                "limit": ("limit", None),
+            },
+        )
+        if params.get("sendEmail") is True:
+            fields |= {"send_email": True} | differing(params, {"title": ("title", ""), "group_id": ("groupId", None)})
+        return [fields, fields | {"sql_type": "SELECT"}, fields | {"sql_type": "NON_SELECT"}]

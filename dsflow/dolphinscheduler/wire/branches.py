@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dsflow.branches import OTHERWISE, short_label
+from dsflow.branches import short_label
+from dsflow.declare.tasks.about import OTHERWISE
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.wire.codec import task_params
 

@@ -16,11 +16,13 @@ import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dsflow.branches import short_labels
-from dsflow.declare.tasks.logic import PAGE_DEFAULTS
-from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.declare.tasks import type_of
+from dsflow.declare.tasks.about import DATASOURCE, DEPENDENCE, K8S_NAMESPACE, TASK, UDF, WORKFLOW, Named, holders
+from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.names import Code, Names, UnknownNameError
 from dsflow.dolphinscheduler.wire.series import Series
@@ -35,30 +37,7 @@ ALL_TASKS = -1  # depTaskCode, where the series has it: the states of all its ta
 ALL_TASKS_NAME = "*"
 MAX_DESCRIPTION = 255
 
-_STREAM_TYPES = frozenset({"FLINK_STREAM"})
-SUB_WORKFLOW_TYPES = frozenset({"SUB_PROCESS", "DYNAMIC"})
-_DATASOURCE_TYPES = frozenset({"SQL", "PROCEDURE"})
-# where else ids stand, by the type of the task (3.1.5's and 3.2.2's classes); on the way there may be a JSON text
-_IDS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
-    "SQL": ((("groupId",), kinds.ALERT_GROUP), (("udfs",), kinds.UDF)),
-    "REMOTESHELL": ((("datasource",), kinds.DATASOURCE),),
-    "SAGEMAKER": ((("datasource",), kinds.DATASOURCE),),
-    "ZEPPELIN": ((("datasource",), kinds.DATASOURCE),),
-    "DATAX": ((("dataSource",), kinds.DATASOURCE), (("dataTarget",), kinds.DATASOURCE)),
-    "CHUNJUN": ((("dataSource",), kinds.DATASOURCE), (("dataTarget",), kinds.DATASOURCE)),
-    "SQOOP": (
-        (("sourceParams", "srcDatasource"), kinds.DATASOURCE),
-        (("targetParams", "targetDatasource"), kinds.DATASOURCE),
-    ),
-    "DATA_QUALITY": tuple(
-        (("ruleInputParameter", key), kinds.DATASOURCE)
-        for key in ("src_datasource_id", "target_datasource_id", "writer_datasource_id")
-    ),
-}
-_K8S_TYPES = frozenset({"K8S", "SPARK"})
 _NO_IDS = (None, "", 0, "0", -1, "-1")
-_NESTED_TYPES = frozenset({"SWITCH", "CONDITIONS", "DEPENDENT"})  # references deep inside, not only at the top
-_PAGE_WRITES = {"SWITCH": "rawScript", "HTTP": "httpBody"}  # empty, into a task whose dialog was confirmed
 _NO_BRANCHES = {"successNode": [""], "failedNode": [""]}
 
 
@@ -120,7 +99,7 @@ def _task_to_server(
         "taskGroupPriority": task.task_group_priority,
         "cpuQuota": task.cpu_quota,
         "memoryMax": task.memory_max,
-        "taskExecuteType": "STREAM" if task.task_type in _STREAM_TYPES else "BATCH",
+        "taskExecuteType": "STREAM" if type_of(task.task_type).stream else "BATCH",
     }
     if series.has_cache:
         data["isCache"] = "YES" if task.is_cache else "NO"
@@ -384,36 +363,39 @@ def translate(
     Args:
         named: for the ids of a kind that stand among a task's other fields.
     """
-    nested = task_type in _NESTED_TYPES or task_type in _IDS
-    params = copy.deepcopy(task_params) if nested else dict(task_params)
-    for path, kind in _IDS.get(task_type, ()):
-        _replace(params, path, lambda value, kind=kind: _each(named, kind, value))  # type: ignore[misc]
-    if task_type in _K8S_TYPES and isinstance(params.get("namespace"), str):
-        _check_namespace(params["namespace"], named)
-    if task_type == "SWITCH":
-        result = params.get("switchResult") or {}
-        for branch in [result, *(result.get("dependTaskList") or [])]:
-            if "nextNode" in branch:
-                branch["nextNode"] = _one_or_many(own_task, branch["nextNode"])
-    elif task_type == "CONDITIONS":
-        for branch in ("successNode", "failedNode"):
-            result = params.get("conditionResult") or {}
-            if branch in result:
-                result[branch] = [own_task(c) for c in _as_list(result[branch])]
-        for item in _dependence_items(params):
-            item["depTaskCode"] = own_task(item["depTaskCode"])
-    elif task_type == "DEPENDENT":
-        for item in _dependence_items(params):
-            item.update(depended(dict(item)))
-    elif task_type in SUB_WORKFLOW_TYPES and params.get(SUB_WORKFLOW) not in (None, ""):
-        params[SUB_WORKFLOW] = sub_workflow(params[SUB_WORKFLOW])
-    elif task_type in _DATASOURCE_TYPES and params.get("datasource") not in (None, ""):
-        params["datasource"] = datasource(params["datasource"])
+    about = type_of(task_type)
+    params = copy.deepcopy(task_params) if about.names else dict(task_params)
+
+    def change(place: Named, value: Any) -> Any:
+        if place.kind == TASK:
+            return own_task(value)
+        if value in ((None, "") if place.needed else _NO_IDS):
+            return value
+        if place.kind == DEPENDENCE:
+            return depended(dict(value))
+        if place.kind == WORKFLOW:
+            return sub_workflow(value)
+        if place.kind == DATASOURCE and place.needed:
+            return datasource(value)
+        return _each(named, place.kind, value)
+
+    for place in about.names:
+        _replace(params, place.path, partial(change, place))
     if params.get("resourceList"):
         params["resourceList"] = [resource(item) for item in params["resourceList"]]
     if isinstance(params.get("mainJar"), dict) and params["mainJar"]:
         params["mainJar"] = resource(params["mainJar"])
     return params
+
+
+def named_by(task: TaskDefinition, kind: str) -> list[Any]:
+    """What a task names of a kind, such as WORKFLOW; a DEPENDENCE is a mapping."""
+    found: list[Any] = []
+    for place in type_of(task.task_type).names:
+        if place.kind == kind:
+            for holder, key in holders(task.task_params, place.path):
+                found += [value for value in _as_list(holder[key]) if value not in (None, "")]
+    return found
 
 
 def translate_own_tasks(task: TaskDefinition, own_task: Callable[[Any], Any]) -> JsonDict:
@@ -435,18 +417,23 @@ def translate_own_tasks(task: TaskDefinition, own_task: Callable[[Any], Any]) ->
     )
 
 
-def _replace(params: JsonDict, path: tuple[str, ...], change: Callable[[Any], Any]) -> None:
-    """Replace the value at a path, if there is one; a JSON text on the way is read and written again."""
-    key, rest = path[0], path[1:]
+def _replace(params: JsonDict, path: str, change: Callable[[Any], Any]) -> None:
+    """Replace the values at a path (see :class:`dsflow.declare.tasks.about.Named`), if there are any."""
+    head, _, rest = path.partition(".")
+    key = head.removesuffix("[]")
+    several = head != key
     value = params.get(key)
+    if value is None:
+        return
     if not rest:
-        if value not in _NO_IDS:
-            params[key] = change(value)
+        params[key] = [change(one) for one in _as_list(value)] if several else _one_or_many(change, value)
         return
     inner = _object(value) if isinstance(value, str) else value
-    if isinstance(inner, dict):
-        _replace(inner, rest, change)
-        params[key] = json.dumps(inner, ensure_ascii=False, separators=(",", ":")) if isinstance(value, str) else inner
+    for item in _as_list(inner) if several else [inner]:
+        if isinstance(item, dict):
+            _replace(item, rest, change)
+    if isinstance(value, str) and inner is not None:
+        params[key] = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))
 
 
 def _object(text: str) -> JsonDict | None:
@@ -458,22 +445,15 @@ def _object(text: str) -> JsonDict | None:
 
 
 def _each(named: Callable[[str, Any], Any], kind: str, value: Any) -> Any:
-    """``udfs`` is a text of ids with commas between."""
-    if kind != kinds.UDF:
+    """``udfs`` is a text of ids with commas between; a K8s namespace has no id, but may not be there."""
+    if kind == K8S_NAMESPACE:
+        found = _object(value) if isinstance(value, str) else None
+        if found and found.get("cluster") and found.get("name"):
+            named(kind, kinds.k8s_name({"clusterName": found["cluster"], "namespace": found["name"]}))
+        return value
+    if kind != UDF:
         return named(kind, value)
     return ",".join(str(named(kind, part.strip())) for part in str(value).split(","))
-
-
-def _check_namespace(text: str, named: Callable[[str, Any], Any]) -> None:
-    """A K8s namespace is named: there is nothing to replace, but it may not be there."""
-    found = _object(text)
-    if found and found.get("cluster") and found.get("name"):
-        named(kinds.K8S_NAMESPACE, kinds.k8s_name({"clusterName": found["cluster"], "namespace": found["name"]}))
-
-
-def _dependence_items(params: JsonDict) -> list[JsonDict]:
-    groups = (params.get("dependence") or {}).get("dependTaskList") or []
-    return [item for group in groups for item in group.get("dependItemList") or []]
 
 
 def _one_or_many(translate: Callable[[Any], Any], value: Any) -> Any:
@@ -571,15 +551,15 @@ def normalise(definition: Definition) -> Definition:
 
 
 def _normal_fields(task: TaskDefinition) -> JsonDict:
-    written = translate_own_tasks(task, lambda name: name)  # JSON texts in one form
-    params = {k: v for k, v in written.items() if v not in (None, [], {})}
-    if task.task_type != "CONDITIONS" and params.get("conditionResult") == _NO_BRANCHES:
+    translated = translate_own_tasks(task, lambda name: name)  # JSON texts in one form
+    params = {k: v for k, v in translated.items() if v not in (None, [], {})}
+    if not type_of(task.task_type).steers and params.get("conditionResult") == _NO_BRANCHES:
         del params["conditionResult"]
-    if task.task_type == "DEPENDENT" and isinstance(params.get("dependence"), dict):
-        params["dependence"] = {**PAGE_DEFAULTS, **params["dependence"]}
-    empty = _PAGE_WRITES.get(task.task_type, "")
-    if params.get(empty) == "":
-        del params[empty]
+    for key, written in type_of(task.task_type).page_writes.items():
+        if isinstance(written, dict) and isinstance(params.get(key), dict):
+            params[key] = {**written, **params[key]}
+        elif params.get(key) == written:
+            del params[key]
     if "localParams" in params:
         params["localParams"] = [Property.from_dict(p).to_dict() for p in params["localParams"]]
     fields: JsonDict = {"task_params": params, "where": None}

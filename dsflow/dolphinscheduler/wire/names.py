@@ -7,6 +7,12 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dsflow.declare.tasks.about import ALERT_GROUP as ALERT_GROUP
+from dsflow.declare.tasks.about import DATASOURCE as DATASOURCE
+from dsflow.declare.tasks.about import K8S_NAMESPACE as K8S_NAMESPACE
+from dsflow.declare.tasks.about import TASK as TASK
+from dsflow.declare.tasks.about import UDF as UDF
+from dsflow.declare.tasks.about import WORKFLOW as WORKFLOW
 from dsflow.errors import DeclarationError, SourceLocation
 
 if TYPE_CHECKING:
@@ -17,16 +23,10 @@ Scope = tuple[Code, ...]
 Loader = Callable[[str, Scope], Mapping[str, Code]]
 
 ENVIRONMENT = "environment"
-ALERT_GROUP = "alert group"
 WORKER_GROUP = "worker group"
 TASK_GROUP = "task group"
-DATASOURCE = "datasource"
-UDF = "UDF"
-K8S_NAMESPACE = "K8s namespace"
 RESOURCE = "resource"
 PROJECT = "project"
-WORKFLOW = "workflow"
-TASK = "task"
 CODED = (ENVIRONMENT, ALERT_GROUP, TASK_GROUP, DATASOURCE, UDF, RESOURCE, PROJECT, WORKFLOW, TASK)
 """The kinds that stand as codes or ids in DolphinScheduler's files."""
 

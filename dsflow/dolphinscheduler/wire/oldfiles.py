@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dsflow.declare.tasks import type_of
 from dsflow.definition import SUB_WORKFLOW, JsonDict
 from dsflow.dolphinscheduler.wire import names as kinds
-from dsflow.dolphinscheduler.wire.codec import SUB_WORKFLOW_TYPES
 from dsflow.dolphinscheduler.wire.known import FILES
 from dsflow.dolphinscheduler.wire.names import made_up_code
 from dsflow.dolphinscheduler.wire.words import EDGES, TASKS, WORKFLOW, Words
@@ -95,7 +95,7 @@ def _with_our_type(task: Any, words: Words) -> Any:
         return task
     own = {theirs: ours for ours, theirs in words.types}.get(task["taskType"], task["taskType"])
     params = task.get("taskParams")
-    if own in SUB_WORKFLOW_TYPES:
+    if any(place.kind == kinds.WORKFLOW for place in type_of(own or "").names):
         params = json.loads(params) if isinstance(params, str) else params
         theirs = words.name("workflowCode")
         if isinstance(params, dict) and theirs in params:

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsflow.declare.params import PLACEHOLDER
+from dsflow.declare.tasks import type_of
 from dsflow.definition import SUB_WORKFLOW, Definition, TaskDefinition
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
-
-_STEERING = frozenset({"SWITCH", "CONDITIONS"})
 
 
 @rule("DSF408")
@@ -23,12 +22,12 @@ def branches(model: Model) -> Iterator[Problem]:
     edges = {(r.pre, r.post) for r in definition.relations}
     for task in definition.tasks:
         inside = f"task {task.name!r}"
-        if task.task_type in _STEERING:
+        if type_of(task.task_type).steers:
             yield from _steers(definition, task, edges, inside)
         if task.task_type in ("CONDITIONS", "DEPENDENT"):
             yield from _dependence(task, edges, inside)
         runs = task.task_params.get(SUB_WORKFLOW)
-        if task.task_type == "SUB_PROCESS" and runs == definition.name:
+        if runs == definition.name:
             yield Problem(f"{inside} runs the workflow {runs!r} itself, without end", task.where)
 
 

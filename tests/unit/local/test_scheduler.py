@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsflow import Condition, Conditions, Python, Shell, Switch, Workflow, failed
-from dsflow.declare.tasks import Task
+from dsflow.declare.tasks.base import Task
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import TaskReport
 
