@@ -1,106 +1,23 @@
-"""The rules, in the order of their codes. Each has a section in docs/rules.md."""
+"""The rules, in the order of their codes: each one a function in a module of this package.
+
+Each has a section in docs/rules.md.
+"""
 
 from __future__ import annotations
 
-from dsflow.validation.rules import (
-    conditions,
-    differences,
-    features,
-    order,
-    page,
-    paths,
-    placeholders,
-    queries,
-    releases,
-    schedule,
-    scripts,
-    secrets,
-    serving,
-    skew,
-    statements,
-    steering,
-    times,
-    windows,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from dsflow.validation.rules.base import Rule
 
-RULES: tuple[Rule, ...] = (
-    queries.syntax,
-    queries.batch,
-    queries.request,
-    queries.unknown_table,
-    statements.no_database,
-    queries.output_columns,
-    queries.crashed,
-    windows.ttl_cuts_window,
-    windows.history_expires,
-    queries.result_lost,
-    windows.index_built_late,
-    windows.derived_otherwise,
-    releases.other_release,
-    statements.options,
-    statements.online_load,
-    statements.wrong_mode,
-    statements.variables,
-    statements.mixed_modes,
-    statements.not_awaited,
-    statements.not_repeatable,
-    statements.not_encodable,
-    statements.columns,
-    paths.paths,
-    differences.last_join_order,
-    differences.last_join_nulls,
-    differences.cast_of_bare_column,
-    differences.ignored_offline,
-    differences.refused_offline,
-    order.other_storage,
-    features.training_columns,
-    serving.prediction_update,
-    serving.feature_types,
-    serving.prediction_request,
-    skew.end_twice,
-    skew.leaves_out_its_row,
-    skew.joined_keys,
-    skew.two_conditions,
-    skew.unset_null,
-    skew.following,
-    skew.descending,
-    skew.order_of_ties,
-    skew.below_zero,
-    skew.date_out_of_range,
-    skew.constant_in_where,
-    skew.left_join,
-    skew.computed_below,
-    placeholders.undefined,
-    placeholders.f_string,
-    placeholders.misfit,
-    placeholders.unused_parameter,
-    placeholders.unused_output,
-    placeholders.hidden,
-    secrets.secrets,
-    times.system_parameter,
-    times.time_placeholder,
-    times.refers_to_itself,
-    scripts.python_syntax,
-    scripts.shell_syntax,
-    scripts.missing_output,
-    scripts.undeclared_output,
-    scripts.shell_quotes,
-    scripts.cut_output,
-    schedule.cron,
-    order.too_early,
-    order.collision,
-    order.switched_off,
-    order.http,
-    schedule.misread,
-    order.depends_on_the_end,
-    steering.branches,
-    steering.loose,
-    conditions.never_evaluated,
-    conditions.decided_differently,
-    conditions.breaks_with_a_value,
-    conditions.not_evaluated_here,
-    page.not_saved_on_the_page,
-)
+
+def find_rules() -> tuple[Rule, ...]:
+    """The rules in the modules of this package."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
+    return tuple(sorted(found, key=lambda rule: rule.code))
+
+
+RULES: tuple[Rule, ...] = find_rules()
 
 __all__ = ["RULES", "Rule"]
