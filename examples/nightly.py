@@ -61,7 +61,6 @@ with Workflow(
     params={"chat": "chat.example/hooks/data"},
     schedule=Schedule("0 30 2 * * ? *", timezone="Asia/Shanghai", start=datetime(2026, 1, 1)),
     timeout=180,
-    warning_type="FAILURE",
 ) as nightly:
     wait = Dependent(
         "wait for the warehouse", DependsOn("load warehouse", project="warehouse", date="today"), timeout=60
