@@ -15,7 +15,7 @@ SOME = ("i", "d", "v", "dt", "NULL")
 
 _ONE = """abs acos asin atan bigint binary_label bool ceil ceiling char char_length character_length concat
     continuous cos cot csv date day dayofmonth dayofweek dayofyear degrees discrete double exp
-    farm_fingerprint float floor gcformat hash64 hex hour i16 i32 i64 identity inc int int16 int32 int64
+    farm_fingerprint float float32 float64 floor gcformat hash64 hex hour i16 i32 i64 identity inc int int16 int32 int64
     integer is_null isnull json_array_length last_day lcase libsvm ln log log10 log2 lower map map_keys
     minute month multiclass_label radians regression_label reverse round second sin size smallint sqrt
     string tan timestamp truncate ucase unhex unix_timestamp upper varchar week weekofyear year now"""
@@ -46,7 +46,10 @@ _OPERATORS = (
     "ILIKE",
     "RLIKE",
 )
-_TYPES = ("bool", "smallint", "int", "bigint", "float", "double", "string", "varchar", "timestamp", "date", "boolean")
+_TYPES = (
+    "bool", "smallint", "int", "bigint", "float", "float32", "double", "float64", "string", "varchar", "timestamp",
+    "date", "boolean",
+)  # fmt: skip
 
 _ONE_ROWS = """avg count distinct_count drawdown entropy first_value last_value max median min std stddev
     stddev_pop stddev_samp sum top1_ratio var_pop var_samp variance"""
