@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dsflow.declare.steps import Check
     from dsflow.declare.table import Index
     from dsflow.declare.tasks.base import Task
+    from dsflow.declare.tasks.hivecli import HiveCli
     from dsflow.declare.tasks.http import Http
     from dsflow.declare.tasks.logic import (
         Conditions,
@@ -48,6 +49,7 @@ __all__ = [
     "DependsOn",
     "DsflowError",
     "FeatureView",
+    "HiveCli",
     "Http",
     "Index",
     "OpenMLDB",
@@ -82,6 +84,7 @@ _HOMES = {
     "dsflow.declare.steps": ["Check"],
     "dsflow.declare.table": ["Index"],
     "dsflow.declare.tasks.base": ["Task"],
+    "dsflow.declare.tasks.hivecli": ["HiveCli"],
     "dsflow.declare.tasks.http": ["Http"],
     "dsflow.declare.tasks.logic": [
         "Conditions", "Dependent", "SubWorkflow", "Switch", "all_of", "any_of", "failed", "succeeded",
