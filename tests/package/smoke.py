@@ -37,7 +37,7 @@ def project(template: str, pipeline: str) -> str:
 def base() -> None:
     pipeline = project("etl", "orders")
     assert "ok" in dsflow("validate", pipeline)
-    assert "──►" in dsflow("show", pipeline)
+    assert "shop / orders" in dsflow("show", pipeline)
     assert json.loads(dsflow("render", pipeline))
     assert json.loads(dsflow("schema", "workflow"))["title"] == "A workflow of dsflow"
     dsflow("export", pipeline, "orders.json")
