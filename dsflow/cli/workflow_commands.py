@@ -251,6 +251,10 @@ def run(
         raise typer.Exit(code)
     if detach:
         raise typer.BadParameter("--detach is for a run on a server: one with --local ends with the command")
+    if stop_on_interrupt or server_timeout != SERVER_TIMEOUT:
+        raise typer.BadParameter(
+            "--stop-on-interrupt and --server-timeout are for a run on a server: Ctrl-C always ends one with --local"
+        )
     from dsflow.local.runner import Part
 
     part = Part(from_, only, fresh, timeout, tail)

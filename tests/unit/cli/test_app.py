@@ -73,3 +73,10 @@ def test_a_run_without_a_server_suggests_a_local_one(tmp_path: Path, monkeypatch
     result = CliRunner().invoke(build_app(None), ["run", str(file)])
     assert isinstance(result.exception, ConfigError)
     assert "`run --local`" in str(result.exception)
+
+
+@pytest.mark.parametrize("option", [["--stop-on-interrupt"], ["--server-timeout", "5"], ["--detach"]])
+def test_a_local_run_refuses_what_is_for_a_server(option: list[str]) -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("a", "exit 1")  # which would be another exit code
+    assert "for a run on a server" in " ".join(said("run", "--local", *option, of=wf, code=2).split())
