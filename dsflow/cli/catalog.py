@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -66,28 +67,43 @@ def list_(
             print(f"note: {place}: {branches} nowhere since it was copied or imported: dsflow repair {place}")
 
 
-def versions(workflow: WorkflowName, as_json: AsJson = False, profile: ProfileName = None) -> None:
-    """List the versions of a workflow that the server keeps; the current one is marked."""
+def versions(
+    workflow: WorkflowName,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+    profile: ProfileName = None,
+) -> None:
+    """List the versions of a workflow that the server keeps: when, by whom, and what each changed.
+
+    Of edges and schedules DolphinScheduler keeps no history, nor of a task that is gone.
+    """
     from dsflow.dolphinscheduler.client import Server
     from dsflow.dolphinscheduler.versions import versions as versions_of
 
     project, name, file = parse_workflow(workflow)
     with Server(load_profile(profile, start=file)) as server:
-        current, rows = versions_of(server, project, name)
+        rows = versions_of(server, project, name, limit)
     if as_json:
-        data = [
-            {"version": int(r["version"]), "current": int(r["version"]) == current, "time": r.get("createTime"),
-             "updated": r.get("updateTime"), "description": r.get("description") or ""}
-            for r in rows
-        ]  # fmt: skip
-        print(json.dumps(data, indent=2, ensure_ascii=False))
+        print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
         return
-    cells = [("VERSION", "", "MADE", "DESCRIPTION")]
+    cells = [("VERSION", "", "MADE", "BY", "CHANGED", "DESCRIPTION")]
     for row in rows:
-        mark = "current" if int(row["version"]) == current else ""
-        when = str(row.get("operateTime") or row.get("updateTime") or row.get("createTime") or "")
-        cells.append((str(row["version"]), mark, when, str(row.get("description") or "")))
+        mark = "current" if row.current else ""
+        cells.append((str(row.version), mark, row.time, row.by, _changed(row.changed), row.description))
     print(columns(cells))
+
+
+_MOST_CHANGES = 3
+"""So many changes of a version are named in its line."""
+
+
+def _changed(words: tuple[str, ...] | None) -> str:
+    if words is None:
+        return ""
+    if not words:
+        return "(edges, schedule, or a task that is gone)"
+    more = len(words) - _MOST_CHANGES
+    return ", ".join(words[:_MOST_CHANGES]) + (f" and {more} more" if more > 0 else "")
 
 
 def rollback(

@@ -10,7 +10,10 @@ dsflow's is known also when the page's save has dropped dsflow's record of it (s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dsflow.definition import Definition, JsonDict
@@ -84,6 +87,33 @@ def is_as_submitted(rest: RestClient, state: ServerState, names: Names, plan: Pl
     return not build_plan(held, _at(rest, state, names, row, earliest=True)).changes_content
 
 
+def changes_of_versions(
+    rest: RestClient, state: ServerState, names: Names, rows: Sequence[JsonDict]
+) -> dict[int, tuple[str, ...]]:
+    """What each version changed against the one before it, in few words; () where the server's history has nothing.
+
+    Edges and schedules have no history, and a task that is gone takes its own along.
+
+    Args:
+        rows: neighbouring versions of the workflow, the newest first; the last one is only compared with.
+    """
+    kept = cache(lambda task: rest.task_versions(state.project_code, task))
+    then = [(int(row["version"]), _at(rest, state, names, row, kept=kept)) for row in rows]
+    return {version: _in_few_words(build_plan(made, before)) for (version, made), (_, before) in pairwise(then)}
+
+
+def _in_few_words(plan: Plan) -> tuple[str, ...]:
+    signs = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
+    own = {task.name: f"{signs[task.action]} {task.name}" for task in plan.tasks if task.name not in plan.steps}
+    around = {plan.steps[task.name]: f"~ {plan.steps[task.name]}" for task in plan.tasks if task.name in plan.steps}
+    kept = versioned(plan)
+    return (
+        *dict.fromkeys((around | own).values()),
+        *(f"parameter {change.field}" for change in kept.params),
+        *(change.field for change in kept.workflow),
+    )
+
+
 def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[JsonDict, Definition] | None:
     """The version that dsflow submitted last."""
     assert state.code is not None
@@ -114,12 +144,21 @@ def _moment(row: JsonDict) -> str:
     return str(row.get("operateTime") or row.get("createTime") or "")
 
 
-def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict, *, earliest: bool = False) -> Definition:
+def _at(
+    rest: RestClient,
+    state: ServerState,
+    names: Names,
+    row: JsonDict,
+    *,
+    earliest: bool = False,
+    kept: Callable[[int], list[JsonDict]] | None = None,
+) -> Definition:
     """A workflow as it was in an earlier version, with the edges, the schedule and the release state of now.
 
     Args:
         earliest: of a task's versions in the second of that version the first counts, and not the last: the server's
             times are whole seconds.
+        kept: gives the versions of a task; by default the server is asked.
     """
     assert state.definition is not None
     moment = _moment(row)
@@ -129,7 +168,8 @@ def _at(rest: RestClient, state: ServerState, names: Names, row: JsonDict, *, ea
         if when < moment or (when == moment and (not earliest or int(task["version"]) == 1)):
             tasks.append(task)
             continue
-        versions = rest.task_versions(state.project_code, int(task["code"]))
+        code = int(task["code"])
+        versions = rest.task_versions(state.project_code, code) if kept is None else kept(code)
         before = [v for v in versions if str(v.get("operateTime") or "") <= moment]
         then = [v for v in before if earliest and str(v.get("operateTime") or "") == moment]
         if then:

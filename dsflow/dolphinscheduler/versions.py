@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError, VerificationError
+from dsflow.dolphinscheduler.history import changes_of_versions
 from dsflow.dolphinscheduler.lock import Lock, submit_lock
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
+from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, RunError, ServerError, UnreachableError
@@ -50,11 +51,58 @@ def held(server: Server, project: str, name: str) -> ServerState:
     return state
 
 
-def versions(server: Server, project: str, name: str) -> tuple[int, list[JsonDict]]:
-    """The current version of a workflow, and all that the server keeps, newest first."""
+@dataclass(frozen=True)
+class Kept:
+    """A version of a workflow that the server keeps.
+
+    Attributes:
+        time: when it was made, in the server's words.
+        by: the user who made it; ``user 7`` where only an administrator may know the name.
+        changed: against the version before, in few words; None for the oldest one that the server keeps.
+    """
+
+    version: int
+    current: bool
+    time: str
+    by: str
+    changed: tuple[str, ...] | None
+    description: str
+
+
+def versions(server: Server, project: str, name: str, limit: int) -> list[Kept]:
+    """The versions that the server keeps of a workflow, the newest first.
+
+    Args:
+        limit: at most so many.
+
+    Raises:
+        RunError: there is no such workflow.
+    """
     state = held(server, project, name)
     assert state.code is not None
-    return state.version, server.rest.versions(state.project_code, state.code)
+    rows = server.rest.versions(state.project_code, state.code)[: limit + 1]
+    changed = changes_of_versions(server.rest, state, server_names(server.rest), rows)
+    users = _users(server.rest, {int(row["operator"]) for row in rows if row.get("operator")})
+    return [
+        Kept(
+            version=int(row["version"]),
+            current=int(row["version"]) == state.version,
+            time=str(row.get("operateTime") or row.get("updateTime") or row.get("createTime") or ""),
+            by=users.get(int(row.get("operator") or 0), ""),
+            changed=changed.get(int(row["version"])),
+            description=str(row.get("description") or ""),
+        )
+        for row in rows[:limit]
+    ]
+
+
+def _users(rest: RestClient, ids: set[int]) -> dict[int, str]:
+    """Names of users by their ids; only an administrator may ask for those of others."""
+    own = rest.user()
+    known = {int(own["id"]): str(own["userName"])}
+    if not ids <= known.keys() and own.get("userType") == "ADMIN_USER":
+        known |= {int(user["id"]): str(user["userName"]) for user in rest.users()}
+    return {user: known.get(user, f"user {user}") for user in ids}
 
 
 def earlier(server: Server, project: str, name: str, to: int | None = None) -> tuple[ServerState, int]:

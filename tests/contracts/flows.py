@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from tests.contracts.session import Session
@@ -172,7 +173,7 @@ def rollback(do: Session) -> None:
     do.dsflow("submit", file)
     _two_steps(do, project, first="changed")
     do.dsflow("submit", file)
-    do.dsflow("versions", f"{project}/flow")
+    assert re.search(r"\n2 +current .+ admin +~ first *\n1 ", do.dsflow("versions", f"{project}/flow"))
     assert "version 2 -> 1" in do.dsflow("rollback", f"{project}/flow")
 
 
