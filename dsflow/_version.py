@@ -5,7 +5,7 @@ from typing import Literal
 VERSION = "0.1.0"
 DISTRIBUTION = "dsflow-openmldb"  # the package index has another project called dsflow
 
-Extra = Literal["lightgbm", "local", "onnx", "png", "report", "serve", "server"]
+Extra = Literal["catboost", "lightgbm", "local", "onnx", "png", "report", "serve", "server"]
 """The extras that a command can need, as pyproject.toml names them."""
 
 

@@ -13,6 +13,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -84,6 +85,22 @@ def lightgbm() -> None:
     load_model("model.txt", booster.model_to_string().encode())
 
 
+def catboost() -> None:
+    import catboost as library
+    import numpy as np
+
+    from dsflow.serving.formats import format_of, load_model
+
+    rows = np.arange(40.0).reshape(20, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.cbm"
+        settings = {"iterations": 2, "verbose": False, "allow_writing_files": False}
+        library.CatBoost(settings).fit(rows, rows[:, 0]).save_model(str(file))
+        raw = file.read_bytes()
+    assert format_of("model.cbm", raw).name == "catboost"
+    assert len(load_model("model.cbm", raw).predict(rows.astype(np.float32))) == len(rows)
+
+
 def onnx() -> None:
     from dsflow.serving.formats import format_of
 
@@ -127,6 +144,7 @@ SMOKE: dict[str, Callable[[], None]] = {
     "local": local,
     "serve": serve,
     "lightgbm": lightgbm,
+    "catboost": catboost,
     "onnx": onnx,
     "png": png,
     "report": report,

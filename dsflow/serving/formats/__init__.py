@@ -43,6 +43,7 @@ class Format:
         endings: of the names of copies.
         files: what its files are called in messages.
         written_by: what writes them.
+        needs_frames: its library cannot do without what :func:`import_beforehand` leaves out.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Format:
     endings: tuple[str, ...]
     files: str
     written_by: str
+    needs_frames: bool = False
 
 
 FORMATS = (
@@ -75,6 +77,17 @@ FORMATS = (
         endings=(".txt",),
         files="lightgbm's text",
         written_by="lightgbm's Booster.save_model",
+    ),
+    Format(
+        name="catboost",
+        reader="dsflow.serving.formats.catboost:CatBoostModel",
+        package="catboost",
+        extra="catboost",
+        begins=lambda raw: raw[:4] == b"CBM1",
+        endings=(".cbm",),
+        files="catboost's binary",
+        written_by="catboost's save_model",
+        needs_frames=True,
     ),
     Format(
         name="onnx",
@@ -120,6 +133,9 @@ def load_model(name: str, raw: bytes) -> ModelFormat:
 
 def import_format(format: Format) -> type[ModelFormat]:
     """The class of a format, which imports the library that reads it."""
+    if format.needs_frames:
+        for left_out in [name for name in _FRAMES if sys.modules.get(name, sys) is None]:
+            del sys.modules[left_out]
     module, _, name = format.reader.partition(":")
     reader: type[ModelFormat] = getattr(importlib.import_module(module), name)
     return reader

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,60 @@ def test_lightgbm(objective: str, answers: Any, task: str, classes: int) -> None
     rows = ROWS.copy()
     rows[::7, 1] = np.nan
     np.testing.assert_allclose(found.predict(rows), booster.predict(rows.copy()), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "answers", "task", "classes"),
+    [
+        ("Logloss", TWO, "binary", 2),
+        ("RMSE", LEFT, "regression", 0),
+        ("Poisson", abs(LEFT), "regression", 0),
+        ("MultiClass", THREE, "multiclass", 3),
+    ],
+)
+def test_catboost(loss: str, answers: Any, task: str, classes: int, tmp_path: Path) -> None:
+    model = catboost_model(loss, ROWS, answers, feature_names=list(NAMES))
+    model.get_metadata()["auc"] = "0.9"
+    model.save_model(tmp_path / "m.cbm")
+    found = load_model("m.cbm", (tmp_path / "m.cbm").read_bytes())
+    found.check()
+    assert (found.format, found.suffix, found.features) == ("catboost", ".cbm", NAMES)
+    assert (found.task, found.classes, found.attributes) == (task, classes, {"auc": "0.9"})
+    rows = ROWS.copy()
+    rows[::7, 1] = np.nan
+    kind = {"RMSE": "RawFormulaVal", "Poisson": "Exponent"}.get(loss, "Probability")
+    wanted = model.predict(rows, prediction_type=kind)
+    np.testing.assert_allclose(found.predict(rows), wanted[:, 1] if task == "binary" else wanted, rtol=1e-9)
+
+
+def test_catboost_that_is_not_on_numbers_or_gives_several(tmp_path: Path) -> None:
+    texts = [["red" if row[0] > 0 else "blue", float(row[1])] for row in ROWS]
+    model = catboost_model("Logloss", texts, TWO, cat_features=[0], feature_names=["colour", "b"])
+    model.save_model(tmp_path / "m.cbm")
+    with pytest.raises(NotServableError, match="categories or texts, not numbers, for colour"):
+        load_model("m.cbm", (tmp_path / "m.cbm").read_bytes())
+    catboost_model("MultiRMSE", ROWS, ROWS[:, :2]).save_model(tmp_path / "two.cbm")
+    with pytest.raises(NotServableError, match="several numbers for a row"):
+        load_model("two.cbm", (tmp_path / "two.cbm").read_bytes())
+
+
+def test_catboost_where_frames_are_left_out(tmp_path: Path) -> None:
+    """As in the server: pandas is there, and nothing but catboost imports it."""
+    catboost_model("RMSE", ROWS, LEFT).save_model(tmp_path / "m.cbm")
+    script = (
+        "import sys; from pathlib import Path; import numpy; from dsflow.serving import formats\n"
+        "formats.import_beforehand(); assert sys.modules['pandas'] is None\n"
+        "model = formats.load_model('m', Path(sys.argv[1]).read_bytes())\n"
+        "print(len(model.predict(numpy.zeros((3, 4), dtype=numpy.float32))))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "m.cbm")], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("3\n", 0), done.stderr
+
+
+def catboost_model(loss: str, rows: Any, answers: Any, **pool: Any) -> Any:
+    catboost = pytest.importorskip("catboost", reason="the extra catboost is not installed")
+    settings = {"loss_function": loss, "iterations": 5, "verbose": False, "thread_count": 1}
+    return catboost.CatBoost(settings | {"allow_writing_files": False}).fit(catboost.Pool(rows, answers, **pool))
 
 
 def graph(outputs: int, *, inputs: int = 1, location: bool = False) -> bytes:
@@ -140,6 +196,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
         (b"nothing of the kind", "neither"),
         (b"{", "not an xgboost model"),
         (b"tree\nnonsense", "not a lightgbm model"),
+        (b"CBM1nonsense", "not a catboost model"),
         (b"\x08\x08nonsense", "not an ONNX model"),
     ],
 )
