@@ -1,10 +1,12 @@
-"""Processor time of what is typed most: validate, --help, and the import alone, against another checkout.
+"""Processor time of what is typed most: validate, --help, and the import alone, beside ``import typer`` and another
+checkout.
 
     python benchmarks/startup.py [--against FOLDER] [--turns 7]
 
-FOLDER is a checkout of another commit (``git worktree add FOLDER COMMIT``); both sides run in this Python, in turns, so
-that a busy machine slows both. Each measurement is a fresh process: its user and system time, without that of others.
-A ratio is the median of the ratios of the turns; below 1 means that this checkout takes less.
+FOLDER is a checkout of another commit (``git worktree add FOLDER COMMIT``); both sides, and the import of typer that no
+command line of it can do without, run in this Python, in turns, so that a busy machine slows all. Each measurement is a
+fresh process: its user and system time, without that of others. A ratio is the median of the ratios of the turns; below
+1 means that this checkout takes less.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ WHAT = {
     "--help": ("-m", "dsflow", "--help"),
     "import dsflow": ("-c", "import dsflow"),
 }
+BESIDE = ("-c", "import typer")
 
 
 def seconds(folder: Path, arguments: tuple[str, ...]) -> float:
@@ -45,20 +48,21 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="a checkout of another commit")
     parser.add_argument("--turns", type=int, default=7)
     given = parser.parse_args()
-    sides = [HERE, *([given.against.resolve()] if given.against else [])]
+    folders = [HERE, *([given.against.resolve()] if given.against else [])]
     for name, arguments in WHAT.items():
-        for folder in sides:
-            seconds(folder, arguments)  # writes byte code
+        sides = {"": (HERE, arguments), "import typer": (HERE, BESIDE)}
+        sides |= {"there": (folder, arguments) for folder in folders[1:]}
+        for folder, what in sides.values():
+            seconds(folder, what)  # writes byte code
         turns = []
         for turn in range(given.turns):
-            order = sides if turn % 2 == 0 else sides[::-1]
-            took = {folder: seconds(folder, arguments) for folder in order}
-            turns.append([took[folder] for folder in sides])
-        medians = [statistics.median(column) for column in zip(*turns, strict=True)]
-        text = f"{name:<14} {medians[0]:.2f} s"
-        if len(sides) > 1:
-            ratio = statistics.median(turn[0] / turn[1] for turn in turns)
-            text += f"   there {medians[1]:.2f} s   ratio {ratio:.2f}"
+            order = list(sides) if turn % 2 == 0 else list(sides)[::-1]
+            turns.append({side: seconds(*sides[side]) for side in order})
+        text = f"{name:<14} {statistics.median(turn[''] for turn in turns):.2f} s"
+        for side in list(sides)[1:]:
+            median = statistics.median(turn[side] for turn in turns)
+            ratio = statistics.median(turn[""] / turn[side] for turn in turns)
+            text += f"   {side} {median:.2f} s, ratio {ratio:.2f}"
         print(text, flush=True)
 
 

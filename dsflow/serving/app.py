@@ -20,12 +20,13 @@ application, `routes`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -172,10 +173,18 @@ class Application:
             self.metrics.error(name, type(error).__name__)
             await _send(send, status, _json(error.to_json() | {"request": asked}), [*more, *headers])
         else:
-            if service is not None and scope["method"] == "POST":
-                status = await self._predict(service, scope, receive, send, more)
-            else:
-                status = await self._other(scope, receive, send, more)
+            try:
+                if service is not None and scope["method"] == "POST":
+                    status = await self._predict(service, scope, receive, send, more)
+                else:
+                    status = await self._other(scope, receive, send, more)
+            except asyncio.CancelledError:
+                # uvicorn cuts off what is under way when it has waited long enough; it would log where that stood
+                status = 503
+                log.warning("%s %s was cut off: the server ends", scope["method"], path, extra={"status": status})
+                ends = {"error": "the prediction server ends", "hint": "ask again"} | {"request": asked}
+                with suppress(RuntimeError):  # an answer had begun
+                    await _send(send, status, _json(ends), [*more, (b"retry-after", b"1")])
         self.metrics.request(label, name, status)
         if self.access_log:
             took = round(1000 * (time.perf_counter() - begun), 3)

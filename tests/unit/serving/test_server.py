@@ -516,6 +516,22 @@ def test_the_programmatic_server_starts_and_stops(apiserver: FakeApiServer) -> N
             httpx.get(f"{url}/health", trust_env=False)
 
 
+def test_what_is_cut_off_is_answered_and_leaves_no_traceback(
+    apiserver: FakeApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dsflow.serving.server._GRACE_SECONDS", 1)
+    with PredictionServer(apiserver.url, options=EVERYWHERE) as server:
+        port = int(server.url.rsplit(":", 1)[1])
+        half = socket.create_connection(("127.0.0.1", port), timeout=30)
+        half.sendall(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{")
+        httpx.get(f"{server.url}/health", trust_env=False)  # by then the half request is taken up
+    with half:
+        head, _, body = half.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert json.loads(body)["error"] == "the prediction server ends"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://", "http://h:x", "http://h/?q=1"])
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(ConfigError, match="not the URL"):
