@@ -48,10 +48,10 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="a checkout of another commit")
     parser.add_argument("--turns", type=int, default=7)
     given = parser.parse_args()
-    folders = [HERE, *([given.against.resolve()] if given.against else [])]
     for name, arguments in WHAT.items():
         sides = {"": (HERE, arguments), "import typer": (HERE, BESIDE)}
-        sides |= {"there": (folder, arguments) for folder in folders[1:]}
+        if given.against:
+            sides["there"] = (given.against.resolve(), arguments)
         for folder, what in sides.values():
             seconds(folder, what)  # writes byte code
         turns = []

@@ -71,7 +71,7 @@ def deploy(
     if prune and repository.owner is None:
         raise ConfigError(
             "--prune needs to know which workflows are this repository's, and it has no identity",
-            hint="give --owner NAME, or repository: NAME in dsflow.yaml",
+            hint="give --owner NAME, or repository: NAME in dsflow.yaml, or Git a remote `origin` as CI's clone has",
         )
     collection = collect(paths, repository)
     declared = [Declared(d, f.file, f.workflow.where) for f, d in definitions(collection, place, given)]

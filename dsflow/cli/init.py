@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from enum import Enum
+from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +42,11 @@ def init(
 
     Nothing that is there is overwritten.
     """
-    files = dict(_files(_TEMPLATES / "common")) | dict(_files(_TEMPLATES / template.value))
+    paths = dict(_files(_TEMPLATES / "common")) | dict(_files(_TEMPLATES / template.value))
+    source = _source_of_dsflow()
+    files = {name: path.read_bytes() for name, path in paths.items()}
+    lines = [f"{_PACKAGE}[local]{source or ''}", "pytest", "# for DolphinScheduler 3.1 also", *_FOR_3_1]
+    files["requirements.txt"] = "\n".join([*lines, ""]).encode()
     there = [name for name in files if (folder / name).exists()]
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is no folder")
@@ -49,20 +56,44 @@ def init(
             hint="name a folder that is not there yet",
         )
     try:
-        for name, source in files.items():
+        for name, content in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+            target.write_bytes(content)
     except OSError as error:
         raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
-    pipeline = next(name for name, path in files.items() if name.startswith("pipelines/") and _declares(path))
+    pipeline = next(name for name, path in paths.items() if name.startswith("pipelines/") and _declares(path))
     for name in sorted(files):
         print(f"  {folder / name}")
     print("next:")
     print(f"  cd {shlex.quote(str(folder))}")
+    if find_spec("pytest") is None:
+        print("  pip install -r requirements.txt")
     print(f"  dsflow show {pipeline}")
     print(f"  dsflow run {pipeline} --local")
     print("  pytest")
+    if source is None:
+        print(
+            f"note: this dsflow was installed from a folder; {folder / 'requirements.txt'} names {_PACKAGE} as an index"
+        )
+        print("      has it: write there where CI gets it from, such as a Git address")
+
+
+_PACKAGE = "dsflow-openmldb"
+_FOR_3_1 = ("# apache-dolphinscheduler<4.1", "# setuptools<82")
+
+
+def _source_of_dsflow() -> str | None:
+    """What a requirement says of where this dsflow came from (PEP 610): '' for an index, a Git address, or None for a
+    folder of this machine, which nobody else knows."""
+    text = distribution(_PACKAGE).read_text("direct_url.json")
+    found = json.loads(text) if text else None
+    if found is None:
+        return ""
+    url, control = str(found["url"]), found.get("vcs_info")
+    if url.startswith("file:"):
+        return None
+    return f" @ {control['vcs']}+{url}@{control['commit_id']}" if control else f" @ {url}"
 
 
 def _files(template: Path) -> Iterator[tuple[str, Path]]:

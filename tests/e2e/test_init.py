@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from dsflow.cli.app import build_app
 
 TEMPLATES = ["fraud", "regression", "etl"]
 TOOL = Path(__file__).parents[2] / "tools/make_template_data.py"
@@ -69,3 +74,33 @@ def test_the_data_is_what_the_tool_makes(tmp_path: Path, monkeypatch: pytest.Mon
     assert made == sorted(path.relative_to(committed) for path in committed.rglob("*.csv"))
     for path in made:
         assert (tmp_path / path).read_bytes() == (committed / path).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("origin", "requirement"),
+    [
+        (None, "dsflow-openmldb[local]"),
+        (
+            {"url": "https://git.example.com/dsflow", "vcs_info": {"vcs": "git", "commit_id": "1f3a"}},
+            "dsflow-openmldb[local] @ git+https://git.example.com/dsflow@1f3a",
+        ),
+        (
+            {"url": "https://example.com/dsflow.whl", "archive_info": {}},
+            "dsflow-openmldb[local] @ https://example.com/dsflow.whl",
+        ),
+        ({"url": "file:///home/me/dsflow", "dir_info": {"editable": True}}, "dsflow-openmldb[local]"),
+    ],
+)
+def test_its_requirements_say_where_dsflow_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: dict[str, Any] | None, requirement: str
+) -> None:
+    class Installed:
+        def read_text(self, name: str) -> str | None:
+            assert name == "direct_url.json"
+            return None if origin is None else json.dumps(origin)
+
+    monkeypatch.setattr("dsflow.cli.init.distribution", lambda name: Installed())
+    result = CliRunner().invoke(build_app(None), ["init", str(tmp_path / "shop")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "shop/requirements.txt").read_text().splitlines()[:2] == [requirement, "pytest"]
+    assert ("was installed from a folder" in result.output) is (origin is not None and "dir_info" in origin)
