@@ -10,10 +10,14 @@ import typer
 
 from dsflow.cli.options import ProfileName, Set, parse_set, server_values, target
 from dsflow.declare.workflow import Workflow
-from dsflow.errors import DeclarationError
+from dsflow.errors import DeclarationError, DsflowError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dsflow.consistency import ConsistencyReport
     from dsflow.declare.features import FeatureView
+    from dsflow.declare.params import Scalar
 
 
 def consistency(
@@ -50,6 +54,28 @@ def consistency(
     else:
         print(report)
     raise typer.Exit(0 if report.skew <= max_skew else 1)
+
+
+def compared(workflow: Workflow, apiserver: str, values: Mapping[str, Scalar]) -> list[ConsistencyReport | str]:
+    """The features offline and online of each view that the workflow deploys; a text where they cannot be compared.
+
+    Args:
+        values: parameters' values in place of their defaults.
+    """
+    from dsflow.consistency import ask
+    from dsflow.declare.features import FeatureView
+    from dsflow.declare.statements import Deploy
+    from dsflow.declare.tasks.openmldb import OpenMLDB
+
+    deploying = (task for task in workflow.tasks.values() if isinstance(task, OpenMLDB))
+    origins = (task.origin for task in deploying if any(isinstance(one, Deploy) for one in task.written))
+    found: list[ConsistencyReport | str] = []
+    for view in dict.fromkeys(origin for origin in origins if isinstance(origin, FeatureView)):
+        try:
+            found.append(ask(apiserver, **view.question(params=values)))
+        except DsflowError as error:
+            found.append(f"{view.name}: {error.message}")
+    return found
 
 
 def _view(workflow: Workflow, name: str) -> FeatureView:

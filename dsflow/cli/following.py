@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsflow.cli import exits
+from dsflow.cli.options import server_values, target
 from dsflow.declare.context import declared_workflows
 from dsflow.declare.workflow import Workflow
 from dsflow.errors import RunError, UnreachableError
-from dsflow.report import FAILURE, FINAL_STATES, TIMEOUT, RunReport, TaskReport
+from dsflow.report import FAILURE, FINAL_STATES, SUCCESS, TIMEOUT, RunReport, TaskReport
 
 if TYPE_CHECKING:
+    from dsflow.consistency import ConsistencyReport
     from dsflow.definition import Definition
     from dsflow.display.progress import RunDisplay
     from dsflow.dolphinscheduler.operations import Operations
@@ -60,6 +62,7 @@ class Following:
     Attributes:
         profile: the --profile that was given, to be repeated in what the user is told to type.
         page: where an HTML page of the run goes.
+        apiserver: the OpenMLDB in which the page's features offline and online are compared; None: they are not.
     """
 
     tail: bool = False
@@ -70,6 +73,7 @@ class Following:
     server_timeout: float = SERVER_TIMEOUT
     profile: str | None = None
     page: Path | None = None
+    apiserver: str | None = None
 
     def check(self) -> None:
         """Raise for what cannot be, before anything is started."""
@@ -162,23 +166,44 @@ def follow(workflow: Workflow, definition: Definition, operations: Operations, r
     if code == exits.TIMED_OUT:
         outcome.state = TIMEOUT
         outcome.seconds = outcome.seconds or following.timeout or 0.0  # of a run that goes on the server says nothing
-    finish(display, outcome, following.report, following.page)
+    found = _compared(workflow, following) if outcome.state == SUCCESS else []
+    finish(display, outcome, following.report, following.page, found)
     if outcome.state == FAILURE:
         print(go_on(workflow, run.instance, outcome, following.profile))
     return code if code is not None else exits.of_state(outcome.state)
 
 
-def finish(display: RunDisplay, outcome: RunReport, report: Path | None, page: Path | None = None) -> None:
+def _compared(workflow: Workflow, following: Following) -> list[ConsistencyReport | str]:
+    """The features offline and online, for the page."""
+    if following.page is None or following.apiserver is None:
+        return []
+    from dsflow.cli.consistency import compared
+
+    return compared(workflow, following.apiserver, server_values(workflow, target(workflow, following.profile), {}))
+
+
+def finish(
+    display: RunDisplay,
+    outcome: RunReport,
+    report: Path | None,
+    page: Path | None = None,
+    compared: Sequence[ConsistencyReport | str] = (),
+) -> None:
     """Write the report and the page that are wanted, and print the summary."""
     if report is not None:
         outcome.write(report)
     if page is not None:
-        write_page(page, display.definition, readable(outcome))
+        write_page(page, display.definition, readable(outcome), compared)
     print(display.summary(readable(outcome)))
 
 
-def write_page(page: Path, definition: Definition, outcome: RunReport) -> None:
+def write_page(
+    page: Path, definition: Definition, outcome: RunReport, compared: Sequence[ConsistencyReport | str] = ()
+) -> None:
     """Write a run as an HTML page.
+
+    Args:
+        compared: features offline and online, or why they were not compared.
 
     Raises:
         RunError: the file cannot be written.
@@ -186,7 +211,7 @@ def write_page(page: Path, definition: Definition, outcome: RunReport) -> None:
     from dsflow.display.runpage import run_page
 
     try:
-        page.write_text(run_page(definition, outcome), encoding="utf-8")
+        page.write_text(run_page(definition, outcome, compared), encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {page}: {error.strerror}") from error
 

@@ -25,6 +25,10 @@ ReportFile = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write the run's report there, as JSON.")
 ]
 
+PageFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the run there, as a page that needs no network.")
+]
+
 
 def parse_set(assignments: list[str] | None) -> dict[str, str]:
     """``--set`` options as a mapping.

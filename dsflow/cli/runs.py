@@ -33,8 +33,9 @@ from dsflow.cli.following import (
     readable,
     request_timeout,
     terminate_like_interrupt,
+    write_page,
 )
-from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target, typed
+from dsflow.cli.options import PageFile, ProfileName, ReportFile, Set, parse_set, server_values, target, typed
 from dsflow.declare.part import part_from, part_only
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.workflow import Workflow
@@ -101,17 +102,21 @@ def status(
     run: Annotated[int | None, typer.Argument(metavar="[RUN]", help="A run's number; the newest by default.")] = None,
     as_json: AsJson = False,
     report: ReportFile = None,
+    html: PageFile = None,
     profile: ProfileName = None,
 ) -> None:
     """Say how a run stands. Exit code 0: SUCCESS, 1: FAILURE, 3: stopped or paused, 4: still going."""
     from dsflow.display.progress import run_summary
 
     check_report(report)
+    check_report(html)
     with _connected(workflow, profile) as there:
         found = there.operations.pick(run)
         outcome = there.operations.server.report(found, there.definition)
     if report is not None:
         outcome.write(report)
+    if html is not None:
+        write_page(html, there.definition, readable(outcome))
     if as_json:
         print(json.dumps(outcome.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -242,12 +247,13 @@ def _going_on(way: str, help: str) -> Callable[..., None]:
         detach: Detach = False,
         stop_on_interrupt: StopOnInterrupt = False,
         report: ReportFile = None,
+        html: PageFile = None,
         server_timeout: ServerTimeout = SERVER_TIMEOUT,
         profile: ProfileName = None,
     ) -> None:
         from dsflow.dolphinscheduler import runs
 
-        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
+        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile, html)
         following.check()
         with _connected(workflow, profile, server_timeout) as there:
             found = there.operations.pick(run)

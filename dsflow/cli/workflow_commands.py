@@ -26,7 +26,7 @@ from dsflow.cli.following import (
     check_report,
     write_page,
 )
-from dsflow.cli.options import ProfileName, ReportFile, Set, parse_set, server_values, target
+from dsflow.cli.options import PageFile, ProfileName, ReportFile, Set, parse_set, server_values, target
 from dsflow.cli.runs import run_there
 from dsflow.cli.validating import validate_first
 from dsflow.declare.workflow import Workflow
@@ -221,9 +221,14 @@ def run(
     detach: Detach = False,
     stop_on_interrupt: StopOnInterrupt = False,
     report: ReportFile = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write the run there, as a page."),
+    html: PageFile = None,
+    apiserver: Annotated[
+        str | None,
+        typer.Option(
+            "--apiserver",
+            metavar="URL",
+            help="With --html: compare there the features offline and online; here it does.",
+        ),
     ] = None,
     server_timeout: ServerTimeout = SERVER_TIMEOUT,
     no_validate: NoValidate = False,
@@ -238,10 +243,14 @@ def run(
     check_report(html)
     if not local and (serve or fresh or state is not None):
         raise typer.BadParameter("--serve, --state and --fresh go with --local")
+    if apiserver is not None and (local or html is None):
+        raise typer.BadParameter("--apiserver goes with --html of a run on a server: a run here has its own")
     if from_ is not None and only is not None:
         raise typer.BadParameter("--from and --only exclude each other")
     if not local:
-        following = Following(tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile, html)
+        following = Following(
+            tail, timeout, detach, stop_on_interrupt, report, server_timeout, profile, html, apiserver
+        )
         try:
             code = run_there(workflow, values, following, start_at=from_, only=only)
         except (ConfigError, UnreachableError) as error:
@@ -275,9 +284,10 @@ def _run_local(
     profile: str | None,
     part: Part,
 ) -> RunReport:
+    from dsflow.cli.consistency import compared
     from dsflow.config import load_version
     from dsflow.display.progress import RunDisplay
-    from dsflow.local.runner import local_definition, local_run
+    from dsflow.local.runner import local_definition, local_run, local_values
 
     _terminate_like_interrupt()
     display = RunDisplay(local_definition(workflow))
@@ -287,7 +297,11 @@ def _run_local(
         if report is not None:
             outcome.write(report)
         if page is not None:
-            write_page(page, display.definition, outcome)
+            places = {"here": str(workflow.folder), "openmldb": ended.openmldb_url}
+            given = local_values(workflow, values, places)
+            served = outcome.state == SUCCESS and bool(ended.openmldb_url)
+            found = compared(workflow, ended.openmldb_url, given) if served else []
+            write_page(page, display.definition, outcome, found)
         print(display.summary(outcome))
         print(f"logs: {ended.folder}")
         if serve and outcome.state == SUCCESS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,20 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How a number is spread over the compared rows.
+
+    Attributes:
+        edges: the bins' upper ends, each once, deciles of the offline values; the last bin holds those above.
+        offline, online: the shares of the rows that are in each bin; rows without a value are in none.
+    """
+
+    edges: tuple[float, ...]
+    offline: tuple[float, ...]
+    online: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class ColumnReport:
     """One feature.
 
@@ -39,6 +54,7 @@ class ColumnReport:
         equal, different: numbers of rows.
         max_difference: of the numbers that differ, the largest difference; None if none are numbers on both sides.
         examples: the first `EXAMPLES` rows that differ.
+        spread: of a column of numbers: how both sides' values are spread; None for others.
     """
 
     name: str
@@ -47,6 +63,7 @@ class ColumnReport:
     different: int
     max_difference: float | None
     examples: tuple[Example, ...]
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +188,13 @@ def compare(
         different = len(unequal)
         found.append(
             ColumnReport(
-                name, kind, len(given) - different, different, float(max(sizes)) if sizes else None, tuple(examples)
+                name,
+                kind,
+                len(given) - different,
+                different,
+                float(max(sizes)) if sizes else None,
+                tuple(examples),
+                _spread([a[name] for _, a, _ in given], [b[name] for _, _, b in given]),
             )
         )
     return tuple(found), missing, missing + len(odd)
@@ -182,6 +205,19 @@ def same(one: Any, other: Any, tolerance: float) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=tolerance) or (math.isnan(one) and math.isnan(other))
     return type(one) is type(other) and bool(one == other)
+
+
+def _spread(offline: Sequence[Any], online: Sequence[Any]) -> Spread | None:
+    known = sorted(value for value in offline if _numbers(value))
+    if not known or not any(_numbers(value) for value in online):
+        return None
+    edges = sorted({known[len(known) * tenth // 10] for tenth in range(1, 10)})
+
+    def shares(values: Sequence[Any]) -> tuple[float, ...]:
+        bins = [bisect_left(edges, value) for value in values if _numbers(value)]
+        return tuple(bins.count(number) / len(values) for number in range(len(edges) + 1))
+
+    return Spread(tuple(map(float, edges)), shares(offline), shares(online))
 
 
 def _taken(given: Sequence[Any], numbers: Iterable[int]) -> list[Any]:

@@ -6,12 +6,14 @@ Each plot is an SVG without a ground, in tones that read on white and on black a
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from dsflow.consistency import ConsistencyReport
 
 _GREY, _MAIN, _OTHER = "#76818e", "#3b82f6", "#f59e0b"
 _STYLE: dict[Any, Any] = {
@@ -52,8 +54,7 @@ def plots(figures: Mapping[str, Any]) -> list[Plot]:
     """The plots of what is there; the same figures give the same bytes.
 
     Args:
-        figures: as `dsflow.worker.figures.write_figures` writes them, and ``online``: what was served, see
-            :func:`dsflow.figures.with_online`.
+        figures: as `dsflow.worker.figures.write_figures` writes them.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -69,8 +70,8 @@ def plots(figures: Mapping[str, Any]) -> list[Plot]:
         most = sorted(figures["importance"].items(), key=lambda item: item[1])[-_MOST_FEATURES:]
         size = (3.4, max(1.2, 0.28 * len(most) + 0.6))
         found.append(_drawn("Importance of the features", size, lambda axes: _importance(axes, most)))
-    if known := _distributions(figures):
-        found.append(_small_multiples(known))
+    if known := _trained(figures):
+        found.append(_small_multiples("Distributions of the features in the training", known))
     return found
 
 
@@ -102,40 +103,61 @@ def _importance(axes: Axes, most: list[tuple[str, float]]) -> None:
     axes.set(xlabel="share of the gain")
 
 
-def _distributions(figures: Mapping[str, Any]) -> list[tuple[str, list[float], list[float], list[float] | None]]:
-    """Of each feature its name, the bins' edges, and the shares in them: of the training, and of what is served."""
+def compared(report: ConsistencyReport) -> Plot | None:
+    """The distributions of the features offline and online, over the rows that were compared; None without numbers.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    known = [
+        _Spread(column.name, column.spread.edges, column.spread.offline, column.spread.online)
+        for column in report.columns
+        if column.spread is not None
+    ]
+    return _small_multiples("Distributions, offline and online", known[:_MOST_FEATURES]) if known else None
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """One feature: its bins' edges, and the shares in them, of one side or of two."""
+
+    name: str
+    edges: Sequence[float]
+    offline: Sequence[float]
+    online: Sequence[float] | None = None
+
+
+def _trained(figures: Mapping[str, Any]) -> list[_Spread]:
     found = []
     for feature in figures.get("features", ()):
         statistics = feature.get("statistics", {})
         if statistics.get("shares"):
-            online = figures.get("online", {}).get(feature["name"])
-            found.append((feature["name"], statistics["edges"], statistics["shares"], online))
+            found.append(_Spread(feature["name"], statistics["edges"], statistics["shares"]))
     return found[:_MOST_FEATURES]
 
 
-def _small_multiples(known: list[tuple[str, list[float], list[float], list[float] | None]]) -> Plot:
+def _small_multiples(title: str, known: list[_Spread]) -> Plot:
     import matplotlib
     from matplotlib.figure import Figure
 
     rows = -(-len(known) // _COLUMNS)
-    with matplotlib.rc_context({**_STYLE, "font.size": 8, "svg.hashsalt": "features"}):
-        figure = Figure(figsize=(10.4, 1.75 * rows), layout="constrained")
-        for place, (name, edges, trained, online) in enumerate(known):
+    with matplotlib.rc_context({**_STYLE, "font.size": 8, "svg.hashsalt": title}):
+        figure = Figure(figsize=(10.4, 1.75 * rows + 0.3), layout="constrained")
+        for place, each in enumerate(known):
             axes = figure.add_subplot(rows, _COLUMNS, place + 1)
-            bins = range(len(trained))
-            wide = 0.4 if online else 0.8
-            axes.bar([n - (wide / 2 if online else 0) for n in bins], trained, wide, color=_MAIN, label="training")
-            if online:
-                axes.bar([n + wide / 2 for n in bins], online, wide, color=_OTHER, label="served")
-            axes.set_title(name, fontsize=9)
+            bins = range(len(each.offline))
+            both = each.online is not None
+            wide = 0.4 if both else 0.8
+            axes.bar([n - (0.2 if both else 0) for n in bins], each.offline, wide, color=_MAIN, label="offline")
+            if each.online is not None:
+                axes.bar([n + 0.2 for n in bins], each.online, wide, color=_OTHER, label="online")
+            axes.set_title(each.name, fontsize=9)
             axes.grid(axis="x", visible=False)
-            step = -(-len(edges) // 5)
-            axes.set_xticks([n + 0.5 for n in range(0, len(edges), step)], [f"{edge:g}" for edge in edges[::step]])
-        if any(online for *_, online in known):
+            step = max(1, -(-len(each.edges) // 5))
+            places = [n + 0.5 for n in range(0, len(each.edges), step)]
+            axes.set_xticks(places, [f"{edge:g}" for edge in each.edges[::step]])
+        if any(each.online is not None for each in known):
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
-        title = (
-            "Distributions of the features, offline and online" if online else "Distributions of the features, offline"
-        )
         return Plot(title, _svg(figure))
 
 

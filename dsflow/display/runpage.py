@@ -5,9 +5,9 @@ The page needs nothing else: no network, no script. Colours come from the reader
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsflow.definition import Definition
 from dsflow.display.progress import outputs_text, run_summary, taken_text
@@ -16,6 +16,9 @@ from dsflow.display.svg import workflow_svg
 from dsflow.errors import MissingExtraError
 from dsflow.figures import without_figures
 from dsflow.report import FAILURE, SKIPPED, TIMEOUT, WAITING, RunReport, TaskReport
+
+if TYPE_CHECKING:
+    from dsflow.consistency import ConsistencyReport
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5dbe3, #3a4350); --pale: light-dark(#5b6674, #97a3b1);
@@ -54,18 +57,20 @@ _PAGE = """<!doctype html>
 """
 
 
-def run_page(definition: Definition, report: RunReport) -> str:
+def run_page(definition: Definition, report: RunReport, compared: Sequence[ConsistencyReport | str] = ()) -> str:
     """A run as a page that needs nothing else.
 
     Args:
         definition: what ran.
         report: how it went.
+        compared: features offline and online, or why they were not compared.
     """
     about = [definition.project, report.where]
     about += [f"run {report.instance}"] if report.instance is not None else []
     parts = ["<h2>How it ended</h2>", f"<pre>{escape(run_summary(definition, report, listed=False).strip())}</pre>"]
     parts += [gantt(report)]
     parts += [_training(task) for task in report.tasks if task.figures]
+    parts += [_compared(each) for each in compared]
     parts += ["<h2>Tasks and their logs</h2>", *(_task(task) for task in report.tasks)]
     return _PAGE.format(
         title=escape(f"{report.workflow}: {report.state}"),
@@ -115,6 +120,21 @@ def _training(task: TaskReport) -> str:
         return f"{head}<p>{words}</p>{table}<p>Its curves are not as write_figures writes them.</p>"
     pictures = [f"<figure><figcaption>{escape(plot.title)}</figcaption>{plot.svg}</figure>" for plot in drawn]
     return f'{head}<p>{words}</p><div class="plots">{"".join([*pictures[:4], table, *pictures[4:]])}</div>'
+
+
+def _compared(report: ConsistencyReport | str) -> str:
+    """The features of the same rows, offline and online."""
+    from dsflow.display.plots import compared
+
+    head = "<h2>Features offline and online</h2>"
+    if isinstance(report, str):
+        return f"{head}<p>Not compared: {escape(report)}</p>"
+    try:
+        drawn = compared(report)
+    except ImportError:  # which the training's part has said
+        drawn = None
+    picture = f"<figure><figcaption>{escape(drawn.title)}</figcaption>{drawn.svg}</figure>" if drawn else ""
+    return f"{head}{report._repr_html_()}{picture}"
 
 
 def _confusion(figures: Mapping[str, Any]) -> str:

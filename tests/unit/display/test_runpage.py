@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dsflow import Shell, Workflow
-from dsflow.display.plots import plots
+from dsflow.consistency.report import ConsistencyReport, compare
 from dsflow.display.runpage import gantt, run_page
+from dsflow.openmldb.types import ColumnType
 from dsflow.report import RunReport, TaskReport
 
 
@@ -83,10 +84,31 @@ def test_a_training_is_drawn() -> None:
     assert text == page(FIGURES, log='figures: {"format":1}\nend\n')
 
 
-def test_what_was_served_stands_beside_what_was_learnt() -> None:
-    (drawn,) = [p for p in plots(FIGURES | {"online": {"x<y": [0.5, 0.5]}}) if p.title.startswith("Distributions")]
-    assert drawn.title.endswith("offline and online")
-    assert "served" in drawn.svg
+def compared(*, equal: bool = True) -> ConsistencyReport:
+    offline = [{"n": n, "word": "x", "far": float(n)} for n in range(20)]
+    online = [row | ({} if equal else {"n": row["n"] + 5}) for row in offline]
+    kinds = {"n": ColumnType.INT, "word": ColumnType.STRING, "far": ColumnType.DOUBLE}
+    columns, missing, different = compare(kinds, offline, offline, online, 1e-6)
+    return ConsistencyReport("db", "t", "d_1", 20, missing, different, 1e-6, columns)
+
+
+def test_offline_and_online_stand_side_by_side() -> None:
+    with Workflow("w", project="p") as wf:
+        Shell("a", "true")
+    report = RunReport("w", "SUCCESS", [], 2.0)
+    tags = _Tags()
+    tags.feed(text := run_page(wf.definition(), report, [compared(), compared(equal=False), "the server is <away>"]))
+    assert "0 of 20 rows differ" in tags.text
+    assert "20 of 20 rows differ" in tags.text
+    assert "Not compared: the server is <away>" in tags.text
+    assert text.count("Distributions, offline and online") == 2
+    n, word, far = compared(equal=False).columns
+    assert word.spread is None
+    assert far.spread is not None
+    assert far.spread.offline == far.spread.online
+    assert n.spread is not None
+    assert sum(n.spread.offline) == sum(n.spread.online) == pytest.approx(1)
+    assert n.spread.online[0] == 0 < n.spread.offline[0]
 
 
 @pytest.mark.parametrize(
