@@ -25,13 +25,13 @@ class TaskReport:
     Attributes:
         state: one of this module's states.
         seconds: how long it ran, over all its attempts.
-        started: seconds from the run's beginning to its first attempt's; None when it did not begin.
         outputs: its OUT parameters, typed as declared.
         missing: those OUT parameters to which it gave no value (or an empty one), although it succeeded.
         log: the whole log text.
         attempts: how often it was started.
         taken_from: of a local run: the name of the earlier run that it was taken from, '' when it was run.
         because: of a local run: why it was run again, '' when there is nothing to say.
+        started: seconds from the run's beginning to its first attempt's; None when it did not begin.
         figures: what a training step wrote beside its model, see :mod:`dsflow.figures`; None when there is nothing.
     """
 
@@ -39,13 +39,13 @@ class TaskReport:
     type: str
     state: str = WAITING
     seconds: float = 0.0
-    started: float | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     log: str = ""
     attempts: int = 0
     taken_from: str = ""
     because: str = ""
+    started: float | None = None
     figures: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """Train the click model: the script of the workflow's PYTHON task "train".
 
-In:  the features that OpenMLDB wrote with SELECT ... INTO OUTFILE (part files with a header line, CSV or parquet).
-Out: MODEL_DIR/model-<content>.json with its contract and figures beside it, and the outputs `auc` and `model_path`.
-
-The model is judged by the latest clicks, which it has not seen; where they have too few of a class, by every third
-click of each class. DolphinScheduler fills in the placeholders of the five lines below before Python sees the script.
+It reads the features that OpenMLDB has written (CSV with a header line, or parquet), learns the earlier clicks, is
+judged by the latest ones, and writes the model with its contract and figures. DolphinScheduler fills in the
+placeholders of the five lines below before Python sees the script.
 """
 
 from __future__ import annotations
@@ -13,6 +11,12 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 
 FEATURE_DIR = r"${feature_dir}"
 MODEL_DIR = r"${model_dir}"
@@ -24,15 +28,6 @@ SHARE, LEAST = 0.3, 5  # of the clicks, held out; of either class, on either sid
 SEED, ROUNDS = 20171106, 100
 # small trees and slow steps, because positives are few; no weights, so that predictions stay probabilities
 PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.1, "nthread": 1}
-
-try:
-    import numpy as np
-    import pandas as pd
-    import xgboost as xgb
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedKFold
-except ImportError as missing:
-    sys.exit(f"train: {missing}: {sys.executable} needs pandas, scikit-learn and xgboost; else set PYTHON_HOME")
 
 
 def main() -> None:
@@ -70,7 +65,7 @@ def main() -> None:
 def given(name: str, text: str) -> str:
     """The text of a parameter, if DolphinScheduler put one where the placeholder was."""
     if text.startswith("$" + "{") or not text.strip():
-        sys.exit(f"train: the parameter {name} has no value; define it in the workflow or the task")
+        sys.exit(f"train: the parameter {name} has no value")
     return text.strip()
 
 
@@ -116,10 +111,7 @@ def read_features(directory: Path, features: list[str], label: str) -> pd.DataFr
 
 
 def hours(clicks: pd.DataFrame) -> np.ndarray | None:
-    """An hour count that grows with time; None if the features carry no day.
-
-    The day is that of the month, after whose end it goes on with 1: time starts after the largest gap between days.
-    """
+    """Hours since the first day, which comes after the largest gap of the month; None if the features carry no day."""
     if "day" not in clicks or clicks["day"].isna().any():
         return None
     day = clicks["day"].to_numpy(dtype=np.int64)
@@ -149,7 +141,7 @@ def split(answers: np.ndarray, time: np.ndarray | None) -> tuple[np.ndarray, str
 
 
 class Progress(xgb.callback.TrainingCallback):
-    """Says how far the training is, by a line that dsflow shows while the task runs."""
+    """Says how far the training is; dsflow shows such lines while the task runs."""
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: object) -> bool:
         if epoch % 10 == 9:
@@ -172,8 +164,7 @@ def write_model(directory: Path, raw: bytes) -> str:
 
 
 # fmt: off
-# Two functions of dsflow, as its own nodes hold them: a worker has none. What they take and give is told in
-# dsflow.worker.contract and dsflow.worker.figures.
+# of dsflow.worker.contract and dsflow.worker.figures, which say more: a worker has no dsflow
 def write_contract(
  model_path,
  features,

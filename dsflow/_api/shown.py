@@ -63,7 +63,7 @@ class Findings(Shown, Report):
         return "\n".join(part for part in (self._verdict(), findings_text(self.findings, self.notes)) if part)
 
     def _repr_html_(self) -> str:
-        from dsflow.display.html import headed, table
+        from dsflow.display.html import headed, plain, table
 
         rows = []
         for finding in self.findings:
@@ -71,7 +71,7 @@ class Findings(Shown, Report):
             place = f"{where.file.rpartition('/')[2]}:{where.line}" if where else ""
             rows.append((finding.severity, finding.code, place, _said(finding.message, finding.excerpt, finding.hint)))
         parts = [table(("", "rule", "where", "what"), rows)] if rows else []
-        return headed(self._verdict(), *parts, *(f"<p>{escape(note)}</p>" for note in self.notes))
+        return headed(self._verdict(), *parts, *(f"<p>{plain(note)}</p>" for note in self.notes))
 
 
 def _said(message: str, excerpt: str, hint: str) -> str:

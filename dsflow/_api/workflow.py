@@ -175,3 +175,8 @@ class Workflow(workflow.Workflow):
         from dsflow.display.svg import workflow_svg
 
         return workflow_svg(self.definition())
+
+    def _repr_html_(self) -> str:
+        from dsflow.display.html import image
+
+        return image(self._repr_svg_(), repr(self))

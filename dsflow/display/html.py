@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -15,7 +16,7 @@ from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, TIMEOUT, WAIT
 # a tone that is seen on white and on black
 _LINE = "rgba(128,138,150,.45)"
 _CELL = f"padding:.2rem .7rem;border:0;border-bottom:1px solid {_LINE};text-align:left;vertical-align:top"
-_ROOM = "max-height:36rem;overflow:auto"
+_ROOM = "max-height:48rem;overflow:auto"
 _PICTURE_MOST = 60
 """Tasks of a picture that is drawn while a run goes on; a larger one is drawn at its end."""
 _ROWS = 12
@@ -25,15 +26,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts."""
     names = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in head)
     body = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL};white-space:pre-wrap">{escape(cell)}</td>' for cell in row) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f'<td style="{_CELL}">{plain(cell)}</td>' for cell in row) + "</tr>" for row in rows
     )
     return f'<table style="border-collapse:collapse"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>'
 
 
+def plain(text: str) -> str:
+    """A text as it is: a notebook takes what stands between two ``$`` for a formula, but not in ``code``."""
+    return f'<code style="font:inherit;background:none;padding:0;white-space:pre-wrap">{escape(text)}</code>'
+
+
+def image(svg: str, about: str) -> str:
+    """A drawing as an image: a notebook that is not trusted shows no ``<svg>``, only the texts in it."""
+    data = base64.b64encode(svg.encode()).decode("ascii")
+    return f'<img alt="{escape(about)}" src="data:image/svg+xml;base64,{data}">'
+
+
 def headed(title: str, *parts: str) -> str:
     """Parts below a line in bold."""
-    return f"<div><p><b>{escape(title)}</b></p>{''.join(parts)}</div>"
+    return f"<div><p><b>{plain(title)}</b></p>{''.join(parts)}</div>"
 
 
 def text_block(text: str) -> str:
@@ -41,15 +52,16 @@ def text_block(text: str) -> str:
     return f'<pre style="{_ROOM};line-height:1.35">{escape(text.rstrip())}</pre>'
 
 
-def boxed(picture: str) -> str:
-    """A picture in a box that scrolls when it is large."""
-    return f'<div style="{_ROOM}">{picture}</div>'
+def picture(definition: Definition, report: RunReport) -> str:
+    """A run's picture, in a box that scrolls when it is large."""
+    drawn = image(workflow_svg(definition, report), f"{report.workflow}: {report.state}")
+    return f'<div style="{_ROOM}">{drawn}</div>'
 
 
 def run_html(definition: Definition, report: RunReport) -> str:
     """A run that has ended: its picture, what it gave, and of what failed the log."""
     summary = run_summary(definition, report, listed=False)
-    return f"<div>{boxed(workflow_svg(definition, report))}{text_block(summary)}</div>"
+    return f"<div>{picture(definition, report)}{text_block(summary)}</div>"
 
 
 def progress_html(definition: Definition, report: RunReport, notes: Sequence[str], remarks: dict[str, str]) -> str:
@@ -74,9 +86,9 @@ def progress_html(definition: Definition, report: RunReport, notes: Sequence[str
     active = [task for task in report.tasks if task.state in (RUNNING, FAILURE, TIMEOUT)]
     rows = [_row(task, remarks.get(task.name, "")) for task in active[:_ROWS]]
     rows += [f"… and {len(active) - _ROWS} more"] if len(active) > _ROWS else []
-    picture = boxed(workflow_svg(definition, report)) if len(whole) <= _PICTURE_MOST else ""
+    drawn = picture(definition, report) if len(whole) <= _PICTURE_MOST else ""
     said = text_block("\n".join([*notes[-3:], *rows])) if notes or rows else ""
-    return f"<div><p><b>{escape(head)}</b></p>{bar}{picture}{said}</div>"
+    return f"<div><p><b>{plain(head)}</b></p>{bar}{drawn}{said}</div>"
 
 
 def _row(task: TaskReport, remark: str) -> str:

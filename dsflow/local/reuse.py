@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dsflow._version import VERSION
 from dsflow.declare.encoding import decode
 from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition, TaskDefinition
@@ -208,13 +209,11 @@ class Reuse:
 
     def _take_stock(self, step: _Step, fill: Callable[[TaskDefinition], Fill], series: Sequence[Series]) -> None:
         """What goes into the step now."""
-        import dsflow
-
         tasks = [self._definition.task(name) for name in step.nodes]
         kinds = {task.task_type for task in tasks}
         if not kinds <= {"OPENMLDB", "SWITCH", *_SCRIPTS} or not kinds & {"OPENMLDB", *_SCRIPTS}:
             raise _NotReusable
-        step.parts["dsflow"] = f"{dsflow.__version__} {' '.join(map(_word, series))}"
+        step.parts["dsflow"] = f"{VERSION} {' '.join(map(_word, series))}"
         own = {p.prop for task in tasks for p in task.local_params if p.direct == "OUT"}
         texts: dict[str, list[str]] = {}
         values: list[str] = []

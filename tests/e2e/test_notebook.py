@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
@@ -53,7 +54,9 @@ def drawn(svg: str) -> set[str]:
 
 
 def picture(html: str) -> set[str]:
-    return drawn(html[html.index("<svg") : html.index("</svg>") + len("</svg>")])
+    """What is written in the image of a display."""
+    (data,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', html)
+    return drawn(base64.b64decode(data).decode())
 
 
 def test_no_cell_fails(notebook: Any) -> None:
@@ -117,7 +120,7 @@ def test_the_prediction_is_of_the_features_of_the_query(notebook: Any) -> None:
     prediction = value(notebook, "report.prediction")
     features = prediction["answer"]["features"]
     assert 0.0 <= prediction["answer"]["prediction"] <= 1.0
-    assert set(features) == {"app", "device", "os", "channel", "hour", "clicks_of_ip", "clicks_of_ip_and_app"}
+    assert set(features) == {"app", "device", "os", "channel", "hour", "day", "clicks_of_ip", "clicks_of_ip_and_app"}
     for column in ("app", "device", "os", "channel"):
         assert features[column] == prediction["request"][column]
     assert features["clicks_of_ip"] >= 1

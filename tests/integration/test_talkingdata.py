@@ -122,7 +122,8 @@ def test_bootstrap_submit_run_predict(
     assert "nothing was written" in command(pipeline, "submit", *given).stdout
     assert "no changes" in command(pipeline, "plan", *given).stdout
 
-    command(pipeline, "run", "--report", str(report))
+    page = tmp_path / "run.html"
+    command(pipeline, "run", "--report", str(report), "--html", str(page), "--apiserver", openmldb)
     tasks = {task["name"]: task for task in json.loads(report.read_text())["tasks"]}
     assert json.loads(report.read_text())["state"] == "SUCCESS"
     others = {name: task["state"] for name, task in tasks.items() if task["state"] != "SUCCESS"}
@@ -131,6 +132,10 @@ def test_bootstrap_submit_run_predict(
         if task["type"] == "OPENMLDB":
             assert "con.execute(" in task["log"], task["name"]
     assert tasks["train"]["outputs"]["auc"] >= 0.7
+    # the figures of the training came back from the worker
+    assert tasks["train"]["figures"]["auc"] == pytest.approx(tasks["train"]["outputs"]["auc"], abs=1e-6)
+    for drawn in ("ROC curve", "Distributions of the features in the training", "Distributions, offline and online"):
+        assert drawn in page.read_text(encoding="utf-8")
 
     jobs = httpx.post(f"{openmldb}/dbs/demo_db", json={"mode": "online", "sql": "SHOW JOBS"}).json()["data"]["data"]
     # load offline, extract, load online: all of them really ran there; and what the load's check asks about equal rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +32,12 @@ class _Text(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def drawn(html: str) -> str:
+    """The drawing in a display, which is an image; '' when there is none."""
+    found = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', html)
+    return base64.b64decode(found[1]).decode() if found else ""
 
 
 def chain(count: int) -> Workflow:
@@ -94,13 +102,13 @@ def ended(wf: Workflow, state: str = "SUCCESS") -> RunReport:
 def test_a_run_shows_its_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wf = chain(3)
     run = shown(ended(wf, "FAILURE"), wf.definition(), None)
-    assert "<svg" in run._repr_html_()
+    assert "<svg" in drawn(run._repr_html_())
     assert "boo" in _Text(run._repr_html_()).text
     assert str(run).endswith("✗ w: FAILURE in 3.0s")
     assert run.failed
     monkeypatch.setattr("dsflow._api.shown.cell_number", lambda: 4)
     again = Run.of(ended(wf), wf.definition(), cell=4)
-    assert "<svg" not in again._repr_html_()
+    assert drawn(again._repr_html_()) == ""
 
 
 def test_a_run_is_written_as_a_page(tmp_path: Path) -> None:
@@ -115,13 +123,13 @@ def test_progress_is_readable_whatever_the_size(count: int, picture: bool) -> No
     tasks = [TaskReport(f"task {n}", "SHELL", "SUCCESS" if n < 2 else "RUNNING") for n in range(count)]
     report = RunReport("w", "RUNNING", tasks, 3.0)
     html = progress_html(wf.definition(), report, ["said"], {"task 2": "30/100 rounds"})
-    assert ("<svg" in html) == picture
+    assert ("<svg" in drawn(html)) == picture
     text = _Text(html).text
     assert f"2 of {count} tasks done" in text
     assert "said" in text
     assert "30/100 rounds" in text
     assert len(text.splitlines()) < 120
-    assert "color:" not in html.replace("background-color", "")  # texts have the page's colour
+    assert not re.search(r"[^-]color:", html)  # texts have the page's colour
 
 
 class _Handle:
@@ -152,3 +160,16 @@ def test_one_display_is_drawn_over_and_over(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_table_shows_its_columns() -> None:
     table = Table("t", database="d", a=types.Int, when=types.Timestamp)
     assert _Text(table._repr_html_()).text == "table t in dcolumntypeaintwhentimestamp"
+
+
+def test_a_workflow_is_an_image_where_no_svg_is_shown() -> None:
+    wf = chain(2)
+    assert drawn(wf._repr_html_()) == wf._repr_svg_()
+
+
+def test_a_dollar_sign_begins_no_formula() -> None:
+    """JupyterLab typesets what stands between two of them, but not in ``code``."""
+    table = Table("t", database="d", a=types.Int)
+    html = FeatureView("f", source=table, sql="SELECT a, a + ${x} AS b, a + ${y} AS c FROM t")._repr_html_()
+    outside = re.sub(r"<(code|pre)[^>]*>.*?</\1>", "", html, flags=re.DOTALL)
+    assert "$" not in outside

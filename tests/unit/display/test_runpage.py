@@ -107,7 +107,7 @@ def test_offline_and_online_stand_side_by_side() -> None:
     assert far.spread is not None
     assert far.spread.offline == far.spread.online
     assert n.spread is not None
-    assert sum(n.spread.offline) == sum(n.spread.online) == pytest.approx(1)
+    assert [sum(n.spread.offline), sum(n.spread.online)] == pytest.approx([1, 1])
     assert n.spread.online[0] == 0 < n.spread.offline[0]
 
 
