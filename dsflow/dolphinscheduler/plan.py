@@ -67,6 +67,23 @@ class TaskChange:
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """What both sides changed, and not alike.
+
+    Attributes:
+        what: such as ``parameter min_auc``, or ``task 'train': rawScript``.
+        base: its value in the version from which both changes start.
+        own: what is declared.
+        theirs: what the server holds.
+    """
+
+    what: str
+    base: Any
+    own: Any
+    theirs: Any
+
+
+@dataclass(frozen=True)
 class Since:
     """A plan taken apart: what the user changed, and what somebody else changed on the server.
 
@@ -84,6 +101,16 @@ class Since:
     own: Plan
     theirs: Plan
     unknown: Plan
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What both sides changed to different values: submitting takes the declared one."""
+        own, theirs = _changed_values(self.own), _changed_values(self.theirs)
+        return tuple(
+            Conflict(what, change.before, change.after, theirs[what].after)
+            for what, change in own.items()
+            if what in theirs and theirs[what].after != change.after
+        )
 
 
 @dataclass(frozen=True)
@@ -386,6 +413,16 @@ def _rename(definition: Definition, new_names: Mapping[str, str]) -> Definition:
         tasks=tuple(replace(t, name=new(t.name), task_params=translate_own_tasks(t, new)) for t in definition.tasks),
         relations=tuple(Relation(new(r.pre), new(r.post)) for r in definition.relations),
     )
+
+
+def _changed_values(plan: Plan) -> dict[str, Change]:
+    """Each changed value by what it is."""
+    found = {change.field: change for change in (*plan.workflow, *plan.schedule)}
+    found |= {f"parameter {change.field}": change for change in plan.params}
+    for task in plan.tasks:
+        if task.action in ("changed", "renamed"):
+            found |= {f"task {task.old_name!r}: {change.field}": change for change in task.changes}
+    return found
 
 
 def _line(change: Change) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from dsflow.declare.folding import folded, part_of
 from dsflow.definition import Relation
-from dsflow.dolphinscheduler.plan import Change, Plan, Since, TaskChange
+from dsflow.dolphinscheduler.plan import Change, Conflict, Plan, Since, TaskChange
 
 _GREEN, _RED, _YELLOW, _BOLD, _DIM, _OFF = "\033[32m", "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"
 _SIGN = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
@@ -52,7 +52,8 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
 
 def _since_to_dict(since: Since) -> dict[str, Any]:
     sides = {side: plan_to_dict(getattr(since, side)) for side in ("own", "theirs", "unknown")}
-    return {"version": since.version, "when": since.when, **sides}
+    conflicts = [asdict(conflict) for conflict in since.conflicts]
+    return {"version": since.version, "when": since.when, **sides, "conflicts": conflicts}
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -69,6 +70,7 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True, every:
         every: each node of a step by itself, and the texts of added tasks in full.
     """
     paint = _Paint(color)
+    conflicts = plan.since.conflicts if plan.since is not None else ()
     if not every:
         plan = _fold(plan)
     lines = [f"{paint(_BOLD, f'{plan.project} / {plan.name}')}: {_ACTION[plan.action]}"]
@@ -76,6 +78,7 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True, every:
         lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
     elif plan.since is not None:
         lines += _sides(paint, plan, plan.since, details, every)
+        lines += [paint(_RED, f"  {_conflict(conflict)}") for conflict in conflicts]
     else:
         lines += _body(paint, plan, details, every)
     lines += [paint(_DIM, f"  note: {note}") for note in plan.notes]
@@ -263,9 +266,17 @@ def _short(value: Any) -> str:
     return "(none)" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def _conflict(conflict: Conflict) -> str:
+    values = [_param(v) for v in (conflict.own, conflict.theirs, conflict.base)]
+    if any(map(_is_long, values)):  # the changes above show it
+        return f"conflict: {conflict.what} was changed by you and on the server; submitting takes yours"
+    own, theirs, base = map(_short, values)
+    return f"conflict: {conflict.what}: {own} is yours, {theirs} the server's, {base} was before"
+
+
 def _param(value: Any) -> Any:
     """``3 (INTEGER)``: a parameter in one breath."""
-    if not isinstance(value, dict):
+    if not (isinstance(value, dict) and {"value", "type"} <= value.keys()):
         return value
     return f"{value['value']} ({value['type']})"
 

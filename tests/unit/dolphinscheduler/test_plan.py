@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -160,6 +161,28 @@ def test_both_sides_of_a_drift_are_shown_apart() -> None:
     assert "  nothing\n" in render_plan(replace(plan, since=nothing))
     told = json.loads(plan_to_json(plan))["since"]
     assert [told[side]["changes"][0]["field"] for side in ("own", "theirs")] == ["description", "timeout"]
+
+
+def test_what_both_sides_changed_is_a_conflict() -> None:
+    def side(limit: str, day: str, script: str) -> Definition:
+        params = (Property("limit", "INTEGER", limit), Property("day", "VARCHAR", day))
+        return replace(changed_task("b", task_params={"rawScript": script}), global_params=params)
+
+    base = side("1", "monday", "echo b")
+    declared, held = side("2", "friday", "echo b\nexit 1\n"), side("3", "friday", "echo b\nexit 2\n")
+    whole = build_plan(declared, held)
+    since = Since(
+        4, "2026-01-02 03:04:05", build_plan(declared, base), build_plan(held, base), unknown=unversioned(whole)
+    )
+    text = render_plan(replace(whole, drift="somebody was here", since=since))
+    assert re.findall(r"^  conflict: .*", text, re.MULTILINE) == [
+        '  conflict: parameter limit: "2 (INTEGER)" is yours, "3 (INTEGER)" the server\'s, "1 (INTEGER)" was before',
+        "  conflict: task 'b': rawScript was changed by you and on the server; submitting takes yours",
+    ]
+    told = json.loads(plan_to_json(replace(whole, since=since)))["since"]["conflicts"]
+    assert [conflict["what"] for conflict in told] == ["parameter limit", "task 'b': rawScript"]
+    alone = replace(since, theirs=build_plan(base, base))
+    assert "conflict" not in render_plan(replace(whole, since=alone))
 
 
 NOW = datetime(2026, 3, 6, 12, 0, tzinfo=timezone.utc)
