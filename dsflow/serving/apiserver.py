@@ -62,6 +62,12 @@ def _apiserver_url(text: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         good = False
+    else:
+        if "@" in parts.netloc:  # which answers and the log would tell
+            raise ConfigError(
+                "what holds a user or a password is not the URL of an OpenMLDB APIServer",
+                hint="a token of an embedded OpenMLDB goes into the variable DSFLOW_OPENMLDB_TOKEN",
+            )
     if not good or parts.query or parts.fragment or not url.isascii() or re.search(r"[\s\x00-\x1f]", url):
         raise ConfigError(
             f"{text!r} is not the URL of an OpenMLDB APIServer",

@@ -436,4 +436,5 @@ def _answer(content: object, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace")  # half a character in what a client sent, as JSON escapes it

@@ -48,7 +48,10 @@ class JsonLines(logging.Formatter):
 
 
 class PlainLines(logging.Formatter):
-    """A line for people; line ends in a message are written as escapes, so that nobody can write lines of his own."""
+    """A line for people.
+
+    Line ends, and what else would steer a terminal, are written as escapes, so that nobody can write lines of his own.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -57,7 +60,7 @@ class PlainLines(logging.Formatter):
         asked = REQUEST_ID.get()
         more = {key: value for key, value in vars(record).items() if key not in _PLAIN}
         line = super().formatMessage(record) + "".join(f" {key}={value}" for key, value in more.items())
-        line = line.replace("\r", "\\r").replace("\n", "\\n")
+        line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
         return f"{line} [{asked}]" if asked else line
 
 

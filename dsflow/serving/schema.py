@@ -120,10 +120,21 @@ def check_value(value: object, kind: ColumnType) -> object:
     if kind is ColumnType.STRING:
         if not isinstance(value, str):
             raise ValueError(f"takes a string, not {_kind(value)}")
+        if not is_text(value):
+            raise ValueError(f"takes whole characters, not {_kind(value)}")
         return value
     if kind is ColumnType.TIMESTAMP:
         return timestamp_ms(value)
     return _date(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether a string can be sent: JSON's escapes can hold half a character (a lone surrogate), UTF-8 can not."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def timestamp_ms(value: object) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -31,6 +32,8 @@ log = logging.getLogger("dsflow.serving")
 
 _GRACE_SECONDS = 10
 _START_SECONDS = 60.0
+_OTHER_FILES = 1000
+"""Files and connections to APIServers that may be open beside the clients' connections."""
 
 
 def serve(
@@ -235,9 +238,11 @@ class _Process(_Server):
 
     def __init__(self, app: Application, settings: Settings, ready: Callable[[], object]) -> None:
         super().__init__(app, settings, ready)
+        self._connections = settings.options.limits.connections
         self._heap = Heap()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        _allow_files(self._connections + _OTHER_FILES)
         import_beforehand()
         self._heap.settle()
         await super().startup(sockets=sockets)
@@ -245,6 +250,15 @@ class _Process(_Server):
     async def on_tick(self, counter: int) -> bool:
         self._heap.settle()
         return await super().on_tick(counter)
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open so many files, as far as the system lets it: each connection is one."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _settings(apiserver: str, host: str, model_dir: Path | None, options: Options | None) -> Settings:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dsflow.serving.errors import BadRequestError
+from dsflow.serving.schema import is_text
 
 MAX_COMPARED = 10_000
 """Rows that an update may ask to be compared."""
@@ -53,6 +54,8 @@ def read_update(body: object) -> Update:
             problems += [f"key {key!r} is missing"] if key in _NEEDED else []
         elif not isinstance(value, str) or (key in _NEEDED and not value.strip()):
             problems.append(f"key {key!r} takes a string that is not empty, not {value!r}")
+        elif not is_text(value):
+            problems.append(f"key {key!r} takes whole characters, not {value!r}")
         elif "${" in value:
             problems.append(f"key {key!r} still holds a placeholder that nobody filled in: {value}")
         else:

@@ -22,10 +22,11 @@ from starlette.responses import Response
 
 from dsflow.errors import ConfigError
 from dsflow.serving import Options, PredictionServer
+from dsflow.serving.logs import PlainLines
 from dsflow.web.limits import Limits
 from tests import certificates
 
-from .fakes import CLICK, EVERYWHERE, FakeApiServer, update
+from .fakes import CLICK, EVERYWHERE, INPUT, FakeApiServer, FakeDeployment, update
 from .test_formats import Trap
 
 UPDATE, PREDICT, NEXT = "token-that-updates-1", "token-that-predicts", "token-that-updates-2"
@@ -277,3 +278,69 @@ def test_tls(apiserver: FakeApiServer, tmp_path: Path) -> None:
             httpx.get(f"{server.url}/health", trust_env=False)
     with pytest.raises(ConfigError, match="--tls-key"):
         PredictionServer(apiserver.url, options=Options(tls_cert=certificate)).start()
+
+
+SURROGATE = "\\ud800"  # half a character, which JSON can hold and UTF-8 can not
+
+
+def test_half_a_character(apiserver: FakeApiServer, models: tuple[str, str], tmp_path: Path) -> None:
+    """It is refused by its place, and does not fail what was asked at the same time."""
+    named = FakeDeployment(input=[*INPUT, {"name": "town", "type": "string"}])
+    apiserver.deployments["demo_db", "demo"] = named
+    with serving(apiserver, EVERYWHERE) as client:
+        assert update(client, models[0]).status_code == 200
+        for text in (f'"town{SURROGATE}": "x", "town": "y"', f'"town": "{SURROGATE}"', f'"town": "a{SURROGATE}b"'):
+            body = json.dumps(CLICK)[:-1] + f", {text}}}"
+            answer = client.post("/predict", content=body)
+            assert (answer.status_code, "town" in answer.json()["error"]) == (400, True), answer.text
+        for key, value in (
+            ("database", SURROGATE),
+            ("deployment", SURROGATE),
+            ("deployment", "${" + SURROGATE),
+            ("model_path", f"{tmp_path}/{SURROGATE}.json"),
+            ("model_path", f"/{SURROGATE}"),
+            ("model_path", f"file:///{SURROGATE}"),
+            ("table", SURROGATE),
+        ):
+            about = {"database": "demo_db", "deployment": "demo", "model_path": models[0], "compare": 1}
+            body = json.dumps(about | {key: "HERE"}).replace("HERE", value)
+            answer = client.post("/update", content=body)
+            assert answer.status_code in (400, 422) or key == "table", (key, answer.text)
+            assert answer.status_code < 500
+        assert client.post("/predict", json=CLICK | {"town": "Hangzhou"}).status_code == 200
+
+
+def test_an_address_of_the_apiserver_holds_no_password() -> None:
+    """It stands in answers and in the log."""
+    with pytest.raises(ConfigError, match="is not the URL") as caught:
+        PredictionServer("http://user:secret@127.0.0.1:9080")
+    assert "secret" not in str(caught.value)
+    assert "DSFLOW_OPENMLDB_TOKEN" in str(caught.value)
+
+
+def test_a_line_of_the_log_can_not_steer_a_terminal() -> None:
+    record = logging.makeLogRecord({"msg": "GET /\x1b[2J\r\n\x9b31m\u2028x", "levelname": "INFO", "name": "n"})
+    told = PlainLines().format(record)
+    assert all(letter.isprintable() for letter in told), ascii(told)
+
+
+def test_as_many_connections_as_are_allowed_can_be_open(apiserver: FakeApiServer) -> None:
+    """Where the system allows fewer files to a process unless it asks."""
+    code = (
+        "import resource, sys; most = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, most)); from dsflow.serving import serve;"
+        "serve(sys.argv[1], '127.0.0.1', 0)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, apiserver.url], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline().partition("127.0.0.1:")[2].partition(",")[0])
+            held = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+            for connection in held:
+                connection.settimeout(20)
+                connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            for connection in held:
+                connection.close()
+        finally:
+            process.terminate()
