@@ -165,7 +165,7 @@ def test_both_sides_of_a_drift_are_shown_apart() -> None:
 
 def test_what_both_sides_changed_is_a_conflict() -> None:
     def side(limit: str, day: str, script: str) -> Definition:
-        params = (Property("limit", "INTEGER", limit), Property("day", "VARCHAR", day))
+        params = (Property("limit", value=limit, type="INTEGER"), Property("day", value=day))
         return replace(changed_task("b", task_params={"rawScript": script}), global_params=params)
 
     base = side("1", "monday", "echo b")
