@@ -161,7 +161,7 @@ def _check(
         findings += report.findings
         notes += [note for note in report.notes if note not in notes]
         if report.ok and form is FindingsForm.TEXT:
-            print(f"{workflow.project}/{workflow.name}: {len(workflow.tasks)} tasks: {_VERDICTS[report.compiled_by]}")
+            print(f"{workflow.project}/{workflow.name}: {report.tasks}: {_VERDICTS[report.compiled_by]}")
             if len(workflows) == 1:  # of many, a line each
                 print(indent(indexes_text(workflow), "  "), end="")
     # what is refused as a file is read, at the place that the error names

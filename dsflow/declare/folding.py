@@ -40,6 +40,13 @@ def steps_of(definition: Definition) -> dict[str, str]:
     }
 
 
+def count_of(definition: Definition, steps: Mapping[str, str]) -> str:
+    """How many tasks there are, and of how many nodes."""
+    nodes = len(definition.tasks)
+    count = nodes - len(steps)
+    return f"{count} task{'' if count == 1 else 's'}" + (f" ({nodes} nodes)" if steps else "")
+
+
 def _names(word: str, step: str) -> tuple[str, str]:
     """What a node of a step is called, and what an earlier dsflow called it."""
     return part_name(word, step), f"{step}: {word}"

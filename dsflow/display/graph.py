@@ -84,13 +84,6 @@ def parts_of(steps: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def count_of(definition: Definition, steps: Mapping[str, str]) -> str:
-    """How many tasks there are, and of how many nodes."""
-    nodes = len(definition.tasks)
-    count = nodes - len(steps)
-    return f"{count} task{'' if count == 1 else 's'}" + (f" ({nodes} nodes)" if steps else "")
-
-
 def kind(task: TaskDefinition) -> str:
     """The task's type, with the mode of an OPENMLDB task."""
     mode = task.task_params.get("executeMode")

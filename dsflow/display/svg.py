@@ -12,10 +12,10 @@ from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from dsflow.branches import edge_labels
-from dsflow.declare.folding import Edge, folded, steps_of
+from dsflow.declare.folding import Edge, count_of, folded, steps_of
 from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition, TaskDefinition
-from dsflow.display.graph import count_of, edges_of, kind, one_line, parts_of, without_cycles
+from dsflow.display.graph import edges_of, kind, one_line, parts_of, without_cycles
 from dsflow.display.palette import shade_of
 from dsflow.display.states import duration, look, whole_steps
 from dsflow.display.text import drawn_width, fit, wrap

@@ -6,11 +6,10 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from dsflow.branches import edge_labels
-from dsflow.declare.folding import Edge, folded, steps_of
+from dsflow.declare.folding import Edge, count_of, folded, steps_of
 from dsflow.declare.tasks import type_of
 from dsflow.definition import Definition, TaskDefinition
 from dsflow.display.graph import (
-    count_of,
     edges_of,
     grouped,
     kind,

@@ -75,7 +75,7 @@ def render_plan(plan: Plan, *, color: bool = False, details: bool = True, every:
         plan = _fold(plan)
     lines = [f"{paint(_BOLD, f'{plan.project} / {plan.name}')}: {_ACTION[plan.action]}"]
     if plan.action == "create" and not details:
-        lines.append(f"  {len(plan.tasks)} tasks, {len(plan.edges_added)} edges")
+        lines.append(f"  {_count(len(plan.tasks), 'task')}, {_count(len(plan.edges_added), 'edge')}")
     elif plan.since is not None:
         lines += _sides(paint, plan, plan.since, details, every)
         lines += [paint(_RED, f"  {_conflict(conflict)}") for conflict in conflicts]
@@ -135,17 +135,21 @@ def next_runs(plan: Plan) -> list[str]:
 def summary(plan: Plan) -> str:
     """One line that counts."""
     counts = {a: sum(1 for t in plan.tasks if t.action == a) for a in ("added", "changed", "renamed", "removed")}
-    parts = [f"{n} {'task' if n == 1 else 'tasks'} {a}" for a, n in counts.items() if n]
+    parts = [f"{_count(n, 'task')} {a}" for a, n in counts.items() if n]
     edges = len(plan.edges_added) + len(plan.edges_removed)
     if edges:
-        parts.append(f"{edges} {'edge' if edges == 1 else 'edges'} changed")
+        parts.append(f"{_count(edges, 'edge')} changed")
     if plan.params:
-        parts.append(f"{len(plan.params)} {'parameter' if len(plan.params) == 1 else 'parameters'} changed")
+        parts.append(f"{_count(len(plan.params), 'parameter')} changed")
     if plan.workflow:
         parts.append("settings changed")
     if plan.schedule:
         parts.append("schedule changed")
     return ", ".join(parts) or "no changes"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 class _Paint:

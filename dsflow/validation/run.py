@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dsflow.declare.context import declared_workflows
+from dsflow.declare.folding import count_of, steps_of
 from dsflow.declare.params import Scalar, to_text
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.declare.workflow import Workflow
@@ -34,12 +35,14 @@ class Report:
     Attributes:
         findings: in the order of files and lines.
         notes: what was not checked and why, one line each.
+        tasks: how many there are, as `show` and `plan` say it; '' when the workflow does not compile.
         compiled_by: who has compiled the SQL: ``OpenMLDB``, ``embedded``, or '' for nobody; None when there is none.
     """
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     compiled_by: str | None = None
+    tasks: str = ""
 
     @property
     def ok(self) -> bool:
@@ -144,6 +147,7 @@ def _check(
         tuple(sorted(shown, key=_position)),
         tuple(dict.fromkeys([*notes, *model.notes])),
         _compiled_by(model) if model.queries else None,
+        count_of(definition, steps_of(definition)) if definition else "",
     )
 
 

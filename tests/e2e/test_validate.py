@@ -56,13 +56,13 @@ def test_every_workflow_of_a_folder_is_checked(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import dsflow\n1 / 0\n")
     done = validate(tmp_path)
     assert done.returncode == 1
-    assert "demo/one: 1 tasks: ok" in done.stdout
+    assert "demo/one: 1 task: ok" in done.stdout
     assert "two.py:6" in done.stdout
     assert "DSF302" in done.stdout
     assert "broken.py:2" in done.stderr
     assert "Traceback" not in done.stderr
     alone = validate(f"{file}:one")
-    assert (alone.returncode, alone.stdout) == (0, "demo/one: 1 tasks: ok\n")
+    assert (alone.returncode, alone.stdout) == (0, "demo/one: 1 task: ok\n")
     found = json.loads(validate(file, "--json").stdout)["findings"]
     assert [(f["code"], f["line"]) for f in found] == [("DSF302", 6)]
 
