@@ -292,7 +292,7 @@ class Task:
         for name in names:
             value = getattr(self, name)
             if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
-                raise self.error(f"{name}={value!r} is not a list of texts")
+                raise self.error(f"{name}={value!r} is not a list of strings")
 
     def _mapping(self, *names: str) -> None:
         for name in names:

@@ -124,7 +124,7 @@ def _function_script(task: Python, function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", "")
     asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     if not inspect.isfunction(function) or name == "<lambda>" or asynchronous:
-        raise task.error("the body must be a function defined with def (or a text)")
+        raise task.error("the body must be a function defined with def (or a string)")
     if function.__closure__:
         free = ", ".join(function.__code__.co_freevars)
         raise task.error(f"the function {name} uses names from around it ({free})", hint="pass them through args")

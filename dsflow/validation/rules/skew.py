@@ -221,12 +221,12 @@ def date_out_of_range(model: Model) -> Iterator[Problem]:
                 )
 
 
-# ------------------------------------------------------------------------------------------- what can not be deployed
+# ------------------------------------------------------------------------------------------- what cannot be deployed
 
 
 @rule("DSF160")
 def constant_in_where(model: Model) -> Iterator[Problem]:
-    """A filter by a constant that can not be deployed."""
+    """A filter by a constant that cannot be deployed."""
     from sqlglot import exp
 
     from dsflow.openmldb.bound import conjuncts
@@ -243,7 +243,7 @@ def constant_in_where(model: Model) -> Iterator[Problem]:
                     yield model.problem_in_query(
                         query,
                         condition,
-                        f"{query.owner}: OpenMLDB can not deploy column = constant in a subquery that is read by a LAST"
+                        f"{query.owner}: OpenMLDB cannot deploy column = constant in a subquery that is read by a LAST"
                         " JOIN with ORDER BY, by a UNION, or beside a window",
                         "write column IN (constant), or put the condition into ON",
                     )
@@ -251,14 +251,14 @@ def constant_in_where(model: Model) -> Iterator[Problem]:
 
 @rule("DSF161")
 def left_join(model: Model) -> Iterator[Problem]:
-    """A LEFT JOIN that can not be deployed."""
+    """A LEFT JOIN that cannot be deployed."""
     for query, bound in deployed(model):
         for join in (join for select in bound.selects if not select.below for join in select.joins):
             if join.node.side == "LEFT":
                 yield model.problem_in_query(
                     query,
                     join.node,
-                    f"{query.owner}: OpenMLDB can not deploy a LEFT JOIN beside a plain column (unsupport non-row"
+                    f"{query.owner}: OpenMLDB cannot deploy a LEFT JOIN beside a plain column (unsupport non-row"
                     " output type for online-request mode); beside aggregates alone one row of it counts, offline all",
                     "LAST JOIN, which gives one",
                 )
@@ -266,7 +266,7 @@ def left_join(model: Model) -> Iterator[Problem]:
 
 @rule("DSF162")
 def computed_below(model: Model) -> Iterator[Problem]:
-    """A subquery that computes and can not be deployed."""
+    """A subquery that computes and cannot be deployed."""
     for query, bound in deployed(model):
         for inner in _subqueries([*_read_below(bound)]):
             scan = inner.source.scan if inner.source is not None else None
@@ -277,7 +277,7 @@ def computed_below(model: Model) -> Iterator[Problem]:
                 yield model.problem_in_query(
                     query,
                     item,
-                    f"{query.owner}: OpenMLDB can not deploy a subquery without a window that computes a column, below"
+                    f"{query.owner}: OpenMLDB cannot deploy a subquery without a window that computes a column, below"
                     " a join or UNION: it finds no index through it",
                     "hand the columns through and compute in the query around it",
                 )
