@@ -81,24 +81,19 @@ def _log_of_base(values: list[Value]) -> Value:
     return Value(f"(oml_log({y}) / nullif(oml_log({x}), 0))", DOUBLE, constant=all(v.constant for v in values))
 
 
-def _power(values: list[Value]) -> Value:
-    if any(v.type not in NUMBERS for v in values):
-        raise SqlError("pow takes numbers only")
-    x, y = (cast(v, DOUBLE).sql for v in values)
-    constant = all(v.constant for v in values)
-    if values[0].type is FLOAT and values[1].type is FLOAT:
-        return Value(f"oml_to_float(pow({x}, {y}))", FLOAT, constant=constant)
-    return Value(f"pow({x}, {y})", DOUBLE, constant=constant)
+def _of_two_numbers(name: str) -> list[Overload]:
+    """A function of two numbers that gives double, and float for two floats; DuckDB has it under the same name."""
 
+    def build(values: list[Value]) -> Value:
+        if any(v.type not in NUMBERS for v in values):
+            raise SqlError(f"{name} takes numbers only")
+        x, y = (cast(v, DOUBLE).sql for v in values)
+        constant = all(v.constant for v in values)
+        if values[0].type is FLOAT and values[1].type is FLOAT:
+            return Value(f"oml_to_float({name}({x}, {y}))", FLOAT, constant=constant)
+        return Value(f"{name}({x}, {y})", DOUBLE, constant=constant)
 
-def _arc_tangent_of_two(values: list[Value]) -> Value:
-    if any(v.type not in NUMBERS for v in values):
-        raise SqlError("atan2 takes numbers only")
-    x, y = (cast(v, DOUBLE).sql for v in values)
-    constant = all(v.constant for v in values)
-    if values[0].type is FLOAT and values[1].type is FLOAT:
-        return Value(f"oml_to_float(atan2({x}, {y}))", FLOAT, constant=constant)
-    return Value(f"atan2({x}, {y})", DOUBLE, constant=constant)
+    return [Overload(_ANY_TWO, None, build)]
 
 
 def _round(values: list[Value]) -> Value:
@@ -184,7 +179,7 @@ FUNCTIONS: dict[str, Entry] = {
     **named(("ceil", "ceiling"), _whole("ceil")),
     "floor": _whole("floor"),
     "exp": _doubles("exp"),
-    **named(("pow", "power"), [Overload(_ANY_TWO, None, _power)]),
+    **named(("pow", "power"), _of_two_numbers("pow")),
     "round": [Overload((None,), None, _round, variadic=True)],
     "sqrt": _doubles("oml_sqrt"),
     "truncate": [
@@ -197,8 +192,8 @@ FUNCTIONS: dict[str, Entry] = {
     "radians": each((*INTEGERS, *FLOATS), 1, DOUBLE, "(CAST({0} AS DOUBLE) * (3.141592653589793::DOUBLE / 180))"),
     "acos": _doubles("oml_acos"),
     "asin": _doubles("oml_asin"),
-    "atan": [*_doubles("atan"), Overload(_ANY_TWO, None, _arc_tangent_of_two)],
-    "atan2": [Overload(_ANY_TWO, None, _arc_tangent_of_two)],
+    "atan": [*_doubles("atan"), *_of_two_numbers("atan2")],
+    "atan2": _of_two_numbers("atan2"),
     "cos": _doubles("oml_cos"),
     "cot": _doubles("oml_cot"),
     "sin": _doubles("oml_sin"),
