@@ -47,7 +47,7 @@ class HiveCli(Task):
         if found:
             raise self.error(
                 f"its script holds {found[0]}, which 3.1 would give to a shell",
-                hint="write texts between single quotes",
+                hint="write texts between single quotes; for 3.2 alone, which needs no shell: Workflow(strict=False)",
             )
 
     def task_params(self, resolve: Callable[[str], str]) -> JsonDict:
