@@ -6,12 +6,11 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator
 from types import FrameType, ModuleType, TracebackType
 
 from dsflow.declare.locations import in_package
-from dsflow.errors import DeclarationError, DsflowError, SourceLocation
+from dsflow.errors import DeclarationError, DsflowError, SourceLocation, did_you_mean
 
 _KEYWORD = re.compile(r"(?P<callee>[\w.<>]+)\(\) got an unexpected keyword argument '(?P<name>\w+)'")
 
@@ -38,7 +37,10 @@ def explained(error: Exception) -> DsflowError | None:
     if isinstance(error, AttributeError) and _is_ours(error.obj):
         owner = error.obj.__name__ if isinstance(error.obj, ModuleType) else type(error.obj).__name__
         known = _names(error.obj)
-        hint = _meant(error.name or "", known) or (f"it has: {', '.join(known)}" if len(known) <= 20 else None)
+        hint = (
+            did_you_mean(error.name or "", known, f"it has: {', '.join(known)}" if len(known) <= 20 else "", most=2)
+            or None
+        )
         return DeclarationError(f"{owner.removeprefix('dsflow.')} has no {error.name!r}", where=where, hint=hint)
     return None
 
@@ -66,7 +68,7 @@ def _keyword(callee: str, name: str, called: FrameType | None, where: SourceLoca
         spoken = code.co_name
         known |= set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     known -= {"self", "cls"}
-    hint = _meant(name, sorted(known)) or f"it takes: {', '.join(sorted(known))}"
+    hint = did_you_mean(name, sorted(known), f"it takes: {', '.join(sorted(known))}", most=2)
     return DeclarationError(f"{spoken} takes no {name!r}", where=where, hint=hint)
 
 
@@ -96,12 +98,6 @@ def _is_ours(thing: object) -> bool:
         return thing.__name__.partition(".")[0] == "dsflow"
     module = getattr(thing, "__module__", None) or type(thing).__module__
     return str(module).partition(".")[0] == "dsflow"
-
-
-def _meant(name: str, known: Iterable[str]) -> str | None:
-    folded = {k.lower(): k for k in known}
-    close = get_close_matches(name.lower(), folded, n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(repr(folded[c]) for c in close)}?" if close else None
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

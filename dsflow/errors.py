@@ -13,7 +13,7 @@ DsflowError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsflow._version import Extra, install_command
@@ -118,3 +118,17 @@ class SeveralErrors(DsflowError):
         super().__init__("\n  ".join([f"{message}; {len(errors)} things are wrong:", *lines]))
         self.errors = tuple(errors)
         self.exit_code = max(error.exit_code for error in errors)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, most: int = 1) -> str:
+    """A hint that names the known words nearest to one that is not known; letters' case does not matter.
+
+    Args:
+        otherwise: the hint when none is near.
+        most: so many words.
+    """
+    from difflib import get_close_matches
+
+    folded = {word.lower(): word for word in known}
+    close = get_close_matches(name.lower(), folded, n=most)
+    return f"did you mean {' or '.join(repr(folded[word]) for word in close)}?" if close else otherwise

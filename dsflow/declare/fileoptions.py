@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from dsflow.declare.locations import caller
 from dsflow.declare.statements import Options, Value
 from dsflow.declare.tasks.openmldb import OpenMLDB
-from dsflow.errors import DeclarationError
+from dsflow.errors import DeclarationError, did_you_mean
 
 CSV_OPTIONS = ("delimiter", "header", "null_value", "quote")
 """Those of CSV files, for reading and for writing."""
@@ -66,9 +65,7 @@ def check_fields(call: str, given: Mapping[str, Any], options: Sequence[str]) ->
     for name in given:
         if name in known:
             continue
-        names = [*options, *known]
-        close = difflib.get_close_matches(name, names, 1)
-        hint = _NOT_KNOWN.get(name) or (f"did you mean {close[0]!r}?" if close else f"options: {', '.join(options)}")
+        hint = _NOT_KNOWN.get(name) or did_you_mean(name, [*options, *known], f"options: {', '.join(options)}")
         raise DeclarationError(f"{call} has no option {name!r}", where=caller(), hint=hint)
 
 

@@ -12,11 +12,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Generic, TypeVar, Union
 
 from dsflow.declare.locations import caller
-from dsflow.errors import DeclarationError, ParameterError
+from dsflow.errors import DeclarationError, ParameterError, did_you_mean
 
 Scalar = str | int | float | bool
 Operand = Union["Reference", str, int, float, bool]
@@ -274,12 +273,11 @@ class Namespace(Generic[_Ref]):
         try:
             return self.__references[name]
         except KeyError:
-            close = get_close_matches(name, self.__references, 1)
             known = ", ".join(self.__references) or "none"
             raise DeclarationError(
                 f"{self.__what} has no {name!r}",
                 where=caller(),
-                hint=f"did you mean {close[0]!r}?" if close else f"declared: {known}",
+                hint=did_you_mean(name, self.__references, f"declared: {known}"),
             ) from None
 
     def __iter__(self) -> Iterator[str]:

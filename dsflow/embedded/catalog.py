@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dsflow.embedded.compiler import Column
 from dsflow.embedded.errors import SqlError
+from dsflow.errors import did_you_mean
 from dsflow.openmldb.ttl import Ttl
 from dsflow.openmldb.types import ColumnType
 
@@ -228,13 +229,9 @@ class CatalogStore:
 
 
 def _similar(name: str, known: Iterable[str]) -> str | None:
-    import difflib
-
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"there are: {', '.join(known)}" if known and len(known) <= 20 else None
+    there = f"there are: {', '.join(known)}" if known and len(known) <= 20 else ""
+    return did_you_mean(name, known, there) or None
 
 
 # ---- as JSON

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -19,7 +18,7 @@ from dsflow.declare.compile import compile_workflow
 from dsflow.declare.params import Scalar, placeholders, to_text
 from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
-from dsflow.errors import MissingExtraError, RunError
+from dsflow.errors import MissingExtraError, RunError, did_you_mean
 from dsflow.local.example import ask_prediction
 from dsflow.local.executors import check_runnable
 from dsflow.local.folders import earlier_folder_name, folder_name
@@ -111,10 +110,9 @@ class Part:
         """Raise RunError when a task is named that there is not."""
         for name in (self.start_at, self.only):
             if name is not None and name not in workflow.tasks:
-                close = get_close_matches(name, workflow.tasks, 1)
                 raise RunError(
                     f"workflow {workflow.name!r} has no task {name!r}",
-                    hint=f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(workflow.tasks)}",
+                    hint=did_you_mean(name, workflow.tasks, f"it has: {', '.join(workflow.tasks)}"),
                 )
 
     def nodes(self, workflow: Workflow, definition: Definition) -> frozenset[str] | None:

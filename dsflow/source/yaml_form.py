@@ -32,7 +32,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from datetime import date, datetime
-from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,7 +43,7 @@ from dsflow.declare.tasks.base import PYTHON_ONLY
 from dsflow.declare.workflow import Workflow
 from dsflow.declare.written import Branch, DependsOn, Ended, Group, ParamRef, TaskRef, TypedParam
 from dsflow.definition import Definition
-from dsflow.errors import DeclarationError, DsflowError, SourceLocation
+from dsflow.errors import DeclarationError, DsflowError, SourceLocation, did_you_mean
 from dsflow.source.build import build
 from dsflow.source.declaration import TaskDeclaration, WorkflowDeclaration
 from dsflow.source.errors import SourceError
@@ -299,11 +298,9 @@ class _Document:
     def known(self, key: yaml.Node, name: str, allowed: Iterable[str], what: str) -> None:
         names = sorted(allowed)
         if name not in names:
-            close = get_close_matches(name, names, 1)
             self.fail(
-                key, f"{what} has no field {name!r}",
-                hint=f"did you mean {close[0]!r}?" if close else "fields: " + ", ".join(names),
-            )  # fmt: skip
+                key, f"{what} has no field {name!r}", hint=did_you_mean(name, names, "fields: " + ", ".join(names))
+            )
 
     # -- the workflow ------------------------------------------------------------------------------------------------
 
@@ -427,8 +424,7 @@ class _Document:
     def task_name(self, node: yaml.Node, names: set[str]) -> str:
         name = self.text(node, "a task's name")
         if name not in names:
-            close = get_close_matches(name, names, 1)
-            self.fail(node, f"there is no task {name!r}", hint=f"did you mean {close[0]!r}?" if close else None)
+            self.fail(node, f"there is no task {name!r}", hint=did_you_mean(name, names) or None)
         return name
 
     # -- tasks -------------------------------------------------------------------------------------------------------
@@ -446,12 +442,8 @@ class _Document:
             self.fail(key, f"{what} has no type", hint="one of " + ", ".join(CLASSES))
         kind = self.text(given["type"][1], "the type")
         if kind not in CLASSES:
-            close = get_close_matches(kind.lower(), [k.lower() for k in CLASSES], 1)
-            found = next((k for k in CLASSES if close and k.lower() == close[0]), None)
-            self.fail(
-                given["type"][1], f"there is no task type {kind!r}",
-                hint=f"did you mean {found!r}?" if found else f"types: {', '.join(CLASSES)} (RawTask for any other)",
-            )  # fmt: skip
+            types = f"types: {', '.join(CLASSES)} (RawTask for any other)"
+            self.fail(given["type"][1], f"there is no task type {kind!r}", hint=did_you_mean(kind, CLASSES, types))
         allowed = task_fields(kind)
         declared = TaskDeclaration(kind, name, where=self.at(key))
         for field, (field_key, value) in given.items():

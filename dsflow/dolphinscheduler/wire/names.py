@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from dsflow.declare.tasks.about import K8S_NAMESPACE as K8S_NAMESPACE
 from dsflow.declare.tasks.about import TASK as TASK
 from dsflow.declare.tasks.about import UDF as UDF
 from dsflow.declare.tasks.about import WORKFLOW as WORKFLOW
-from dsflow.errors import DeclarationError, SourceLocation
+from dsflow.errors import DeclarationError, SourceLocation, did_you_mean
 
 if TYPE_CHECKING:
     from dsflow.dolphinscheduler.wire.rest import RestClient
@@ -138,11 +137,9 @@ def known_hint(name: str, known: Collection[str]) -> str:
     """The names that may have been meant, and those that there are."""
     if not known:
         return "there is none on the server that this user may see"
-    close = difflib.get_close_matches(name, known, n=2)
     shown = sorted(known)[:SHOWN_NAMES]
     more = f", and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
-    guess = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return f"{guess}known: {', '.join(shown)}{more}"
+    return f"{did_you_mean(name, known, most=2)} known: {', '.join(shown)}{more}".lstrip()
 
 
 def server_names(rest: RestClient) -> Names:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem
@@ -42,9 +41,3 @@ def rule(
         return Rule(code, (check.__doc__ or "").strip().rstrip("."), check, severity, compiler, embedded)
 
     return make
-
-
-def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint that names the nearest known word."""
-    close = get_close_matches(word, list(known), 1)
-    return f"did you mean {close[0]!r}?" if close else otherwise

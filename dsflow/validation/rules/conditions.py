@@ -14,10 +14,10 @@ from dsflow.conditions.javascript import UnknownExpression
 from dsflow.conditions.switch import Known, SwitchFailed, decide
 from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Property, TaskDefinition
-from dsflow.errors import SourceLocation
+from dsflow.errors import SourceLocation, did_you_mean
 from dsflow.placeholders import SERIES
 from dsflow.validation.model import Model, Problem
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 _LITERAL = re.compile(r""""([^"\\]*)"|'([^'\\]*)'|(?<![\w.$"'{])(-?\d+(?:\.\d+)?)(?![\w.}"'])""")
 _SIGNED = re.compile(r"[-+]\$\{")

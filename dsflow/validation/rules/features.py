@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.tasks.script import Python
-from dsflow.errors import DeclarationError, SourceLocation
+from dsflow.errors import DeclarationError, SourceLocation, did_you_mean
 from dsflow.validation.columnnames import Script as ReadScript
 from dsflow.validation.columnnames import split_names
 from dsflow.validation.model import Model, Problem, Script
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 
 @rule("DSF140")

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dsflow.declare.features import FeatureView
 from dsflow.declare.params import placeholders
 from dsflow.declare.table import Table
+from dsflow.errors import did_you_mean
 from dsflow.validation.model import Model, Problem, Statement
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 _SCHEMES = (
     "file",

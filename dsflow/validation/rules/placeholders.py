@@ -18,8 +18,9 @@ from dsflow.declare.tasks.logic import SubWorkflow
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.declare.tasks.script import Python, Shell
 from dsflow.definition import TaskDefinition
+from dsflow.errors import did_you_mean
 from dsflow.validation.model import Model, Problem, Script, names_in, offset_of_node, parse_python, python_nodes
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 _CUSTOMARY = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"}
 """Environment variables that are written in small letters."""

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from dsflow.errors import DeclarationError
+from dsflow.errors import DeclarationError, did_you_mean
 from dsflow.openmldb.sdk import CompilerError, Refusal
 from dsflow.validation.model import Model, Problem, Query, node_offset, offset_of
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 
 @rule("DSF101")

@@ -9,9 +9,10 @@ import subprocess
 from collections.abc import Iterator
 
 from dsflow.declare.tasks.script import Python, Shell
+from dsflow.errors import did_you_mean
 from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem, Script, offset_of, parse_python
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 _SET_VALUE = re.compile(r"[$#]\{setValue\(\s*(?P<name>[^)=\s]*)\s*=?")
 _CALLS_OTHERS = re.compile(r"\b(subprocess|os\.system|os\.exec|runpy|importlib|exec\()")

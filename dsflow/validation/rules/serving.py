@@ -10,12 +10,12 @@ from typing import Any
 from dsflow.declare.features import FeatureView
 from dsflow.declare.tasks.http import Http
 from dsflow.declare.tasks.script import Shell
-from dsflow.errors import DeclarationError, SourceLocation
+from dsflow.errors import DeclarationError, SourceLocation, did_you_mean
 from dsflow.openmldb.sdk import CompilerError
 from dsflow.openmldb.types import ColumnType
 from dsflow.validation.filling import fill
 from dsflow.validation.model import Model, Problem, Query, Script, Statement
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 from dsflow.validation.rules.queries import unknown_tables
 
 _UPDATE_NEEDS = ("database", "deployment", "model_path")

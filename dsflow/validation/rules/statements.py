@@ -8,10 +8,10 @@ from typing import Any
 from dsflow.declare.encoding import DOLLAR, decode, encode, show_marks, unencodable
 from dsflow.declare.features import FeatureView
 from dsflow.declare.table import Table
-from dsflow.errors import DeclarationError
+from dsflow.errors import DeclarationError, did_you_mean
 from dsflow.openmldb.types import ColumnType
 from dsflow.validation.model import Model, Problem, Statement
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 
 _Accepts = Callable[[Any], str]
 """From an option's value to what it should have been; '' when it is fine."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dsflow.declare.params import Reference, to_text
-from dsflow.errors import SourceLocation
+from dsflow.errors import SourceLocation, did_you_mean
 from dsflow.placeholders import SERIES, SYSTEM, TIME, PlaceholderError, Series, fill_names, time_value
 from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem
-from dsflow.validation.rules.base import did_you_mean, rule
+from dsflow.validation.rules.base import rule
 from dsflow.validation.rules.placeholders import texts_of
 
 _TIMES = {"system.biz.date", "system.biz.curdate", "system.datetime"}

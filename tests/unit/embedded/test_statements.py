@@ -56,7 +56,7 @@ def test_tables(run: Run) -> None:
     run(made)
     assert run("SHOW CREATE TABLE t").rows[0][1] == made
     run("DROP TABLE IF EXISTS nope")
-    with pytest.raises(SqlError, match=r"did you mean t\?"):
+    with pytest.raises(SqlError, match=r"did you mean 't'\?"):
         run("DESC tt")
 
 
