@@ -156,7 +156,7 @@ class FeatureView:
         given: dict[str, Any] = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
         given |= {"coalesce": coalesce}
         options = checked_options(f"view {self.name!r}", format, given, {"mode": "overwrite"})
-        written: list[Statement] = [self.source.use, SelectInto(self.sql, str(path), options)]
+        written: list[Statement] = [self.source.use, SelectInto(self.sql, str(path), options, self.where)]
         step = OpenMLDB(name or f"extract {self.name}", written, "offline", origin=self, **fields)
         headless: dict[str, Any] = {} if header is not False else {"header": False}
         return add_check(step, check, "check_extract", path=path, format=format, **headless)
@@ -197,7 +197,7 @@ class FeatureView:
         self._deployed_as = name
         given = {"range_bias": range_bias, "rows_bias": rows_bias}
         biases = tuple((name, value) for name, value in given.items() if value is not None)
-        written: list[Statement] = [self.source.use, Deploy(self.deployment(name), self.sql, biases)]
+        written: list[Statement] = [self.source.use, Deploy(self.deployment(name), self.sql, biases, self.where)]
         step = OpenMLDB(task or f"deploy {self.name}", written, "online", origin=self, **fields)
         return unless_deployed(step, check, self.source.database, self.deployment(name))
 

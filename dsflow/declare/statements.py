@@ -6,7 +6,9 @@ options that were checked when the step was declared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from dsflow.errors import SourceLocation
 
 Value = str | int | bool
 Options = tuple[tuple[str, Value], ...]
@@ -110,11 +112,18 @@ class SelectInto:
     Attributes:
         query: the user's text.
         options: of the file.
+        where: where the query is declared; no part of the comparison.
     """
 
     query: str
     path: str
     options: Options = ()
+    where: SourceLocation | None = field(default=None, compare=False)
+
+    @property
+    def query_start(self) -> int:
+        """Where the query begins in the text."""
+        return 0
 
     @property
     def text(self) -> str:
@@ -130,18 +139,28 @@ class Deploy:
         name: the deployment's.
         query: the user's text.
         biases: ``range_bias`` and ``rows_bias``, as far as they are given: a number, or a text such as ``inf``.
+        where: where the query is declared; no part of the comparison.
     """
 
     name: str
     query: str
     biases: Options = ()
+    where: SourceLocation | None = field(default=None, compare=False)
+
+    @property
+    def query_start(self) -> int:
+        """Where the query begins in the text."""
+        return len(self._head)
 
     @property
     def text(self) -> str:
         """The statement."""
+        return self._head + self.query
+
+    @property
+    def _head(self) -> str:
         given = ", ".join(f"{name.upper()}={_quoted(value)}" for name, value in self.biases)
-        options = f"OPTIONS({given}) " if given else ""
-        return f"DEPLOY IF NOT EXISTS {self.name} {options}{self.query}"
+        return f"DEPLOY IF NOT EXISTS {self.name} " + (f"OPTIONS({given}) " if given else "")
 
 
 Statement = Use | CreateDatabase | CreateTable | Truncate | SetVariable | LoadData | SelectInto | Deploy

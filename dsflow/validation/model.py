@@ -13,6 +13,8 @@ from dsflow.declare.context import declared_workflows
 from dsflow.declare.encoding import DOLLAR
 from dsflow.declare.features import FeatureView
 from dsflow.declare.params import placeholders
+from dsflow.declare.statements import Deploy, SelectInto
+from dsflow.declare.statements import Statement as Declared
 from dsflow.declare.table import CreateTable, Index, Table, declared_tables
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.tasks.openmldb import OpenMLDB
@@ -106,6 +108,12 @@ class Statement:
     mode: str
     sync: bool
     db: str
+
+    @property
+    def written(self) -> str | Declared | None:
+        """What was declared: an object of a step, or the user's text; None for what follows from the workflow."""
+        given = self.task.written
+        return given[self.number] if self.number < len(given) else None
 
 
 @dataclass(frozen=True)
@@ -467,18 +475,18 @@ class Model:
     def in_statement(self, statement: Statement, offset: int) -> tuple[SourceLocation | None, str]:
         """The place of a character of a statement in the user's file, and an excerpt where that place is not known."""
         raw = statement.sql.raw_offset(offset)
-        origin = statement.task.origin
-        if isinstance(origin, FeatureView):
-            start = statement.sql.raw.find(origin.sql)
-            if 0 <= start <= raw <= start + len(origin.sql):
-                place = self.sources.text_place(origin.where, origin.sql, raw - start)
+        origin, written = statement.task.origin, statement.written
+        if isinstance(written, (SelectInto, Deploy)):
+            inside = raw - written.query_start
+            if 0 <= inside <= len(written.query):
+                place = self.sources.text_place(written.where, written.query, inside)
                 if place:
                     return place, ""
-        elif not isinstance(origin, Table):
+        elif not isinstance(origin, (Table, FeatureView)):
             place = self.sources.text_place(statement.task.where, statement.sql.raw, raw)
             if place:
                 return place, ""
-        else:
+        elif isinstance(origin, Table):
             return statement.task.where, ""
         return statement.task.where, sql_excerpt(statement.sql.raw, raw)
 

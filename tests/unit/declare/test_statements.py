@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ from dsflow.declare.statements import (
     CreateTable,
     Deploy,
     LoadData,
+    Options,
     SelectInto,
     SetVariable,
     Statement,
     Truncate,
     Use,
 )
+from dsflow.errors import SourceLocation
 from dsflow.openmldb import query, sqlparser
 from dsflow.validation import check
 
+QUERY = "SELECT a\nFROM t"
 PIPELINE = Path(__file__).resolve().parents[3] / "pipelines" / "talkingdata.py"
 
 
@@ -87,3 +91,12 @@ def test_each_text_is_parsed_once(parsed: Counter[str], monkeypatch: pytest.Monk
     assert split == []  # what is made as parts is not cut again
     check(workflow)
     assert parsed.total() == len(parsed), parsed
+
+
+@pytest.mark.parametrize("biases", [(), (("range_bias", "inf"), ("rows_bias", 3))])
+def test_a_statement_knows_where_its_query_begins_and_was_declared(biases: Options) -> None:
+    place = SourceLocation("clicks.py", 7)
+    for statement in (Deploy("d", QUERY, biases, place), SelectInto(QUERY, "/f", (("mode", "overwrite"),), place)):
+        assert statement.text[statement.query_start :].startswith(QUERY)
+        assert statement.where == place
+        assert statement == replace(statement, where=None)
