@@ -193,6 +193,16 @@ def _indexes(view: FeatureView, query: BoundQuery) -> Iterator[NeededIndex]:
             yield NeededIndex(table[1], tuple(index.keys), index.ts, keeps)
 
 
+def _second_opinion(view: FeatureView) -> Refusal | None:
+    """The embedded compiler's refusal, which has a place where OpenMLDB's has none; None when it takes the query."""
+    from dsflow.validation.embedded import EmbeddedCompiler
+
+    try:
+        return EmbeddedCompiler().validate(PLACEHOLDER.sub(r"\1", view.sql), *_catalog(view), "request")
+    except (DsflowError, ImportError):
+        return None
+
+
 class QueryRefused(DeclarationError):
     """OpenMLDB's compiler refuses a query."""
 
@@ -216,5 +226,8 @@ def check_query(view: FeatureView) -> str:
         return error.message
     if refusal is None:
         return ""
-    excerpt = sql_excerpt(view.sql, offset_of(view.sql, refusal.line, refusal.column or 1)) if refusal.line else ""
+    place = refusal if refusal.line else _second_opinion(view)
+    excerpt = ""
+    if place is not None and place.line:
+        excerpt = sql_excerpt(view.sql, offset_of(view.sql, place.line, place.column or 1))
     raise QueryRefused(f"{view.name}: {refusal.message}", hint=refusal.hint or None, excerpt=excerpt)

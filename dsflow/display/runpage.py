@@ -34,6 +34,7 @@ details { border-bottom: 1px solid var(--line) } summary { cursor: pointer; padd
 summary .outputs, summary .why { color: var(--pale); font-size: .85rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; font-size: .88rem } th, td { padding: .25rem .7rem; border: 1px solid var(--line);
   text-align: right; font-variant-numeric: tabular-nums } th { color: var(--pale); font-weight: 600 }
+.compared { overflow-x: auto; margin-bottom: 1rem } .compared td { text-align: left }
 .gantt { display: grid; grid-template-columns: minmax(6rem, 18rem) 1fr 4.5rem; gap: 2px .8rem; font-size: .82rem }
 .gantt .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .gantt .way { position: relative; background: var(--raised); border-radius: 3px; min-height: 1.1rem }
@@ -134,7 +135,7 @@ def _compared(report: ConsistencyReport | str) -> str:
     except ImportError:  # which the training's part has said
         drawn = None
     picture = f"<figure><figcaption>{escape(drawn.title)}</figcaption>{drawn.svg}</figure>" if drawn else ""
-    return f"{head}{report._repr_html_()}{picture}"
+    return f'{head}<div class="compared">{report._repr_html_()}</div>{picture}'
 
 
 def _confusion(figures: Mapping[str, Any]) -> str:

@@ -69,6 +69,10 @@ def test_run_status_runs_and_logs(dsflow: Commands, tmp_path: Path) -> None:
     status = dsflow("status", "flow.py")
     assert (status.code, f"run {number}:" in status.out, "✓ SUCCESS  c" in status.out) == (0, True, True)
     assert json.loads(dsflow("status", "flow.py", number, "--json").out)["instance"] == int(number)
+    dsflow("status", "flow.py", "--html", "run.html")
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert "When each task ran" in page
+    assert "hello you" in page
     assert [r["id"] for r in json.loads(dsflow("runs", "flow.py", "--json").out)] == [int(number)]
     assert "start process" in dsflow("runs", "flow.py").out
     assert dsflow("logs", "flow.py", "a").out == "hello you\n"
@@ -85,6 +89,8 @@ def test_what_can_not_be_is_refused_in_words(dsflow: Commands) -> None:
         (("run", "flow.py", "--detach", "--tail"), "--detach follows nothing"),
         (("run", "flow.py", "--local", "--detach"), "--detach is for a run on a server"),
         (("run", "flow.py", "--fresh"), "go with --local"),
+        (("run", "flow.py", "--apiserver", "http://127.0.0.1:9"), "--apiserver goes with --html"),
+        (("status", "flow.py", "--html", "no/run.html"), "there is no folder"),
         (("run", "flow.py", "--set", "nope=1"), "no parameter 'nope'"),
         (("run", "flow.py", "--set", "code=many"), "'code' is of type int; 'many' is not"),
         (("backfill", "flow.py", "--from", "2024-01-01", "--to", "2024-01-01", "--set", "nap=x"), "of type int"),

@@ -114,6 +114,14 @@ def test_what_is_refused_changes_nothing(view: FeatureView, line: str, cell: str
     assert caught.value._render_traceback_() == [f"error: {caught.value}"]
 
 
+def test_the_place_is_shown(view: FeatureView) -> None:
+    shell = _Shell(clicks=view.source)
+    load(shell)
+    with pytest.raises(DsflowError) as caught:
+        shell.magic("g --source clicks", "SELECT ip,\n  nosuch AS x\nFROM clicks")
+    assert "\n  |   nosuch AS x\n  |   ^" in str(caught.value)
+
+
 def test_the_form_says_which_tables_there_are(view: FeatureView) -> None:
     with pytest.raises(DsflowError, match="tables here: clicks"):
         feature_view("g --source x", "SELECT 1", {"clicks": view.source, "n": 1})
