@@ -20,11 +20,12 @@ from dsflow.definition import Definition, JsonDict, Property
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import forms
 from dsflow.dolphinscheduler.wire.codec import global_params, task_params
+from dsflow.dolphinscheduler.wire.names import known_hint
 from dsflow.dolphinscheduler.wire.pages import run_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
 from dsflow.figures import figures_in
-from dsflow.outputs import decoded
+from dsflow.outputs import CODED, decoded
 from dsflow.report import (
     FAILURE,
     FINAL_STATES,
@@ -406,7 +407,7 @@ def map_state(state: str) -> str:
 def check_params(definition: Definition, state: ServerState, params: Mapping[str, str]) -> None:
     """Raise ParameterError for a parameter that cannot be set when starting."""
     fixed = set(definition.fixed_params)
-    known = [p["prop"] for p in global_params(state.raw["workflow"])]
+    known = [p["prop"] for p in global_params(state.raw["workflow"]) if p["prop"] not in CODED]
     for name in params:
         if name in fixed:
             raise ParameterError(
@@ -417,7 +418,7 @@ def check_params(definition: Definition, state: ServerState, params: Mapping[str
         if name not in known:
             raise ParameterError(
                 f"workflow {definition.name!r} on the server has no parameter {name!r}",
-                hint=f"it has: {', '.join(known) or 'none'}",
+                hint=known_hint(name, known) if known else "it has none",
             )
 
 

@@ -124,9 +124,9 @@ def _deploys_of(model: Model, query: Query) -> list[Statement]:
 
 
 def _request_table(model: Model, query: Query | None) -> str:
-    """The table whose rows are a deployment's requests; '' where that is not known."""
+    """The table whose rows are a deployment's requests; '' where that is not known or no table, which DSF104 says."""
     request = model.bound(query).request if query is not None and query.tree is not None else None
-    return request.table[1] if request is not None else ""
+    return request.table[1] if request is not None and request.table in model.tables else ""
 
 
 @rule("DSF142", compiler=True)

@@ -48,7 +48,7 @@ def test_parameters_of_a_start() -> None:
     check_params(definition, state, {"day": "1"})
     with pytest.raises(ParameterError, match="cannot be set when starting"):
         check_params(definition, state, {"zk": "1"})
-    with pytest.raises(ParameterError, match=r"no parameter 'dya'\n  hint: it has: day, zk"):
+    with pytest.raises(ParameterError, match=r"no parameter 'dya'\n  hint: did you mean 'day'\? known: day, zk"):
         check_params(definition, state, {"dya": "1"})
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from dsflow import FeatureView, Table, Workflow, types
 from dsflow.openmldb.types import ColumnType
 from dsflow.serving.errors import BadRequestError
 from dsflow.serving.schema import check_value
 from dsflow.serving.update import MAX_COMPARED, read_update
 from dsflow.validation.rules import serving
+from dsflow.validation.run import validate
 
 UPDATE = {"database": "db", "deployment": "d", "model_path": "/m.json"}
 VALUES = [None, True, 0, 1.5, "x", "2017-11-06", "2017-11-06 17:21:28", [], {}]
@@ -38,3 +40,13 @@ def test_what_the_rule_takes_for_wrong_the_server_refuses(kind: ColumnType, valu
     if value is not None and not serving._fits(value, kind):
         with pytest.raises(ValueError, match="takes"):
             check_value(value, kind)
+
+
+def test_a_table_that_is_not_there_is_no_wrong_table_of_requests_as_well() -> None:
+    with Workflow("w", project="p") as wf:
+        clicks = Table("clicks", database="db", a=types.Int)
+        view = FeatureView("f", source=clicks, sql="SELECT a FROM click")
+        clicks.create() >> view.deploy() >> view.serve("http://127.0.0.1:1", model_path="/m.json")
+    codes = {finding.code for finding in validate(wf, wf.definition())}
+    assert "DSF104" in codes
+    assert "DSF141" not in codes
