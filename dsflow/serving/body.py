@@ -6,10 +6,15 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
-from dsflow.serving.errors import BadRequestError, BodyTooLargeError
+from dsflow.serving.errors import BadRequestError, BodyTooLargeError, TooBusyError
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes that the body of one request may have."""
+
+MAX_ARRIVING = 512 * 1024 * 1024
+"""Bytes that bodies which have not arrived whole may have, of all clients of this process together."""
+
+_arriving = 0
 
 
 class ClientGoneError(Exception):
@@ -21,8 +26,10 @@ async def read_body(receive: Callable[[], Awaitable[Any]]) -> bytes:
 
     Raises:
         BodyTooLargeError: it has more than ``MAX_BODY`` bytes.
+        TooBusyError: the bodies that are arriving have more than ``MAX_ARRIVING`` bytes.
         ClientGoneError: the client hung up.
     """
+    global _arriving
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.disconnect":
@@ -32,13 +39,21 @@ async def read_body(receive: Callable[[], Awaitable[Any]]) -> bytes:
             raise _too_large()
         return body
     parts = bytearray(body)
-    while message.get("more_body"):
-        if len(parts) > MAX_BODY:
-            raise _too_large()
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        parts += message.get("body", b"")
+    _arriving += len(body)
+    try:
+        while message.get("more_body"):
+            if len(parts) > MAX_BODY:
+                raise _too_large()
+            if _arriving > MAX_ARRIVING:
+                raise TooBusyError
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            part: bytes = message.get("body", b"")
+            _arriving += len(part)
+            parts += part
+    finally:
+        _arriving -= len(parts)
     if len(parts) > MAX_BODY:
         raise _too_large()
     return bytes(parts)

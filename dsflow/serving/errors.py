@@ -3,6 +3,7 @@
 ServingError                      500
 ├── BadRequestError               400  the body of a request is not what the path takes
 ├── BodyTooLargeError             413
+├── TooBusyError                  503  too much is arriving at once
 ├── NotServableError              422  the deployment or the model that /update names cannot be served
 ├── NoModelError                  503  nothing is served yet
 ├── StoreError                    500  the model directory cannot be read or written
@@ -65,6 +66,16 @@ class BodyTooLargeError(ServingError):
     """The body of a request, or its number of rows, is above the server's limit."""
 
     status = 413
+
+
+class TooBusyError(ServingError):
+    """The bodies of requests that are arriving take too much memory together."""
+
+    status = 503
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("too many large requests are arriving", hint="ask again in a second")
 
 
 class NotServableError(ServingError):
