@@ -1,5 +1,8 @@
 """The table of functions is OpenMLDB's: nothing is in it that OpenMLDB does not have."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("sqlglot")
@@ -25,3 +28,8 @@ def test_the_compiler_takes_what_is_recorded(compiler: Compiler) -> None:
 @pytest.mark.parametrize("call", ["nosuch(v)", "sum_were(i, b) OVER w"])
 def test_a_name_that_openmldb_does_not_have_is_seen(compiler: Compiler, call: str) -> None:
     assert not functions.is_known(compiler, call)
+
+
+def test_the_page_of_functions_is_written_from_the_table() -> None:
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "function_reference.py"))
+    assert tool["PAGE"].read_text(encoding="utf-8") == tool["reference"](), "run tools/function_reference.py"

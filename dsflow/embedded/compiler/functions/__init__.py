@@ -27,13 +27,13 @@ from dsflow.embedded.compiler.functions.registry import Entry, Fold, Function, K
 from dsflow.embedded.compiler.values import ListType, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 
-_FAMILIES = (arrays, cast, conditional, datetime, features, frames, jsons, maps, maths, strings, categories)
+FAMILIES = (arrays, cast, conditional, datetime, features, frames, jsons, maps, maths, strings, categories)
 
-FUNCTIONS: dict[str, Known] = table(family.FUNCTIONS for family in _FAMILIES)
+FUNCTIONS: dict[str, Known] = table(family.FUNCTIONS for family in FAMILIES)
 """Name, in small letters -> what there is of it."""
 
 MACROS: dict[str, str] = {
-    signature: body for family in (*_FAMILIES, sparkcast) for signature, body in getattr(family, "MACROS", {}).items()
+    signature: body for family in (*FAMILIES, sparkcast) for signature, body in getattr(family, "MACROS", {}).items()
 }
 
 
