@@ -58,6 +58,9 @@ class FeatureView(features.FeatureView):
     def _repr_html_(self) -> str:
         return self.explain()._repr_html_()
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.explain()._repr_mimebundle_()
+
     def rollback(self, server: str, *, timeout: float = 60, token: str | None = None) -> dict[str, Any]:
         """Let a prediction server serve the pair of deployment and model that it served before, now.
 

@@ -86,6 +86,19 @@ def test_branches_outputs_logs_and_skipped_tasks(server: Server, project: str) -
     assert server.report(run).task("train").outputs["auc"] == 0.83
 
 
+def test_the_figures_of_a_training_come_back_whole(server: Server, project: str) -> None:
+    """A line longer than any that a training prints, with braces, equals signs and quotes in it."""
+    figures = {"format": 1, "rows": list(range(8000)), "text": "a={b} 'c' $d"}
+    script = f"import json\nprint('before')\nprint('figures: ' + json.dumps({figures!r}))\nprint('after')\n"
+    definition = workflow(project, [task("train", "PYTHON", script)], [])
+    server.submit(definition)
+    run = server.start(definition)
+    server.follow(run, poll=0.2)
+    report = server.report(run, definition).task("train")
+    assert report.figures == figures
+    assert report.started is not None
+
+
 @pytest.mark.parametrize(
     ("params", "taken"),
     [({"min_auc": "0.9"}, "reject"), ({"min_auc": "0.10", "city": "Rome"}, "there"), ({"city": "Paris"}, "here")],

@@ -46,6 +46,7 @@ def test_explain(view: FeatureView) -> None:
     assert "PRECEDING" in str(found)
     assert "<table" in view._repr_html_()
     assert found._repr_mimebundle_()["text/plain"] == str(found)
+    assert view._repr_mimebundle_() == found._repr_mimebundle_()
 
 
 def test_types_are_those_of_the_compiler(view: FeatureView) -> None:

@@ -160,6 +160,7 @@ def test_one_display_is_drawn_over_and_over(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_table_shows_its_columns() -> None:
     table = Table("t", database="d", a=types.Int, when=types.Timestamp)
     assert _Text(table._repr_html_()).text == "table t in dcolumntypeaintwhentimestamp"
+    assert table._repr_mimebundle_()["text/plain"] == "table t in d\n  a     int\n  when  timestamp"
 
 
 def test_a_workflow_is_an_image_where_no_svg_is_shown() -> None:
