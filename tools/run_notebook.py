@@ -6,6 +6,7 @@ machine to machine (times, paths, ports) is made equal in the outputs that are k
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import sys
@@ -48,7 +49,14 @@ def kept(notebook: Any, folder: Path) -> Any:
     return notebook
 
 
+_IMAGE = re.compile(r"(?<=data:image/svg\+xml;base64,)[A-Za-z0-9+/=]+")
+
+
 def _equal(text: str, folder: Path) -> str:
+    def redrawn(image: re.Match[str]) -> str:  # a drawing has paths in its tooltips
+        return base64.b64encode(_equal(base64.b64decode(image[0]).decode(), folder).encode()).decode()
+
+    text = _IMAGE.sub(redrawn, text)
     text = text.replace(str(folder), "/project").replace(sys.prefix, "/venv")
     return re.sub(r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:8881", text)
 
