@@ -17,7 +17,9 @@ from dsflow.embedded.catalog import CatalogState, Procedure, Table
 from dsflow.embedded.compiler import Column, CompiledRequest, compile_request
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.errors import SqlError
+from dsflow.embedded.keyrows import KeyRows
 from dsflow.embedded.queryerrors import named_errors
+from dsflow.embedded.quickrequests import QuickPlan, quick_plan
 from dsflow.embedded.storage import Storage
 from dsflow.embedded.views import RequestCatalog, table_with_needs
 from dsflow.openmldb import nodes
@@ -244,11 +246,13 @@ class Plan:
         procedure: the deployment or procedure.
         tables: its tables as they were when it was compiled.
         sql: DuckDB SQL with the request row's values as parameters.
+        quick: what answers without that SQL, where the query is one of those.
     """
 
     procedure: Procedure
     tables: tuple[Table, ...]
     sql: str
+    quick: QuickPlan | None = None
 
 
 class Plans:
@@ -259,6 +263,7 @@ class Plans:
         self._lock = threading.Lock()
         self._plans: dict[tuple[str, str], Plan] = {}
         self._parsed = threading.local()
+        self._stored = KeyRows(storage)
 
     def get(self, db: str, name: str) -> Plan:
         """The plan of a deployment or procedure.
@@ -277,7 +282,7 @@ class Plans:
         with self._lock:
             tables = tuple(state.table(*table) for table in procedure.tables)
             compiled, _ = _compile(state, procedure.query, db)
-            plan = Plan(procedure, tables, compiled.sql)
+            plan = Plan(procedure, tables, compiled.sql, quick_plan(procedure.query, state, db))
             self._plans[db, name] = plan
         return plan
 
@@ -324,13 +329,18 @@ class Plans:
         Raises:
             SqlError: the query fails on these values.
         """
-        connection = self._storage.connection()
-        statement = self._statement(connection, plan)
         results = []
         for row in rows:
             with named_errors(plan.procedure.name):
-                found = connection.execute(statement, list(row)).fetchall()
-            if len(found) != 1:
-                raise SqlError(f"{plan.procedure.name}: the query gave {len(found)} rows for one request row")
-            results.append(found[0])
+                answer = plan.quick.answer(row, self._stored) if plan.quick is not None else None
+            results.append(answer if answer is not None else self._run_statement(plan, row))
         return results
+
+    def _run_statement(self, plan: Plan, row: Sequence[Any]) -> tuple[Any, ...]:
+        connection = self._storage.connection()
+        statement = self._statement(connection, plan)
+        with named_errors(plan.procedure.name):
+            found: list[tuple[Any, ...]] = connection.execute(statement, list(row)).fetchall()
+        if len(found) != 1:
+            raise SqlError(f"{plan.procedure.name}: the query gave {len(found)} rows for one request row")
+        return found[0]

@@ -20,7 +20,7 @@ from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.queryerrors import named_errors
 from dsflow.embedded.results import Result
 from dsflow.embedded.shows import TEXT_COLUMN, Shows
-from dsflow.embedded.storage import Kind, Stage, Storage, relation
+from dsflow.embedded.storage import Kind, Stage, Storage
 from dsflow.embedded.views import BatchCatalog
 from dsflow.openmldb import nodes
 from dsflow.openmldb.types import ColumnType
@@ -253,7 +253,7 @@ class Engine:
         with self._storage.writing() as transaction:
             table = transaction.state.table(statement.table.db or db, statement.table.name)
             condition, values = tables.delete_condition(statement.where, table)
-            transaction.connection.execute(f"DELETE FROM {relation(table, 'online')} WHERE {condition}", values)
+            transaction.delete(table, condition, values)
         return Result()
 
     def _insert(

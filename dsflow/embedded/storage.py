@@ -156,6 +156,7 @@ class Storage:
         self._local = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._next_row: dict[str, int] = {}
+        self._versions: dict[int, int] = {}
         if has_udfs(self._root):  # DuckDB gives a process that opens a file twice the same database
             self._root.close()
             raise StorageError(
@@ -252,8 +253,14 @@ class Storage:
                 if transaction.changed_state is not None:
                     self.catalog.write(connection, transaction.changed_state)
             self._next_row.update(transaction.next_rows)
+            for tid in transaction.changed_online:
+                self._versions[tid] = self._versions.get(tid, 0) + 1
             if transaction.changed_state is not None:
                 self.catalog.publish(transaction.changed_state)
+
+    def online_version(self, table: Table) -> int:
+        """A number that is another one after each change of a table's online rows, before the change is reported."""
+        return self._versions.get(table.tid, 0)
 
     def first_free_row(self, connection: duckdb.DuckDBPyConnection, target: str) -> int:
         """The ``__row`` of the next row to insert into a stored relation."""
@@ -277,6 +284,7 @@ class Transaction:
         self.connection = connection
         self.changed_state: CatalogState | None = None
         self.next_rows: dict[str, int] = {}
+        self.changed_online: set[int] = set()
 
     @property
     def state(self) -> CatalogState:
@@ -305,7 +313,17 @@ class Transaction:
 
     def clear(self, table: Table, kind: Kind) -> None:
         """Remove all rows of one relation."""
+        self._note_change(table, kind)
         self.connection.execute(f"DELETE FROM {relation(table, kind)}")
+
+    def delete(self, table: Table, condition: str, values: Sequence[Any]) -> None:
+        """Remove the online rows that a condition, DuckDB SQL with parameters, is true for."""
+        self._note_change(table, "online")
+        self.connection.execute(f"DELETE FROM {relation(table, 'online')} WHERE {condition}", values)
+
+    def _note_change(self, table: Table, kind: Kind) -> None:
+        if kind == "online":
+            self.changed_online.add(table.tid)
 
     def insert(self, table: Table, kind: Kind, rows: Sequence[Sequence[Any]], *, if_absent: bool = False) -> None:
         """Append rows of stored values, in the order of the table's columns.
@@ -316,6 +334,7 @@ class Transaction:
         Raises:
             SqlError: OpenMLDB's online storage takes no such row.
         """
+        self._note_change(table, kind)
         if kind == "online":
             check_times(table, rows)
         target = relation(table, kind)
@@ -361,6 +380,7 @@ class Transaction:
         Raises:
             SqlError: OpenMLDB's online storage takes no such row.
         """
+        self._note_change(table, "online")
         check_staged_times(self.connection, table, staged)
         target = relation(table, "online")
         first = self._reserve(target, count)

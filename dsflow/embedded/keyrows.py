@@ -1,0 +1,122 @@
+"""The online rows of single keys as arrays in memory, for requests that come again for the same keys.
+
+An entry holds as long as nobody changes its table's online rows. How much memory all of them may take is limited; those
+that were not asked for the longest go first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dsflow.embedded.compiler import duckdb_type
+from dsflow.embedded.storage import Storage, quote, relation
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+    from dsflow.embedded.catalog import Table
+
+_MOST_BYTES = 64 * 2**20
+_BYTES_OF_TEXT = 80
+"""About so much takes a text, beside its place in an array."""
+
+_BYTES_OF_ENTRY = 2000
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of a column, and where there are none (None: nowhere); what stands there then means nothing."""
+
+    values: np.ndarray[Any, Any]
+    nulls: np.ndarray[Any, Any] | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a key.
+
+    Attributes:
+        count: how many.
+        columns: their columns by name.
+    """
+
+    count: int
+    columns: dict[str, Column]
+
+
+class KeyRows:
+    """Rows by key, read from DuckDB where they are not at hand; may be used by several threads."""
+
+    def __init__(self, storage: Storage, most_bytes: int = _MOST_BYTES) -> None:
+        self._storage = storage
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[tuple[Any, ...], tuple[int, int, Rows]] = OrderedDict()
+        self._bytes = 0
+        self._parsed = threading.local()
+
+    def get(self, table: Table, key: str, value: Any, columns: tuple[str, ...]) -> Rows:
+        """The online rows of a table, expired ones included, whose column ``key`` has a value.
+
+        Args:
+            table: the table.
+            key: the column, not a float or double.
+            value: a stored value, not None.
+            columns: which of their columns.
+        """
+        entry = (table.tid, key, columns, value)
+        version = self._storage.online_version(table)  # before the rows are read: a later change makes them old
+        with self._lock:
+            found = self._entries.get(entry)
+            if found is not None and found[0] == version:
+                self._entries.move_to_end(entry)
+                return found[2]
+        rows = self._read(table, key, value, columns)
+        self._keep(entry, version, rows)
+        return rows
+
+    def _keep(self, entry: tuple[Any, ...], version: int, rows: Rows) -> None:
+        size = _BYTES_OF_ENTRY + sum(_size(column) for column in rows.columns.values())
+        with self._lock:
+            before = self._entries.pop(entry, None)
+            self._bytes += size - (before[1] if before else 0)
+            self._entries[entry] = (version, size, rows)
+            while self._bytes > self._most_bytes:
+                self._bytes -= self._entries.popitem(last=False)[1][1]
+
+    def _read(self, table: Table, key: str, value: Any, columns: tuple[str, ...]) -> Rows:
+        import numpy as np
+
+        connection = self._storage.connection()
+        statement = self._statement(connection, table, key, columns)
+        fetched = connection.execute(statement, [value]).fetchnumpy()
+        found = {}
+        for name, values in zip(columns, fetched.values(), strict=True):
+            if isinstance(values, np.ma.MaskedArray):
+                nulls = np.ma.getmaskarray(values)
+                found[name] = Column(values.data, nulls if nulls.any() else None)
+            else:
+                found[name] = Column(values, None)
+        return Rows(len(found[columns[0]].values), found)
+
+    def _statement(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, key: str, columns: tuple[str, ...]
+    ) -> duckdb.Statement:
+        known: dict[tuple[Any, ...], duckdb.Statement] = self._parsed.__dict__.setdefault("by_key", {})
+        name = (table.tid, key, columns)
+        if name not in known:
+            selected = ", ".join(f"{quote(column)} AS c{place}" for place, column in enumerate(columns))
+            kind = duckdb_type(next(column.type for column in table.columns if column.name == key))
+            wanted = f"{quote(key)} = CAST($1 AS {kind})"
+            query = f"SELECT {selected} FROM {relation(table, 'online')} WHERE {wanted}"
+            known[name] = connection.extract_statements(query)[0]
+        return known[name]
+
+
+def _size(column: Column) -> int:
+    texts = len(column.values) * _BYTES_OF_TEXT if column.values.dtype == object else 0
+    return int(column.values.nbytes) + texts + (int(column.nulls.nbytes) if column.nulls is not None else 0)
