@@ -1,12 +1,14 @@
 """How fast the embedded OpenMLDB is, and whether it meets its targets, all from one run.
 
-    python benchmarks/features.py [--rows 0.1,1,5,20] [--online 0.1,1,10] [--spill 100] [--dir FOLDER]
+    python benchmarks/features.py [--rows 0.1,1,5,20] [--online 1,10] [--spill 100] [--dir FOLDER]
 
 Offline: the demo's feature query over millions of synthetic clicks (see clicks.py), from LOAD DATA to INTO OUTFILE,
-against the best DuckDB SQL that gives the same answer, written by hand, and against pandas. Target: within 1.3 of the
-former. All three write files; the results are compared row by row. Online: the same query as a deployment, one request
-at a time over HTTP, for usual keys and for the busiest one. Target: p99 under 20 ms at a million stored rows, and not
-in proportion to the table. --spill: so many millions with little memory, within 20 GB, files included.
+against DuckDB by hand, the load by its read_csv and the extract by the best SQL that gives the same answer, and against
+pandas. Targets: the load within 1.2 of the former, the extract within 1.3. All three write files; the results are
+compared row by row. Online: the same query as a deployment, one request at a time over HTTP and from several clients,
+for usual keys and for the busiest one. Targets at a million stored rows: p50 1.2 ms, p99 3 ms, 1,500 requests a second;
+and no more than 1.3 times that at ten million. --spill: so many millions with little memory, within 20 GB, files
+included.
 
 Every measurement is a process of its own, the compared ones in turns, without its start and its imports; memory is the
 process's peak. On a busy machine look at the processor times, of the server for each request too: they wait for nobody.
@@ -18,6 +20,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -33,7 +36,8 @@ from typing import Any
 import clicks
 
 DB, TABLE, DEPLOYMENT = "benchmark", "talkingdata", "features"
-TARGET_RATIO, TARGET_P99_MS, TARGET_GROWTH, TARGET_GB = 1.3, 20.0, 3.0, 20.0
+TARGET_LOAD, TARGET_RATIO, TARGET_P99_MS, TARGET_GROWTH, TARGET_GB = 1.2, 1.3, 3.0, 1.3, 20.0
+TARGET_P50_MS, TARGET_RATE = 1.2, 1500
 PANDAS_ROWS = 5_000_000
 """The most rows that pandas is tried on."""
 
@@ -54,7 +58,7 @@ def main() -> None:
     """The program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", default="0.1,1,5,20", help="offline: millions of clicks (default: %(default)s)")
-    parser.add_argument("--online", default="0.1,1,10", help="online: millions of clicks (default: %(default)s)")
+    parser.add_argument("--online", default="1,10", help="online: millions of clicks (default: %(default)s)")
     parser.add_argument("--spill", type=float, help="offline: millions of clicks with little memory; 100 take an hour")
     parser.add_argument("--memory", default="6GB", help="DuckDB's limit with --spill (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=3, help="the median of that many (default: %(default)s)")
@@ -93,7 +97,7 @@ def _report_growth(found: Sequence[tuple[int, dict[str, float]]]) -> None:
     print(f"\nthe table grows {many / few:.0f} times")
     for key in first:
         ratio = last[key] / first[key]
-        print(f"  {key:24} {ratio:5.2f} times   target below {TARGET_GROWTH:.0f}: {_met(ratio < TARGET_GROWTH)}")
+        print(f"  {key:24} {ratio:5.2f} times   target below {TARGET_GROWTH}: {_met(ratio < TARGET_GROWTH)}")
 
 
 def _clicks_file(folder: Path, rows: int) -> Path:
@@ -133,11 +137,18 @@ class Bench:
         """Load and extract, against SQL by hand and against pandas."""
         with self.place() as place:
             file = str(_clicks_file(place, rows))
-            load = self.child("load", file=file, dir=str(place / "engine"), mode="offline")
-            by_hand = self.child("hand_load", file=file, dir=str(place / "hand"))
+            loads: dict[str, list[dict[str, Any]]] = {"load": [], "hand_load": []}
+            for _ in range(self.arguments.repeat):
+                for what, target in (("load", place / "engine"), ("hand_load", place / "hand")):
+                    shutil.rmtree(target, ignore_errors=True)
+                    loads[what].append(self.child(what, file=file, dir=str(target), mode="offline"))
             print(f"\n{rows:,} clicks, {Path(file).stat().st_size / 1e6:.0f} MB as CSV")
-            self._line("LOAD DATA", rows, [load])
-            self._line("read_csv by hand", rows, [by_hand])
+            self._line("LOAD DATA", rows, loads["load"])
+            self._line("read_csv by hand", rows, loads["hand_load"])
+            pairs = list(zip(loads["load"], loads["hand_load"], strict=True))
+            wall, cpu = (statistics.median(a[key] / b[key] for a, b in pairs) for key in ("seconds", "cpu"))
+            print(f"    LOAD DATA / by hand   {wall:.2f} by the clock, {cpu:.2f} by processor time", end="   ")
+            print(f"target {TARGET_LOAD}: {_met(max(wall, cpu) <= TARGET_LOAD)}")
             for format in ("csv", "parquet"):
                 sides: dict[str, list[dict[str, Any]]] = {"engine": [], "hand": []}
                 if rows <= PANDAS_ROWS:
@@ -213,9 +224,10 @@ class Bench:
                 requests=self.arguments.requests,
                 clients=self.arguments.clients,
             )
-        print(
-            f"\n{rows:,} stored rows; LOAD DATA online took {found['load']:.1f} s ({rows / found['load']:,.0f} rows/s)"
-        )
+        (first, first_cpu), (again, again_cpu), slow = found["load"], found["again"], found["meanwhile"]
+        print(f"\n{rows:,} stored rows; LOAD DATA online took {first:.1f} s ({rows / first:,.0f} rows/s)")
+        print(f"  once more: {again / first:.2f} of that by the clock, {again_cpu / first_cpu:.2f} by processor time")
+        print(f"  requests while a third load runs: p50 {slow[49]:.2f} ms, p99 {slow[98]:.2f} ms")
         growth = {}
         for label, m in {"a request that asks for nothing": found["nothing"], **found["measured"]}.items():
             at_most = f", p99 {m['cpu_p99']:6.2f} ms" if "cpu_p99" in m else ""
@@ -226,7 +238,14 @@ class Bench:
             if "cpu_p99" in m and label in found["measured"]:
                 growth[label.split(" (")[0]] = m["cpu"]
         if rows == 1_000_000:
-            alone = [m for m in found["measured"].values() if "cpu_p99" in m]
+            alone = [m for label, m in found["measured"].items() if "cpu_p99" in m and "/" not in label]
+            median, idle = max(m["p50"] for m in alone), found["nothing"]["p50"]
+            print(f"  the worst p50 of one client by the clock: {median:.2f} ms ({idle:.2f} ms for nothing)", end="   ")
+            print(f"target {TARGET_P50_MS}: {_met(median <= TARGET_P50_MS)}")
+            rate = min(m["rate"] for label, m in found["measured"].items() if "clients" in label and "/" not in label)
+            print(
+                f"  {self.arguments.clients} clients: {rate:.0f}/s   target {TARGET_RATE}: {_met(rate >= TARGET_RATE)}"
+            )
             for key, how in (("p99", "by the clock"), ("cpu_p99", "by processor time")):
                 worst, idle = max(m[key] for m in alone), found["nothing"][key]
                 print(f"  the worst p99 of one client {how}: {worst:.2f} ms", end="")
@@ -316,16 +335,19 @@ def _engine(source: str, out: str, format: str) -> dict[str, Any]:
     return measured.found
 
 
-def _hand_load(file: str, dir: str) -> dict[str, Any]:
+def _hand_load(file: str, dir: str, mode: str) -> dict[str, Any]:
     import duckdb
 
     Path(dir).mkdir()
     kinds = {name: "TIMESTAMP" if kind == "timestamp" else "INTEGER" for name, kind in clicks.COLUMNS.items()}
     with duckdb.connect(f"{dir}/clicks.duckdb") as connection, _Measured() as measured:
         connection.execute(
-            "CREATE TABLE clicks AS SELECT * REPLACE (epoch_ms(click_time) - 28800000 AS click_time),"
-            f" row_number() OVER () - 1 AS arrival FROM read_csv('{file}', header = true, columns = {kinds})"
+            "CREATE TABLE loaded AS SELECT * REPLACE (epoch_ms(click_time) - 28800000 AS click_time)"
+            f" FROM read_csv('{file}', header = true, columns = {kinds})"
         )
+    with duckdb.connect(f"{dir}/clicks.duckdb") as connection:  # what the extract by hand starts from, not measured
+        connection.execute("CREATE TABLE clicks AS SELECT *, rowid AS arrival FROM loaded")
+        connection.execute("DROP TABLE loaded")
     return measured.found
 
 
@@ -481,9 +503,7 @@ def _online(file: str, dir: str, rows: int, requests: int, clients: int) -> dict
         client.sql(f"CREATE DATABASE {DB}")
         client.sql(_create_table())
         client.sql(f"DEPLOY {DEPLOYMENT} OPTIONS(RANGE_BIAS='inf', ROWS_BIAS='inf') {_feature_sql()}")
-        began = time.perf_counter()
-        client.sql(f"LOAD DATA INFILE '{file}' INTO TABLE {TABLE} OPTIONS(mode='append')")
-        load = time.perf_counter() - began
+        load = _timed_load(client, process, file)
 
         sample = clicks.sample(rows, requests)
         usual = [[*click[:-1], 0] for click in sample]
@@ -515,7 +535,29 @@ def _online(file: str, dir: str, rows: int, requests: int, clients: int) -> dict
         finally:
             predicting.terminate()
             predicting.wait(30)
-        return {"load": load, "nothing": nothing, "measured": measured, "peak": _peak_of(process)}
+        again = _timed_load(client, process, file)
+        loading = threading.Thread(target=_timed_load, args=(_Client(server.url), process, file))
+        loading.start()
+        meanwhile: list[float] = []
+        while loading.is_alive():
+            began = time.perf_counter()
+            client.post(path, {"input": [usual[len(meanwhile) % len(usual)]]})
+            meanwhile.append((time.perf_counter() - began) * 1000)
+        return {
+            "load": load,
+            "again": again,
+            "meanwhile": statistics.quantiles(meanwhile, n=100, method="inclusive"),
+            "nothing": nothing,
+            "measured": measured,
+            "peak": _peak_of(process),
+        }
+
+
+def _timed_load(client: _Client, process: int, file: str) -> list[float]:
+    """Load a file into the online table, rows that are there left out; seconds by the clock and of processors."""
+    cpu, began = _processor_ms([process]), time.perf_counter()
+    client.sql(f"LOAD DATA INFILE '{file}' INTO TABLE {TABLE} OPTIONS(mode='append', put_if_absent=true)")
+    return [time.perf_counter() - began, (_processor_ms([process]) - cpu) / 1000]
 
 
 CHILDREN: dict[str, Callable[..., dict[str, Any]]] = {

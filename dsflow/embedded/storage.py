@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 Kind = Literal["online", "offline"]
 
 MEMORY_VARIABLE = "DSFLOW_EMBEDDED_MEMORY"
-"""Environment variable: how much memory DuckDB may take, as ``8GB``; beyond it, it goes on in files beside its own.
+"""Environment variable: how much memory DuckDB may take, as ``8GB`` or ``50%`` of the machine's; beyond it, it goes on
+in files beside its own."""
 
-Without it, that is DuckDB's 80 % of the machine's.
-"""
+_MEMORY = "25%"
+"""What it may take without that: a training, a prediction server and the user's own programs want the rest."""
 
 
 def quote(name: str) -> str:
@@ -190,9 +191,7 @@ class Storage:
     def _limit_memory(self) -> None:
         import duckdb
 
-        limit = os.environ.get(MEMORY_VARIABLE)
-        if not limit:
-            return
+        limit = os.environ.get(MEMORY_VARIABLE) or _MEMORY
         try:
             self._root.execute(f"SET memory_limit = {text_literal(limit)}")
         except duckdb.Error as error:

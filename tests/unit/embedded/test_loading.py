@@ -290,7 +290,11 @@ def test_the_limit_of_memory_is_taken_from_the_environment(tmp_path: Path, monke
     with pytest.raises(StorageError, match="DSFLOW_EMBEDDED_MEMORY=much is no amount of memory"):
         Engine(tmp_path / "none")
     monkeypatch.delenv(MEMORY_VARIABLE)
-    Engine(tmp_path / "none").close()  # nothing keeps the folder
+    with Engine(tmp_path / "none") as engine:  # nothing keeps the folder
+        found = engine._storage.connection().execute("SELECT current_setting('memory_limit')").fetchall()
+    monkeypatch.setenv(MEMORY_VARIABLE, "25%")
+    with Engine(tmp_path / "some") as engine:
+        assert found == engine._storage.connection().execute("SELECT current_setting('memory_limit')").fetchall()
 
 
 @pytest.mark.parametrize(
