@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 Kind = Literal["online", "offline"]
 
 MEMORY_VARIABLE = "DSFLOW_EMBEDDED_MEMORY"
-"""Environment variable: how much memory DuckDB may take, as ``8GB`` or ``50%`` of the machine's; beyond it, it goes on
-in files beside its own."""
+"""Environment variable: how much memory DuckDB may take, as ``8GB``; beyond it, it goes on in files beside its own.
 
-_MEMORY = "25%"
-"""What it may take without that: a training, a prediction server and the user's own programs want the rest."""
+Without it, that is a quarter of the machine's: a training, a prediction server and the user's programs want the rest.
+"""
+
+_QUARTER = "parse_formatted_bytes(current_setting('memory_limit')) * 5 // 16"
+"""DuckDB takes 80 % by itself."""
 
 
 def quote(name: str) -> str:
@@ -191,7 +193,10 @@ class Storage:
     def _limit_memory(self) -> None:
         import duckdb
 
-        limit = os.environ.get(MEMORY_VARIABLE) or _MEMORY
+        limit = os.environ.get(MEMORY_VARIABLE)
+        if not limit:
+            ((quarter,),) = self._root.execute(f"SELECT {_QUARTER}").fetchall()
+            limit = f"{quarter // 1024}KiB"
         try:
             self._root.execute(f"SET memory_limit = {text_literal(limit)}")
         except duckdb.Error as error:
