@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,7 +140,7 @@ def _tell(
 
     if dry_run and not as_json:
         for item in deployment.changed:
-            say("\n" + render_plan(item.plan).rstrip("\n"))
+            say("\n" + render_plan(replace(item.plan, notes=())).rstrip("\n"))  # the notes of all stand below
     done = {p.entry.code for p in deployment.pruned}
     for gone in deployment.to_prune:
         say(f"- {'deleted' if gone.entry.code in done else 'to delete'}  {gone.project}/{gone.entry.name}")

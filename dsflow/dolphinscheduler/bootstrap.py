@@ -177,6 +177,7 @@ def _environment(
         config = "\n".join(lines.values()) or "# made by dsflow bootstrap"
         rest.create_environment(name, config, MARK, [worker_group])
         say(f"environment {name!r} made for worker group {worker_group!r}: {', '.join(lines) or 'no variables'}")
+        say(_WHEN)
         return
     config, changed = merge_exports(str(held.get("config") or ""), lines)
     bound = held.get("workerGroups") or []
@@ -189,8 +190,13 @@ def _environment(
     wanted = bound if worker_group in bound else [*bound, worker_group]
     rest.update_environment(int(held["code"]), name, config, MARK, wanted)
     if not marked:
-        changed.append("tasks that name no environment get it from now on")
+        changed.append("marked as the one of tasks that name none")
     say(f"environment {name!r} changed: {', '.join(changed) or f'worker group {worker_group!r} added'}")
+    if not marked:
+        say(_WHEN)
+
+
+_WHEN = "tasks that name no environment get it when their workflow is submitted: submit again what is there already"
 
 
 def _exports(variables: Mapping[str, str]) -> dict[str, str]:
