@@ -28,7 +28,7 @@ from dsflow.embedded.compiler.select import (
     table_names,
     typed,
 )
-from dsflow.embedded.compiler.stored import RequestState, StoredCompiler, as_main, check_sorted
+from dsflow.embedded.compiler.stored import StoredCompiler, as_main, check_sorted
 from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, duckdb_type
 from dsflow.embedded.compiler.values import STRING, quote
 from dsflow.embedded.compiler.windows import Reach, Window, named_windows, reaches
@@ -39,26 +39,15 @@ from dsflow.openmldb import nodes
 class RequestCompiler(StoredCompiler):
     """Compiles queries over the request row.
 
-    LEFT JOIN makes a row of the request row and each match. With ``matches`` these are the rows of the relation, as the
-    frames of windows have them; without, its row is the one of the newest match, of which the other columns are.
+    LEFT JOIN makes a row of the request row and each match, which is refused in the end; until then the one of the
+    newest match stands for them.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        ctes: dict[str, Subquery] | None = None,
-        state: RequestState | None = None,
-        *,
-        matches: bool = False,
-    ) -> None:
-        super().__init__(context, ctes, state)
-        self.matches = matches
-
     def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
-        return RequestCompiler(self.context, ctes, self.state, matches=self.matches)
+        return RequestCompiler(self.context, ctes, self.state)
 
     def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
-        if isinstance(join, nodes.LastJoin) or not left.one_row or self.matches:
+        if isinstance(join, nodes.LastJoin) or not left.one_row:
             return super()._joined(left, right, join, expressions)
         last = nodes.LastJoin(this=join.this.copy(), on=join.args["on"].copy())
         found = last_join(left, right, last, expressions, self.context.names, null_keys=True)
@@ -135,10 +124,8 @@ class RequestCompiler(StoredCompiler):
         fields = [replace(f, names=n) for f, n in zip(fields, names, strict=True)]
         joins = "".join(f" CROSS JOIN LATERAL {frame.sql}" for frame in aggregates.frames.values())
         tail = tail_of(relation) + joins
-        # what a window gives is one row, however many there are below it
-        many = relation.many and not all(single_window(item.node, named) for item in items)
         return JoinedRelation(
-            relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, many=many, tail=tail
+            relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, many=relation.many, tail=tail
         )
 
     def stored_from(self, node: exp.Select) -> Relation:
@@ -192,31 +179,25 @@ class RequestWindows:
         found = called_window(found, call, top=top)
         key = found.key()
         if key not in self.frames:
+            self._check_source()
             self.frames[key] = RequestFrame(
                 self.compiler.context.names("w"),
                 self.relation,
                 found,
                 self.gathers.get(key) or Reach.of(found),
                 self._sources(found),
-                self._matches(found),
             )
         return self.frames[key]
 
-    def _matches(self, window: Window) -> Relation | None:
-        """The rows that a LEFT JOIN makes of the request row."""
-        if not self.relation.many:
-            return None
-        if all(single_window(item.unalias(), self.named) for item in self.node.expressions):
+    def _check_source(self) -> None:
+        """Windows alone over a LEFT JOIN, which OpenMLDB does take."""
+        if self.relation.many and all(single_window(item.unalias(), self.named) for item in self.node.expressions):
             raise UnsupportedError(
                 "aggregates of a LEFT JOIN in request mode",
                 "OpenMLDB takes one of its rows for the request",
                 hint="take LAST JOIN",
                 **nodes.position(self.node),
             )
-        if window.maxsize:
-            raise UnsupportedError("MAXSIZE of a window over LEFT JOIN in request mode", **nodes.position(self.node))
-        compiler = RequestCompiler(self.compiler.context, self.compiler.ctes, self.compiler.state, matches=True)
-        return compiler.from_clause(self.node)
 
     def _sources(self, window: Window) -> list[tuple[Relation, int]]:
         partition_columns(window, self.relation.fields)

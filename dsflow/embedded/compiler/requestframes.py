@@ -30,7 +30,6 @@ class RequestFrame(Frame):
     window: Window
     reach: Reach
     sources: list[tuple[Relation, int]]
-    matches: Relation | None = None
     aggregates: list[str] = field(default_factory=list)
     nested: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
@@ -62,15 +61,12 @@ class RequestFrame(Frame):
         now = self._now()
         places = self._places(now)
         parts = [self._stored(source, rank, now, placed=bool(places)) for source, rank in self.sources]
-        current = self.matches or request
-        values = [f"{f.sql} AS f{i}" for i, f in self._used(current.fields)]
+        values = [f"{f.sql} AS f{i}" for i, f in self._used(request.fields)]
         # the newest of its time, whether that is known or not
-        seq = self.matches.row if self.matches else "0"
-        values += [f"{now} AS ts", "1 AS known", "2 AS main", f"{seq} AS seq"]
-        rows = f" FROM {self.matches.from_sql}" if self.matches else ""
+        values += [f"{now} AS ts", "1 AS known", "2 AS main", "0 AS seq"]
         # a frame that ends before the row ends at 0 for the first times, and a row of that time is in it
         past = f" WHERE {now} = 0" if window.by_time and window.end > 0 and not places else ""
-        parts.append(f"SELECT {', '.join([*values, 'true AS here'])}{rows}{past}")
+        parts.append(f"SELECT {', '.join([*values, 'true AS here'])}{past}")
         stacked = " UNION ALL ".join(parts)
         if not places:
             return f"({stacked})"
@@ -91,8 +87,7 @@ class RequestFrame(Frame):
             # a frame that ends before the row does not count it
             found.append(f"place <= {limit + (self.reach.end > 0)}")
         if window.drops_current_row:
-            # of the rows that LEFT JOIN makes of the request row, OpenMLDB drops one
-            found.append("place > 1" if self.matches else "NOT here")
+            found.append("NOT here")
         if not found:
             return []
         if window.by_time and window.end > 0:
