@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from dsflow.embedded.compiler.parse import parse_query
-from dsflow.embedded.compiler.select import Context, SelectCompiler, final_sql, output_columns
+from dsflow.embedded.compiler.select import Context, SelectCompiler, bound_query, final_sql, output_columns
 from dsflow.embedded.compiler.types import Catalog, CompiledQuery
 from dsflow.openmldb.types import ColumnType
 
@@ -31,5 +31,6 @@ def compile_batch(
     """See `dsflow.embedded.compiler.compile_batch`."""
     tree = parse_query(query) if isinstance(query, str) else query
     tree = number_parameters(tree)
-    relation = SelectCompiler(Context(catalog, db, parameters, online=online)).query(tree)
+    context = Context(catalog, db, parameters, online=online)
+    relation = SelectCompiler(context).query(bound_query(tree, context))
     return CompiledQuery(final_sql(relation), output_columns(relation))

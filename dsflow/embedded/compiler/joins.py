@@ -14,6 +14,7 @@ from dsflow.embedded.compiler.types import ROW_COLUMN
 from dsflow.embedded.compiler.values import FLOATS, INTEGERS, STRING, TIMESTAMP, Value
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
+from dsflow.openmldb.bound import Join
 
 
 @dataclass(frozen=True)
@@ -95,28 +96,14 @@ def bare_keys(keys: Sequence[str], texts: Sequence[bool]) -> tuple[str, ...]:
     return tuple(f"oml_bare_key({key}, {all_of_them})" if text else key for key, text in zip(keys, texts, strict=True))
 
 
-def conjuncts(node: exp.Expr) -> list[exp.Expr]:
-    """The parts of a condition that AND joins."""
-    if isinstance(node, exp.And):
-        return [*conjuncts(node.this), *conjuncts(node.args["expression"])]
-    if isinstance(node, exp.Paren):
-        return conjuncts(node.this)
-    return [node]
-
-
-def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> JoinCondition:
-    """Take the equalities between the two sides out of ON."""
-    left_keys, right_keys, right_columns, given, others, texts = [], [], [], [], [], []
-    right_only = True
-    for part in conjuncts(on):
-        pair = _pair(part, left, right, expressions) if isinstance(part, exp.EQ) else None
-        if pair is None:
-            others.append(truth(expressions.compile(part)))
-            right_only = right_only and _is_of(part, right, expressions)
-            continue
-        (a, va), (b, vb) = pair
+def split_condition(join: Join, left: Relation, right: Relation, expressions: Expressions) -> JoinCondition:
+    """The equalities between the two sides in ON, and its other parts."""
+    left_keys, right_keys, right_columns, given, texts = [], [], [], [], []
+    for a, b in join.pairs:
+        va = expressions.over(left.fields).compile(a) if a.find(exp.Column) else expressions.compile(a)
+        vb = expressions.over(right.fields).compile(b)
         if not comparable(va, vb):
-            raise SqlError(f"= does not take {va.type} and {vb.type}", **nodes.position(part))
+            raise SqlError(f"= does not take {va.type} and {vb.type}", **nodes.position(b.parent or b))
         sql_a, sql_b, _ = operands_for_comparison(va, vb)
         left_keys.append(sql_a)
         right_keys.append(sql_b)
@@ -124,8 +111,10 @@ def split_condition(on: exp.Expr, left: Relation, right: Relation, expressions: 
         given.append(_given(a, expressions.over(left.fields)))
         check_key(b, vb)
         texts.append(va.type is vb.type is STRING)
+    others = tuple(truth(expressions.compile(part)) for part in join.others)
+    right_only = all(_is_of(part, right, expressions) for part in join.others)
     return JoinCondition(
-        tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(given), tuple(others), right_only, tuple(texts)
+        tuple(left_keys), tuple(right_keys), tuple(right_columns), tuple(given), others, right_only, tuple(texts)
     )
 
 
@@ -147,40 +136,19 @@ def check_key(node: exp.Expr, value: Value) -> None:
         )
 
 
-_Side = tuple[exp.Expr, Value]
-
-
-def _pair(part: exp.EQ, left: Relation, right: Relation, expressions: Expressions) -> tuple[_Side, _Side] | None:
-    """The two sides of ``left = right`` or ``constant = right``, in this order; None when it is no such equality.
-
-    A name without a table means a column of the side that it is looked for on (OpenMLDB's ``condition_optimized.cc``,
-    ``TransformJoinEqualExprPair``).
-    """
-    sides = part.this, part.args["expression"]
-    for a, b in (sides, sides[::-1]):
-        if not a.find(exp.Column) and _is_of(b, right, expressions):
-            return (a, expressions.compile(a)), (b, expressions.over(right.fields).compile(b))
-    for a, b in (sides, sides[::-1]):
-        if a.find(exp.Column) and _is_of(a, left, expressions) and _is_of(b, right, expressions):
-            return (a, expressions.over(left.fields).compile(a)), (b, expressions.over(right.fields).compile(b))
-    return None
-
-
-def check_clear(on: exp.Expr, left: Relation, right: Relation, expressions: Expressions) -> None:
+def check_clear(join: Join, left: Relation) -> None:
     """The keys by which an index is found say of which table they are, where the left side has such a column, too.
 
     Raises:
         SqlError: one does not.
     """
-    for part in conjuncts(on):
-        pair = _pair(part, left, right, expressions) if isinstance(part, exp.EQ) else None
-        for column in pair[1][0].find_all(exp.Column) if pair else ():
-            if not column.text("table") and any(f.name == column.name for f in left.fields):
-                raise SqlError(
-                    f"Isn't partition provider: the column {column.name} is on both sides of the join",
-                    hint="write the table before it",
-                    **nodes.position(column),
-                )
+    for column in (column for _, key in join.pairs for column in key.find_all(exp.Column)):
+        if not column.text("table") and any(f.name == column.name for f in left.fields):
+            raise SqlError(
+                f"Isn't partition provider: the column {column.name} is on both sides of the join",
+                hint="write the table before it",
+                **nodes.position(column),
+            )
 
 
 def _is_of(node: exp.Expr, relation: Relation, expressions: Expressions) -> bool:
@@ -193,7 +161,7 @@ def _is_of(node: exp.Expr, relation: Relation, expressions: Expressions) -> bool
 def last_join(
     left: Relation,
     right: Relation,
-    join: nodes.LastJoin,
+    join: Join,
     expressions: Expressions,
     names: FreshNames,
     *,
@@ -209,29 +177,29 @@ def last_join(
     Raises:
         UnsupportedError: nothing says which row of a UNION is the last one.
     """
-    condition = split_condition(join.args["on"], left, right, expressions)
+    condition = split_condition(join, left, right, expressions)
     if null_keys:
         condition = condition.by_index().joined()
     check_order(join, left, right)
     newest = newest_first(join, right)
     operator = "IS NOT DISTINCT FROM" if null_keys else "="
     keys = [f"{a} {operator} {b}" for a, b in zip(condition.left_keys, condition.right_keys, strict=True)]
-    if right.stacked and join.args.get("order") is None and not known_order:
+    if right.stacked and join.order is None and not known_order:
         if not right.side:
-            raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join))
+            raise UnsupportedError("LAST JOIN of a UNION without ORDER BY", **nodes.position(join.node))
         return _join_one_side(left, right, [*keys, *condition.others], names)
     if condition.left_keys and condition.right_only:
         return _join_newest(left, right, condition, newest, names, operator)
     return _join_lateral(left, right, [*keys, *condition.others], newest, names)
 
 
-def newest_first(join: nodes.LastJoin, right: Relation) -> str:
+def newest_first(join: Join, right: Relation) -> str:
     """ORDER BY that puts the last row first."""
-    order = join.args.get("order")
+    order = join.node.args.get("order")
     parts: list[str] = []
     if order is not None:
         if len(order.expressions) != 1:
-            raise UnsupportedError("LAST JOIN ordered by more than one column", **nodes.position(join))
+            raise UnsupportedError("LAST JOIN ordered by more than one column", **nodes.position(join.node))
         ordered = order.expressions[0]
         value = order_value(ordered, right)
         parts.append(f"{value.sql} {'ASC NULLS LAST' if ordered.args.get('desc') else 'DESC NULLS LAST'}")
@@ -239,13 +207,13 @@ def newest_first(join: nodes.LastJoin, right: Relation) -> str:
     return ", ".join(parts)
 
 
-def check_order(join: nodes.LastJoin, left: Relation, right: Relation) -> None:
+def check_order(join: Join, left: Relation, right: Relation) -> None:
     """ORDER BY of LAST JOIN says of which table its column is, where both sides have one of that name.
 
     Raises:
         SqlError: it does not.
     """
-    order = join.args.get("order")
+    order = join.node.args.get("order")
     for column in order.find_all(exp.Column) if order is not None else ():
         both = all(any(f.name == column.name for f in side.fields) for side in (left, right))
         if both and not column.text("table"):
@@ -303,21 +271,21 @@ def _join_one_side(left: Relation, right: Relation, on: list[str], names: FreshN
     return replace(joined, fields=(*joined.fields[:width], *fields))
 
 
-def left_join(left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: FreshNames) -> Relation:
+def left_join(left: Relation, right: Relation, join: Join, expressions: Expressions, names: FreshNames) -> Relation:
     """LEFT JOIN."""
-    if not join.args.get("on"):
-        raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
-    split_condition(join.args["on"], left, right, expressions)  # looks at the keys
-    condition = expressions.condition(join.args["on"])
+    if not join.node.args.get("on"):
+        raise SqlError("LEFT JOIN needs ON", **nodes.position(join.node))
+    split_condition(join, left, right, expressions)  # looks at the keys
+    condition = expressions.condition(join.node.args["on"])
     joined = _joined(left, f"LEFT JOIN {right.from_sql} ON {condition}", right, right.alias, keep=True)
     return replace(joined, repeats=True)
 
 
 def left_join_newest_last(
-    left: Relation, right: Relation, join: exp.Join, expressions: Expressions, names: FreshNames
+    left: Relation, right: Relation, join: Join, expressions: Expressions, names: FreshNames
 ) -> Relation:
     """LEFT JOIN where NULL keys match and the rows have an order: the left side's, then the right side's."""
-    condition = split_condition(join.args["on"], left, right, expressions)
+    condition = split_condition(join, left, right, expressions)
     keys = zip(condition.left_keys, condition.right_keys, strict=True)
     on = [*(f"{a} IS NOT DISTINCT FROM {b}" for a, b in keys), *condition.others]
     alias = names("t")

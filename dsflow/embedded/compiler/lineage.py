@@ -22,6 +22,7 @@ from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
+from dsflow.openmldb.bound import Join
 from dsflow.openmldb.indexes import IndexNeed
 from dsflow.openmldb.ttl import Ttl, ttl_of_frame
 
@@ -67,33 +68,32 @@ def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) ->
     return IndexNeed(keys, ts, ttl)
 
 
-def join_indexes(join: exp.Join, condition: JoinCondition, right: Relation) -> tuple[IndexNeed, ...]:
+def join_indexes(join: Join, condition: JoinCondition, right: Relation) -> tuple[IndexNeed, ...]:
     """For each table below the right side of a join, the index by which the join finds its rows.
 
     Raises:
         SqlError: the condition compares no column of the table with ``=``, or ORDER BY is by another column.
     """
-    _check_plain(right, nodes.position(join))
-    order = join.args.get("order")
-    ordered = order_value(order.expressions[0], right).sql if order is not None else None
+    _check_plain(right, nodes.position(join.node))
+    ordered = order_value(join.order, right).sql if join.order is not None else None
     columns = {f.sql: f for f in right.fields}
     found = []
-    ttl = Ttl("latest", latest=1) if isinstance(join, nodes.LastJoin) else Ttl()
+    ttl = Ttl("latest", latest=1) if join.last else Ttl()
     for place in range(len(right.scans)):
         keys = tuple(key for c in condition.right_columns if c and (key := columns[c].origin(place)))
         if not keys:
             raise SqlError(
                 "in request mode a join finds its rows by an index, and ON compares no column of the right side's "
-                f"left-most table with =: {join.args['on'].sql(dialect='openmldb')}",
+                f"left-most table with =: {join.node.args['on'].sql(dialect='openmldb')}",
                 hint="compare a column of the table itself, neither computed nor from a join inside",
-                **nodes.position(join),
+                **nodes.position(join.node),
             )
         ts = columns[ordered].origin(place) if ordered is not None else None
         if ordered is not None and ts is None:
             raise SqlError(
                 "in request mode LAST JOIN is ordered by an index, and ORDER BY names no column of the right side's "
                 "left-most table",
-                **nodes.position(join),
+                **nodes.position(join.node),
             )
         found.append(IndexNeed(keys, ts, ttl))
     return tuple(found)

@@ -21,19 +21,19 @@ from dsflow.embedded.compiler.scope import Field, Relation
 from dsflow.embedded.compiler.select import (
     Context,
     Item,
-    Subquery,
+    bound_query,
     final_sql,
     names_above,
     output_columns,
     table_names,
     typed,
 )
-from dsflow.embedded.compiler.stored import StoredCompiler, as_main, check_sorted
+from dsflow.embedded.compiler.stored import StoredCompiler, as_main, check_sorted, check_window_source
 from dsflow.embedded.compiler.types import ROW_COLUMN, Catalog, CompiledRequest, duckdb_type
 from dsflow.embedded.compiler.values import STRING, quote
 from dsflow.embedded.compiler.windows import Reach, Window, named_windows, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
-from dsflow.openmldb import nodes
+from dsflow.openmldb import bound, nodes
 
 
 class RequestCompiler(StoredCompiler):
@@ -43,31 +43,24 @@ class RequestCompiler(StoredCompiler):
     newest match stands for them.
     """
 
-    def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
-        return RequestCompiler(self.context, ctes, self.state)
-
-    def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
-        if isinstance(join, nodes.LastJoin) or not left.one_row:
+    def _joined(self, left: Relation, right: Relation, join: bound.Join, expressions: Expressions) -> Relation:
+        if join.last or not left.one_row:
             return super()._joined(left, right, join, expressions)
-        last = nodes.LastJoin(this=join.this.copy(), on=join.args["on"].copy())
-        found = last_join(left, right, last, expressions, self.context.names, null_keys=True)
+        found = last_join(left, right, join, expressions, self.context.names, null_keys=True)
         return replace(found, many=True)
 
     # ---- FROM
 
-    def table(self, node: exp.Table) -> Relation:
-        schema = self.schema(node)
-        state = self.state
-        if state.table is None:
-            state.table = schema
-        if state.table != schema:
-            return super().table(node)
+    def table(self, scan: bound.Scan) -> Relation:
+        if not scan.request:
+            return super().table(scan)
+        schema = self.state.table = self.schema(scan.node)
         alias = self.context.names("q")
         parameters = [f"CAST(${i + 1} AS {duckdb_type(c.type)})" for i, c in enumerate(schema.columns)]
         fields = tuple(
             Field(c.name, c.type, sql, given=True) for c, sql in zip(schema.columns, parameters, strict=True)
         )
-        fields = table_names(fields, schema, node)
+        fields = table_names(fields, schema, scan.node)
         columns = "".join(f", {sql} AS p{i}" for i, sql in enumerate(parameters))
         return Relation(f"(SELECT 0 AS {ROW_COLUMN}{columns})", alias, fields, f"{alias}.{ROW_COLUMN}", one_row=True)
 
@@ -92,9 +85,10 @@ class RequestCompiler(StoredCompiler):
             raise SqlError("GROUP BY of the request table is not possible in request mode", **nodes.position(node))
         return super()._grouped(node, relation, items)
 
-    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+    def _projected(self, select: bound.Select, relation: Relation, items: list[Item]) -> Relation:
         if not relation.one_row:
-            return super()._projected(node, relation, items)
+            return super()._projected(select, relation, items)
+        node = select.node
         if node.args.get("where"):
             self.expressions(relation.fields).condition(node.args["where"].this)
             # one that deploys and never answers is better told before
@@ -103,14 +97,14 @@ class RequestCompiler(StoredCompiler):
         if any(item.node.find(nodes.Over) for item in items):
             if node.args.get("where"):
                 raise SqlError("Do not support window on WHERE in request mode", **nodes.position(node))
-            self.check_window_source(node, joins=1)
+            check_window_source(select, joins=1)
         self.check_null_marks(items)
         check_names(node, items, relation)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
             single_window(nodes.Over(this=exp.Null(), window=definition.copy()), {})
         gathers = reaches(windows_of(items, named))
-        aggregates = RequestWindows(self, node, relation, named, gathers)
+        aggregates = RequestWindows(self, select, relation, named, gathers)
         expressions = Expressions(relation.fields, self.context.parameters, aggregates, db=self.context.db)
         fields, values = [], []
         for item in items:
@@ -128,9 +122,9 @@ class RequestCompiler(StoredCompiler):
             relation.sql, relation.alias, tuple(fields), relation.row, one_row=True, many=relation.many, tail=tail
         )
 
-    def stored_from(self, node: exp.Select) -> Relation:
+    def stored_from(self, select: bound.Select) -> Relation:
         """FROM of a SELECT over the stored rows instead of the request row."""
-        return StoredCompiler(self.context, self.ctes, self.state).from_clause(node)
+        return StoredCompiler(self.context, self.state).from_clause(select)
 
 
 def check_names(node: exp.Select, items: list[Item], relation: Relation) -> None:
@@ -159,7 +153,7 @@ class RequestWindows:
     """The windows of one SELECT over the request row: `Aggregates` for its expressions."""
 
     compiler: RequestCompiler
-    node: exp.Select
+    select: bound.Select
     relation: Relation
     named: dict[str, nodes.WindowDefinition]
     gathers: dict[str, Reach]
@@ -191,12 +185,14 @@ class RequestWindows:
 
     def _check_source(self) -> None:
         """Windows alone over a LEFT JOIN, which OpenMLDB does take."""
-        if self.relation.many and all(single_window(item.unalias(), self.named) for item in self.node.expressions):
+        if self.relation.many and all(
+            single_window(item.unalias(), self.named) for item in self.select.node.expressions
+        ):
             raise UnsupportedError(
                 "aggregates of a LEFT JOIN in request mode",
                 "OpenMLDB takes one of its rows for the request",
                 hint="take LAST JOIN",
-                **nodes.position(self.node),
+                **nodes.position(self.select.node),
             )
 
     def _sources(self, window: Window) -> list[tuple[Relation, int]]:
@@ -204,12 +200,12 @@ class RequestWindows:
         found: list[tuple[Relation, int]] = []
         if not window.instance_not_in_window:
             # each window reads it under names of its own
-            found.append((self._by_key(self.compiler.stored_from(self.node), window), 1))
+            found.append((self._by_key(self.compiler.stored_from(self.select), window), 1))
         for place, node in enumerate(window.union):
-            union = self.compiler.source(node)
+            union = self.compiler.source(self.select.united(node))
             if union.one_row:
                 raise UnsupportedError("a window's UNION with the request table", **nodes.position(node))
-            if self.node.args.get("joins"):
+            if self.select.joins:
                 raise UnsupportedError("UNION of a window over a join in request mode", **nodes.position(node))
             check_union(self.relation.fields, union.fields, node)
             check_sorted(union, window, node)
@@ -233,8 +229,9 @@ def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> 
     tree = parse_query(query) if isinstance(query, str) else query
     if tree.find(exp.Placeholder):
         raise SqlError("a deployment's query cannot have parameters")
-    compiler = RequestCompiler(Context(catalog, db, online=True, request=True))
-    relation = compiler.query(tree)
+    context = Context(catalog, db, online=True, request=True)
+    compiler = RequestCompiler(context)
+    relation = compiler.query(bound_query(tree, context))
     request = compiler.state.table
     if request is None:
         raise SqlError("a deployment's query needs a table")

@@ -8,12 +8,10 @@ from typing import Any
 from dsflow.embedded.compiler.types import TableSchema
 from dsflow.embedded.compiler.values import Type, Value, quote
 from dsflow.embedded.errors import SqlError
+from dsflow.openmldb.bound.names import Qualified, named, names_under
 
 Position = dict[str, Any]
 """``line`` and ``col`` for an error."""
-
-Qualified = tuple[str | None, str, str]
-"""Database (None: the current one), table or alias, and column: a name with a point that finds a column."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,7 @@ class Field:
         name: its name in OpenMLDB.
         type: its type.
         sql: how DuckDB SQL names it where the expression stands.
-        names: the names with a point that find it. A table or subquery that stands further down is among them, by the
-            column's name there, as long as no alias above hides it (OpenMLDB's ``schemas_context.cc``,
-            ``ResolveColumnID``).
+        names: the names with a point that find it; see `dsflow.openmldb.bound.names.Named`.
         origins: for each of the relation's ``scans`` the column of that table that it is, whatever it is called now;
             None when it is computed there. Empty when it is another table's.
         given: it is made of nothing but the values of the request row.
@@ -154,31 +150,9 @@ class FreshNames:
 
 
 def called(fields: tuple[Field, ...], table: str, db: str | None = None) -> tuple[Field, ...]:
-    """Columns under the name of a table; what they are called below is hidden where it is the same.
-
-    Args:
-        fields: the columns.
-        table: a table's name, or an alias.
-        db: the table's database; None for an alias, which is in the current one.
-    """
-    hidden = {(table, f.name) for f in fields}
-    return tuple(
-        replace(f, names=frozenset({(db, table, f.name), *(n for n in f.names if n[1:] not in hidden)})) for f in fields
-    )
-
-
-def named(
-    fields: tuple[Field, ...], name: str, table: str | None, db: str | None, current_db: str | None
-) -> list[Field]:
-    """The fields that a name can mean; a table without a database is one of the current database."""
-    if table is None:
-        return [f for f in fields if f.name == name]
-    db = db or current_db
-    return [
-        f
-        for f in fields
-        if any(n[1:] == (table, name) and (db is None or (n[0] or current_db or db) == db) for n in f.names)
-    ]
+    """Columns under the name of a table; see `dsflow.openmldb.bound.names.names_under`."""
+    names = names_under(fields, table, db)
+    return tuple(replace(f, names=n) for f, n in zip(fields, names, strict=True))
 
 
 def resolve(
@@ -210,4 +184,4 @@ def column_value(field: Field) -> Value:
     return Value(field.sql, field.type, column=True, given=field.given)
 
 
-__all__ = ["Field", "FreshNames", "Relation", "called", "column_value", "quote", "resolve"]
+__all__ = ["Field", "FreshNames", "Qualified", "Relation", "called", "column_value", "named", "quote", "resolve"]

@@ -14,7 +14,6 @@ from dsflow.embedded.compiler.functions import fold_of, nests
 from dsflow.embedded.compiler.functions.cast import TYPE_WORDS
 from dsflow.embedded.compiler.joins import (
     check_key,
-    conjuncts,
     last_join,
     left_join,
     left_join_newest_last,
@@ -25,7 +24,8 @@ from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, Catalog, Column
 from dsflow.embedded.compiler.values import BOOL, DATE, INTEGERS, TIMESTAMP, Value, null_of, quote
 from dsflow.embedded.compiler.windows import Window, named_windows
 from dsflow.embedded.errors import SqlError, UnsupportedError
-from dsflow.openmldb import nodes
+from dsflow.openmldb import bound, nodes
+from dsflow.openmldb.bound import conjuncts
 from dsflow.openmldb.types import ColumnType
 
 
@@ -87,41 +87,25 @@ class Item:
 
 
 class SelectCompiler:
-    """Compiles queries to relations; ``ctes`` are the subqueries of WITH that can be named."""
+    """Compiles queries to relations."""
 
-    def __init__(self, context: Context, ctes: dict[str, Subquery] | None = None) -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
-        self.ctes = ctes or {}
-
-    def child(self, ctes: dict[str, Subquery]) -> SelectCompiler:
-        """A compiler of the same kind with other subqueries of WITH."""
-        return SelectCompiler(self.context, ctes)
 
     # ---- queries
 
-    def query(self, node: exp.Expr) -> Relation:
+    def query(self, query: bound.Query) -> Relation:
         """The relation of a query; its fields belong to no table.
 
         Raises:
             SqlError: the query is wrong.
         """
-        if with_ := node.args.get("with_"):
-            ctes = dict(self.ctes)
-            for place, cte in enumerate(with_.expressions):
-                if cte.alias in {other.alias for other in with_.expressions[:place]}:
-                    raise SqlError(
-                        f"multiple CTEs in the same WITH clause can't have same name: {cte.alias}",
-                        **nodes.position(cte.this),
-                    )
-                ctes[cte.alias] = Subquery(cte.this, dict(ctes))
-            return self.child(ctes).query(_without(node, "with_"))
-        if isinstance(node, exp.Subquery):
-            return self._limited(self.query(node.this), node)
-        if isinstance(node, exp.Union):
-            return self._limited(self._union(node), node)
-        if isinstance(node, exp.Select):
-            return self._limited(self.select(node), node)
-        raise UnsupportedError(type(node).__name__, **nodes.position(node))
+        for node in (query.node, *query.around):
+            _check_with(node)
+        relation = self.select(query) if isinstance(query, bound.Select) else self._union(query)
+        for node in (query.node, *query.around):
+            relation = self._limited(relation, node)
+        return relation
 
     def _limited(self, relation: Relation, node: exp.Expr) -> Relation:
         if node.args.get("settings"):
@@ -166,8 +150,9 @@ class SelectCompiler:
         fields = tuple(replace(f, sql=f"{alias}.c{i}", origins=()) for i, f in enumerate(relation.fields))
         return Relation(sql, alias, fields, f"{alias}.{ROW_COLUMN}", sorted=True)
 
-    def _union(self, node: exp.Union) -> Relation:
-        left, right = self.query(node.this), self.query(node.args["expression"])
+    def _union(self, query: bound.Union) -> Relation:
+        node = query.node
+        left, right = self.query(query.left), self.query(query.right)
         if [(f.name, f.type) for f in left.fields] != [(f.name, f.type) for f in right.fields]:
             raise SqlError(
                 "union sources have different schema: the two sides of UNION need the same columns",
@@ -212,17 +197,11 @@ class SelectCompiler:
 
     # ---- FROM
 
-    def source(self, node: exp.Expr) -> Relation:
+    def source(self, source: bound.Source) -> Relation:
         """A table, subquery or name of WITH that stands in FROM."""
-        if isinstance(node, exp.Subquery):
-            return self.query(node.this).called(node.alias or None)
-        assert isinstance(node, exp.Table)
-        name, db = node.name, node.db or None
-        if db is None and name in self.ctes:
-            closure = self.ctes[name]
-            relation = self.child(closure.ctes).query(closure.node)
-            return relation.called(node.alias or name)
-        return self.table(node)
+        if isinstance(source.of, bound.Scan):
+            return self.table(source.of)
+        return self.query(source.of).called(source.node.alias_or_name or None)
 
     def schema(self, node: exp.Table) -> TableSchema:
         """A stored table's schema.
@@ -237,39 +216,39 @@ class SelectCompiler:
                 raise SqlError(error.message, hint=error.hint, **where) from error
             raise
 
-    def table(self, node: exp.Table) -> Relation:
+    def table(self, scan: bound.Scan) -> Relation:
         """A stored table."""
-        schema = self.schema(node)
+        schema = self.schema(scan.node)
         alias = self.context.names("t")
         fields = tuple(Field(c.name, c.type, f"{alias}.{quote(c.name)}", origins=(c.name,)) for c in schema.columns)
-        fields = table_names(fields, schema, node)
+        fields = table_names(fields, schema, scan.node)
         return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scans=(Scan(schema, alias),))
 
-    def from_clause(self, select: exp.Select) -> Relation:
+    def from_clause(self, select: bound.Select) -> Relation:
         """FROM with its joins."""
-        from_ = select.args.get("from_")
-        if from_ is None:
+        if select.source is None:
             alias = self.context.names("t")
             return Relation(f"(SELECT 0 AS {ROW_COLUMN})", alias, (), f"{alias}.{ROW_COLUMN}")
-        relation = self.source(from_.this)
-        for join in select.args.get("joins") or []:
+        relation = self.source(select.source)
+        for join in select.joins:
             relation = self.join(relation, join)
         return relation
 
-    def join(self, left: Relation, join: exp.Join) -> Relation:
+    def join(self, left: Relation, join: bound.Join) -> Relation:
         """A join of the relation so far with one more."""
-        right = self.source(join.this)
+        right = self.source(join.right)
+        node = join.node
         expressions = self.expressions((*left.fields, *right.fields))
-        if isinstance(join, nodes.LastJoin):
+        if join.last:
             return last_join(left, right, join, expressions, self.context.names, null_keys=self.context.online)
-        if join.args.get("side") == "LEFT" and self.context.online:
-            if not join.args.get("on"):
-                raise SqlError("LEFT JOIN needs ON", **nodes.position(join))
+        if node.args.get("side") == "LEFT" and self.context.online:
+            if not node.args.get("on"):
+                raise SqlError("LEFT JOIN needs ON", **nodes.position(node))
             return left_join_newest_last(left, right, join, expressions, self.context.names)
-        if join.args.get("side") == "LEFT":
+        if node.args.get("side") == "LEFT":
             return left_join(left, right, join, expressions, self.context.names)
-        kind = join.args.get("side") or join.args.get("kind") or "INNER"
-        raise SqlError(f"{kind} JOIN is not supported by OpenMLDB", **nodes.position(join))
+        kind = node.args.get("side") or node.args.get("kind") or "INNER"
+        raise SqlError(f"{kind} JOIN is not supported by OpenMLDB", **nodes.position(node))
 
     def expressions(self, fields: tuple[Field, ...]) -> Expressions:
         """A compiler of expressions over these columns, without aggregates."""
@@ -277,10 +256,11 @@ class SelectCompiler:
 
     # ---- SELECT
 
-    def select(self, node: exp.Select) -> Relation:
+    def select(self, select: bound.Select) -> Relation:
         """One SELECT, without its LIMIT."""
+        node = select.node
         # OpenMLDB passes over DISTINCT (its ``ast_node_converter.cc``, ``is_distinct``)
-        relation = self.from_clause(node)
+        relation = self.from_clause(select)
         items = expand(node.expressions, relation)
         if not node.args.get("from_") and not all(item.name for item in items):
             raise SqlError("a column of constants needs a name", hint="write AS", **nodes.position(node))
@@ -290,7 +270,7 @@ class SelectCompiler:
             return self._over_all(node, relation, items)
         if node.args.get("having"):
             raise SqlError("HAVING needs GROUP BY", **nodes.position(node))
-        return self._projected(node, relation, items)
+        return self._projected(select, relation, items)
 
     def _over_all(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
         """Aggregates over all rows: one row, none when there are no rows (OpenMLDB gives none then, either)."""
@@ -324,7 +304,8 @@ class SelectCompiler:
         where = node.args.get("where")
         return f" WHERE {self.expressions(relation.fields).condition(where.this)}" if where else ""
 
-    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+    def _projected(self, select: bound.Select, relation: Relation, items: list[Item]) -> Relation:
+        node = select.node
         self.check_null_marks(items)
         named = named_windows(node.args.get("windows") or [])
         for definition in named.values():
@@ -337,7 +318,7 @@ class SelectCompiler:
             prefix, relation = self._numbered(relation, where)
             where = ""
             items = expand(node.expressions, relation)  # `*` means the columns of the numbered rows now
-        aggregates = self.windows(relation, named, items)
+        aggregates = self.windows(select, relation, named, items)
         if any(w.descending for w in windows):
             self.check_descending(node)
         spark = not self.context.online and not windows and all(is_simple(item.node) for item in items)
@@ -406,11 +387,15 @@ class SelectCompiler:
                     raise UnsupportedError("add_months in an online query", reason, **nodes.position(call))
 
     def windows(
-        self, relation: Relation, named: dict[str, nodes.WindowDefinition], items: Sequence[Item]
+        self,
+        select: bound.Select,
+        relation: Relation,
+        named: dict[str, nodes.WindowDefinition],
+        items: Sequence[Item],
     ) -> BatchWindows:
         """The windows of a SELECT over a relation."""
         del items
-        return BatchWindows(relation, named, self.context.names, lambda window, node: self.source(node))
+        return BatchWindows(relation, named, self.context.names, lambda _, node: self.source(select.united(node)))
 
     def _numbered(self, relation: Relation, where: str) -> tuple[str, Relation]:
         """The rows with a number each, computed once: they are read as rows and again as the rows of frames."""
@@ -533,14 +518,6 @@ def names_above(items: Sequence[Item], values: Sequence[Value], relation: Relati
     return found[::-1]
 
 
-@dataclass(frozen=True)
-class Subquery:
-    """A subquery of WITH and the subqueries that it may name itself."""
-
-    node: exp.Expr
-    ctes: dict[str, Subquery]
-
-
 def _shared(window: Window, relation: Relation) -> frozenset[str]:
     keys = {value.sql for value in partition_columns(window, relation.fields)}
     return frozenset(column for f in relation.fields if f.sql in keys and (column := f.origin(0)))
@@ -550,10 +527,14 @@ def _origins(field: Field, relation: Relation) -> tuple[str | None, ...]:
     return tuple(field.origin(place) for place in range(len(relation.scans)))
 
 
-def _without(node: exp.Expr, key: str) -> exp.Expr:
-    copy = node.copy()
-    copy.set(key, None)
-    return copy
+def _check_with(node: exp.Expr) -> None:
+    """Refuse two subqueries of one name in a WITH."""
+    ctes = node.args["with_"].expressions if node.args.get("with_") else []
+    for place, cte in enumerate(ctes):
+        if cte.alias in {other.alias for other in ctes[:place]}:
+            raise SqlError(
+                f"multiple CTEs in the same WITH clause can't have same name: {cte.alias}", **nodes.position(cte.this)
+            )
 
 
 def is_simple(node: exp.Expr) -> bool:
@@ -564,6 +545,31 @@ def is_simple(node: exp.Expr) -> bool:
         known = not isinstance(node.this, exp.Identifier) and str(node.this).lower() in TYPE_WORDS
         return known and len(node.expressions) == 1 and is_simple(node.expressions[0])
     return isinstance(node, exp.Column | exp.Literal | exp.Null | exp.Boolean)
+
+
+def bound_query(tree: exp.Expr, context: Context) -> bound.Query:
+    """A query, resolved over the catalog's tables.
+
+    Raises:
+        UnsupportedError: the tree is none.
+    """
+    root = bound.bind(tree, context.db or "", _Columns(context.catalog)).root
+    if root is None:
+        raise UnsupportedError(type(tree).__name__, **nodes.position(tree))
+    return root
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a catalog's tables; see `dsflow.openmldb.bound.Tables`."""
+
+    catalog: Catalog
+
+    def get(self, key: bound.TableKey, /) -> dict[str, ColumnType] | None:
+        try:
+            return {c.name: c.type for c in self.catalog.table(key[0] or None, key[1]).columns}
+        except SqlError:
+            return None  # said where the table is compiled
 
 
 def typed(value: Value) -> Value:

@@ -23,13 +23,13 @@ from dsflow.embedded.compiler.joins import (
 )
 from dsflow.embedded.compiler.lineage import by_time, index_time, join_indexes, narrow, window_index, with_rows
 from dsflow.embedded.compiler.scope import Field, Relation
-from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, Subquery, is_simple
+from dsflow.embedded.compiler.select import Context, Item, SelectCompiler, is_simple
 from dsflow.embedded.compiler.storedframes import StoredWindows
 from dsflow.embedded.compiler.types import TableSchema
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window, reaches
 from dsflow.embedded.errors import SqlError, UnsupportedError
-from dsflow.openmldb import nodes
+from dsflow.openmldb import bound, nodes
 from dsflow.openmldb.indexes import IndexNeed, TableKey
 
 # a column, the value that is looked up, and another that an online index may find for it
@@ -111,64 +111,89 @@ def as_main(main: Relation, source: Relation) -> tuple[Field, ...]:
     return tuple(replace(f, sql=other.sql, origins=other.origins) for f, other in pairs)
 
 
+def check_window_source(select: bound.Select, joins: int) -> None:
+    """In request mode OpenMLDB has windows over a table and plain columns of it, with no WHERE below.
+
+    Args:
+        select: the SELECT with the window.
+        joins: how many joins there may be: one over the request row, none inside the right side of a join.
+
+    Raises:
+        SqlError: the window is over something else.
+    """
+    source = select.source
+    assert source is not None  # it has columns
+    if len(select.joins) > joins:
+        place = "over one join at most" if joins else "over no join inside the right side of another"
+        raise SqlError(f"in request mode a window is {place}", **nodes.position(source.node))
+    if isinstance(source.of, bound.Scan):
+        return
+    inner = source.of
+    brackets = len(inner.around) - isinstance(source.node, exp.Subquery)
+    plain = isinstance(inner, bound.Select) and not brackets
+    clauses = ("where", "group", "having", "limit", "windows", "with_")
+    if select.joins or not plain or any(inner.node.args.get(key) for key in clauses):
+        raise SqlError("a window in request mode needs a table on its left", **nodes.position(source.node))
+    assert isinstance(inner, bound.Select)
+    for item in inner.node.expressions:
+        value = item.this if isinstance(item, exp.Alias) else item
+        if not (isinstance(value, exp.Star) or is_simple(value)):
+            raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
+    check_window_source(inner, joins)
+
+
 class StoredCompiler(SelectCompiler):
     """Compiles over stored rows; what LAST JOIN takes from a table comes through an index of that table."""
 
-    def __init__(
-        self, context: Context, ctes: dict[str, Subquery] | None = None, state: RequestState | None = None
-    ) -> None:
-        super().__init__(context, ctes)
+    def __init__(self, context: Context, state: RequestState | None = None) -> None:
+        super().__init__(context)
         self.state = state or RequestState(Lookups(context.names))
         self.beside_windows = False
         self.frames: list[str] = []
 
-    def child(self, ctes: dict[str, Subquery]) -> StoredCompiler:
-        return StoredCompiler(self.context, ctes, self.state)
-
-    def select(self, node: exp.Select) -> Relation:
-        outer, self.beside_windows = self.beside_windows, any(e.find(nodes.Over) for e in node.expressions)
+    def select(self, select: bound.Select) -> Relation:
+        outer, self.beside_windows = self.beside_windows, any(e.find(nodes.Over) for e in select.node.expressions)
         try:
-            return super().select(node)
+            return super().select(select)
         finally:
             self.beside_windows = outer
 
-    def table(self, node: exp.Table) -> Relation:
-        relation = super().table(node)
+    def table(self, scan: bound.Scan) -> Relation:
+        relation = super().table(scan)
         name = self.state.source(relation.sql)
         return replace(relation, sql=name, scans=tuple(replace(scan, source=name) for scan in relation.scans))
 
-    def join(self, left: Relation, join: exp.Join) -> Relation:
-        last = isinstance(join, nodes.LastJoin)
-        if not last and join.args.get("side") != "LEFT":
+    def join(self, left: Relation, join: bound.Join) -> Relation:
+        if not join.last and join.node.args.get("side") != "LEFT":
             return super().join(left, join)
-        right = self.source(join.this)
+        right = self.source(join.right)
         expressions = self.expressions((*left.fields, *right.fields))
-        if not join.args.get("on"):
-            raise SqlError("a join needs ON", **nodes.position(join))
+        if not join.node.args.get("on"):
+            raise SqlError("a join needs ON", **nodes.position(join.node))
         if not right.one_row:
-            check_clear(join.args["on"], left, right, expressions)
-            condition = split_condition(join.args["on"], left, right, expressions)
-            condition = condition.by_index() if last else condition
+            check_clear(join, left)
+            condition = split_condition(join, left, right, expressions)
+            condition = condition.by_index() if join.last else condition
             right = self._looked_up(right, join, condition)
         return self._joined(left, right, join, expressions)
 
-    def _joined(self, left: Relation, right: Relation, join: exp.Join, expressions: Expressions) -> Relation:
-        if isinstance(join, nodes.LastJoin):
+    def _joined(self, left: Relation, right: Relation, join: bound.Join, expressions: Expressions) -> Relation:
+        if join.last:
             known = not right.untimed
             return last_join(left, right, join, expressions, self.context.names, null_keys=True, known_order=known)
         return left_join_newest_last(left, right, join, expressions, self.context.names)
 
-    def _looked_up(self, right: Relation, join: exp.Join, condition: JoinCondition) -> Relation:
+    def _looked_up(self, right: Relation, join: bound.Join, condition: JoinCondition) -> Relation:
         """The right side of a join over the rows that an index has for it."""
         if not right.scans:
             raise UnsupportedError(
                 "a join in request mode with a query that has LIMIT or GROUP BY, or a window inside another query",
-                **nodes.position(join),
+                **nodes.position(join.node),
             )
-        ordered = join.args.get("order") is not None
+        ordered = join.order is not None
         if len({scan.schema.relation for scan in right.scans}) < len(right.scans):
             wanted = "Last Join node order by hasn't been optimized" if ordered else "Isn't partition provider"
-            raise SqlError(f"{wanted}: a UNION in the join reads a table twice", **nodes.position(join))
+            raise SqlError(f"{wanted}: a UNION in the join reads a table twice", **nodes.position(join.node))
         indexes = join_indexes(join, condition, right)
         unordered = ordered and not right.fixed <= set(indexes[0].keys)
         if unordered or (right.fixed and self.beside_windows and not ordered):
@@ -176,7 +201,7 @@ class StoredCompiler(SelectCompiler):
             raise SqlError(
                 f"{wanted}: WHERE below the join compares a column with a constant",
                 hint="write IN instead of =, as in IN (1), or put the condition into ON",
-                **nodes.position(join),
+                **nodes.position(join.node),
             )
         rows = []
         for place, (scan, index) in enumerate(zip(right.scans, indexes, strict=True)):
@@ -222,53 +247,26 @@ class StoredCompiler(SelectCompiler):
 
     # ---- windows over the rows of a table that a join looks up
 
-    def _projected(self, node: exp.Select, relation: Relation, items: list[Item]) -> Relation:
+    def _projected(self, select: bound.Select, relation: Relation, items: list[Item]) -> Relation:
         if any(item.node.find(nodes.Over) for item in items):
-            self.check_window_source(node, joins=0)
-            if node.args.get("where"):
-                raise SqlError("in request mode a window has no WHERE below it", **nodes.position(node))
+            check_window_source(select, joins=0)
+            if select.node.args.get("where"):
+                raise SqlError("in request mode a window has no WHERE below it", **nodes.position(select.node))
         outer, self.frames = self.frames, []
         try:
-            return replace(super()._projected(node, relation, items), frames=tuple(self.frames))
+            return replace(super()._projected(select, relation, items), frames=tuple(self.frames))
         finally:
             self.frames = outer
 
-    def check_window_source(self, node: exp.Select, joins: int) -> None:
-        """In request mode OpenMLDB has windows over a table and plain columns of it, with no WHERE below.
-
-        Args:
-            node: the SELECT with the window.
-            joins: how many joins there may be: one over the request row, none inside the right side of a join.
-
-        Raises:
-            SqlError: the window is over something else.
-        """
-        source = node.args["from_"].this
-        if len(node.args.get("joins") or []) > joins:
-            place = "over one join at most" if joins else "over no join inside the right side of another"
-            raise SqlError(f"in request mode a window is {place}", **nodes.position(source))
-        compiler, inner = self, source.this
-        if isinstance(source, exp.Table):
-            named = None if source.db else self.ctes.get(source.name)
-            if named is None:
-                return
-            compiler, inner = self.child(named.ctes), named.node
-        plain = isinstance(inner, exp.Select) and not any(
-            inner.args.get(key) for key in ("where", "group", "having", "limit", "windows", "with_")
-        )
-        if node.args.get("joins") or not plain:
-            raise SqlError("a window in request mode needs a table on its left", **nodes.position(source))
-        for item in inner.expressions:
-            value = item.this if isinstance(item, exp.Alias) else item
-            if not (isinstance(value, exp.Star) or is_simple(value)):
-                raise UnsupportedError("a window over computed columns in request mode", **nodes.position(value))
-        compiler.check_window_source(inner, joins)
-
     def windows(
-        self, relation: Relation, named: dict[str, nodes.WindowDefinition], items: Sequence[Item]
+        self,
+        select: bound.Select,
+        relation: Relation,
+        named: dict[str, nodes.WindowDefinition],
+        items: Sequence[Item],
     ) -> BatchWindows:
         def union(window: Window, node: exp.Expr) -> Relation:
-            source = self.source(node)
+            source = self.source(select.united(node))
             check_union(relation.fields, source.fields, node)
             check_sorted(source, window, node)
             _, rows = self.window_rows(window, source, as_main(relation, source))

@@ -73,6 +73,7 @@ class _Binder:
         found: Query | None = None
         if isinstance(node, exp.Subquery):
             found = self.query(node.this, inner, below=below)
+            found = replace(found, around=(*found.around, node)) if found is not None else None
         elif isinstance(node, exp.Union):
             found = self._union(node, inner, below=below)
         elif isinstance(node, exp.Select):
@@ -200,7 +201,8 @@ def _outputs(node: exp.Select, rows: Rows) -> Iterator[Column]:
         if below is None:
             yield Column(name, cast_type(item.unalias()), node=item)
             continue
-        names = below.names if last[id(below)] == place else frozenset[Qualified]()
+        plain = isinstance(item.unalias(), exp.Column | exp.Star)
+        names = below.names if plain and last[id(below)] == place else frozenset[Qualified]()
         origins = below.origins
         if below.name == ANY and name != ANY:
             # the one column that is meant of those that are not known

@@ -230,6 +230,7 @@ class Select:
         windows: its windows: those of the WINDOW clause, then those after OVER.
         filters: the lookups of the conditions ``column = constant`` of WHERE.
         below: its rows are read by a join, or by the UNION of a window.
+        around: the brackets around it, from the inside out; each may have a LIMIT of its own.
     """
 
     node: exp.Select
@@ -240,6 +241,11 @@ class Select:
     windows: tuple[Window, ...]
     filters: tuple[Lookup, ...]
     below: bool
+    around: tuple[exp.Subquery, ...] = ()
+
+    def united(self, node: exp.Expr) -> Source:
+        """What a node in the UNION of one of its windows is."""
+        return next(source for window in self.windows for source in window.union if source.node is node)
 
     def inside(self) -> Iterator[Query]:
         for source in (self.source, *(j.right for j in self.joins), *(s for w in self.windows for s in w.union)):
@@ -249,19 +255,20 @@ class Select:
 
 @dataclass(frozen=True, eq=False)
 class Union:
-    """A UNION of two queries."""
+    """A UNION of two queries; ``around`` as in `Select`."""
 
     node: exp.Union
     rows: Rows
     left: Query
     right: Query
+    around: tuple[exp.Subquery, ...] = ()
 
     def inside(self) -> Iterator[Query]:
         yield from (self.left, self.right)
 
 
 Query = Select | Union
-"""A query: a SELECT, or a UNION of queries. Parentheses around it are not told."""
+"""A query: a SELECT, or a UNION of queries."""
 
 
 @dataclass(frozen=True, eq=False)

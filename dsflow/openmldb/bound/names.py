@@ -54,7 +54,7 @@ def named(
     if table is None:
         unknown = [c for c in columns if c.name == ANY]
         return [c for c in columns if c.name == name] or (unknown if len(unknown) == 1 else [])
-    db = db or current_db
+    db = db or current_db or None
 
     def finds(qualified: Qualified, wanted: str) -> bool:
         of_db = db is None or (qualified[0] or current_db or db) == db
