@@ -1,37 +1,35 @@
 """From which stored tables the rows of a window or of a join come, and through which index of them they are read.
 
 The source of a window and the right side of a join may be a table, a table with joins, or plain columns of those, under
-any names; the right side of a join also a UNION of such. OpenMLDB follows the columns down to the left-most table and
-reads that one through an index, whose TTL then counts (its ``group_and_sort_optimized.cc``, ``KeysOptimized``). Columns
-that lead elsewhere it refuses (its ``transform.cc``, ``OptimizeRequestJoinAsWindowProducer`` and
-``ValidateIndexOptimization``).
+any names; the right side of a join also a UNION of such. OpenMLDB follows the columns down to the left-most table
+(`dsflow.openmldb.bound.lookups`) and reads that one through an index, whose TTL then counts. Columns that lead
+elsewhere it refuses (its ``transform.cc``, ``OptimizeRequestJoinAsWindowProducer`` and ``ValidateIndexOptimization``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 
-from sqlglot import exp
-
 from dsflow.embedded.compiler.frames import column_of, partition_columns
-from dsflow.embedded.compiler.joins import JoinCondition, order_value
+from dsflow.embedded.compiler.joins import order_value
 from dsflow.embedded.compiler.scope import Field, Position, Relation
 from dsflow.embedded.compiler.types import ROW_BITS, ROW_COLUMN, TableSchema
 from dsflow.embedded.compiler.values import quote
 from dsflow.embedded.compiler.windows import Window
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.openmldb import nodes
-from dsflow.openmldb.bound import Join
+from dsflow.openmldb.bound import Join, Lookup, Select
 from dsflow.openmldb.indexes import IndexNeed
 from dsflow.openmldb.ttl import Ttl, ttl_of_frame
 
 
-def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) -> IndexNeed:
+def window_index(window: Window, select: Select, source: Relation, fields: tuple[Field, ...]) -> IndexNeed:
     """The index of the source's left-most table by which a window finds its rows, with the TTL that it needs.
 
     Args:
         window: the window.
+        select: the SELECT whose window it is.
         source: the window's own source, or one of its UNION.
         fields: the source's columns as the window names them.
 
@@ -46,57 +44,61 @@ def window_index(window: Window, source: Relation, fields: tuple[Field, ...]) ->
             **where,
         )
     _check_plain(source, where)
-    origins = {f.sql: f.origin(0) for f in fields}
-
-    def origin(node: exp.Expr, sql: str) -> str:
-        found = origins.get(sql)
-        if found is None:
+    partition_columns(window, fields)
+    if window.order is not None:
+        column_of(window.order, fields, "ORDER BY")
+    lookup = _lookup((lookup for w in select.windows if w.is_of(window.partition) for lookup in w.lookups), source, 0)
+    parts = [*zip(window.partition, lookup.keys, strict=True)]
+    parts += [(window.order, lookup.ts)] if window.order is not None else []
+    for node, column in parts:
+        if column is None:
             raise SqlError(
                 "in request mode the rows of a window are found by columns of its left-most table, "
                 f"and {node.sql(dialect='openmldb')} is none of them",
                 hint="take a column of the table itself, neither computed nor from the right of a join",
                 **nodes.position(node),
             )
-        return found
-
-    values = partition_columns(window, fields)
-    keys = tuple(origin(node, value.sql) for node, value in zip(window.partition, values, strict=True))
-    order = window.order
-    ts = origin(order, column_of(order, fields, "ORDER BY").sql) if order is not None else None
+    keys = tuple(key for key in lookup.keys if key is not None)
     # MAXSIZE is no matter of the TTL
     ttl = ttl_of_frame(window.start, window.start, has_rows=not window.by_time, has_range=window.by_time)
-    return IndexNeed(keys, ts, ttl)
+    return IndexNeed(keys, lookup.ts, ttl)
 
 
-def join_indexes(join: Join, condition: JoinCondition, right: Relation) -> tuple[IndexNeed, ...]:
+def join_indexes(join: Join, right: Relation) -> tuple[IndexNeed, ...]:
     """For each table below the right side of a join, the index by which the join finds its rows.
 
     Raises:
         SqlError: the condition compares no column of the table with ``=``, or ORDER BY is by another column.
     """
-    _check_plain(right, nodes.position(join.node))
-    ordered = order_value(join.order, right).sql if join.order is not None else None
-    columns = {f.sql: f for f in right.fields}
-    found = []
+    where = nodes.position(join.node)
+    _check_plain(right, where)
+    if join.order is not None:
+        order_value(join.order, right)
     ttl = Ttl("latest", latest=1) if join.last else Ttl()
+    found = []
     for place in range(len(right.scans)):
-        keys = tuple(key for c in condition.right_columns if c and (key := columns[c].origin(place)))
+        lookup = _lookup(join.lookups, right, place)
+        keys = tuple(dict.fromkeys(key for key in lookup.keys if key is not None))
         if not keys:
             raise SqlError(
                 "in request mode a join finds its rows by an index, and ON compares no column of the right side's "
                 f"left-most table with =: {join.node.args['on'].sql(dialect='openmldb')}",
                 hint="compare a column of the table itself, neither computed nor from a join inside",
-                **nodes.position(join.node),
+                **where,
             )
-        ts = columns[ordered].origin(place) if ordered is not None else None
-        if ordered is not None and ts is None:
+        if lookup.ordered and lookup.ts is None:
             raise SqlError(
                 "in request mode LAST JOIN is ordered by an index, and ORDER BY names no column of the right side's "
                 "left-most table",
-                **nodes.position(join.node),
+                **where,
             )
-        found.append(IndexNeed(keys, ts, ttl))
+        found.append(IndexNeed(keys, lookup.ts, ttl))
     return tuple(found)
+
+
+def _lookup(lookups: Iterable[Lookup], source: Relation, place: int) -> Lookup:
+    """The lookup of the table of ``scans[place]``."""
+    return next(lookup for lookup in lookups if lookup.scan is source.scans[place].place)
 
 
 def _check_plain(source: Relation, where: Position) -> None:

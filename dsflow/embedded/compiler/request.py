@@ -215,7 +215,7 @@ class RequestWindows:
     def _by_key(self, source: Relation, window: Window) -> Relation:
         """A source over the stored rows of the request row's key, those that an index's TTL has left."""
         request = self.relation.fields
-        index, rows = self.compiler.window_rows(window, source, as_main(self.relation, source))
+        index, rows = self.compiler.window_rows(window, self.select, source, as_main(self.relation, source))
         keys = partition_columns(window, request)
         if keys[0].given:
             value = bare_keys([key.sql for key in keys], [key.type is STRING for key in keys])[0]

@@ -8,6 +8,7 @@ from typing import Any
 from dsflow.embedded.compiler.types import TableSchema
 from dsflow.embedded.compiler.values import Type, Value, quote
 from dsflow.embedded.errors import SqlError
+from dsflow.openmldb import bound
 from dsflow.openmldb.bound.names import Qualified, named, names_under
 
 Position = dict[str, Any]
@@ -47,11 +48,13 @@ class Scan:
     Attributes:
         schema: the table.
         alias: the alias that its rows have there.
+        place: the place in the bound query.
         source: in request mode the name under which the statement reads it; see `stored.Sources`.
     """
 
     schema: TableSchema
     alias: str
+    place: bound.Scan
     source: str = ""
 
 

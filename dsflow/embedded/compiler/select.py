@@ -222,7 +222,7 @@ class SelectCompiler:
         alias = self.context.names("t")
         fields = tuple(Field(c.name, c.type, f"{alias}.{quote(c.name)}", origins=(c.name,)) for c in schema.columns)
         fields = table_names(fields, schema, scan.node)
-        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scans=(Scan(schema, alias),))
+        return Relation(schema.relation, alias, fields, f"{alias}.{ROW_COLUMN}", scans=(Scan(schema, alias, scan),))
 
     def from_clause(self, select: bound.Select) -> Relation:
         """FROM with its joins."""

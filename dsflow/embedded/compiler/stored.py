@@ -194,7 +194,7 @@ class StoredCompiler(SelectCompiler):
         if len({scan.schema.relation for scan in right.scans}) < len(right.scans):
             wanted = "Last Join node order by hasn't been optimized" if ordered else "Isn't partition provider"
             raise SqlError(f"{wanted}: a UNION in the join reads a table twice", **nodes.position(join.node))
-        indexes = join_indexes(join, condition, right)
+        indexes = join_indexes(join, right)
         unordered = ordered and not right.fixed <= set(indexes[0].keys)
         if unordered or (right.fixed and self.beside_windows and not ordered):
             wanted = "Last Join node order by hasn't been optimized" if ordered else "fail to build input runner"
@@ -269,11 +269,11 @@ class StoredCompiler(SelectCompiler):
             source = self.source(select.united(node))
             check_union(relation.fields, source.fields, node)
             check_sorted(source, window, node)
-            _, rows = self.window_rows(window, source, as_main(relation, source))
+            _, rows = self.window_rows(window, select, source, as_main(relation, source))
             return with_rows(source, [rows], self.state.sources)
 
         def live(window: Window) -> str | None:
-            _, rows = self.window_rows(window, relation, relation.fields)
+            _, rows = self.window_rows(window, select, relation, relation.fields)
             if rows == relation.scans[0].schema.relation:
                 return None
             self.frames.append(self.state.source(rows))
@@ -282,9 +282,11 @@ class StoredCompiler(SelectCompiler):
         gathers = reaches(windows_of(items, named))
         return StoredWindows(relation, named, self.context.names, union, live=live, gathers=gathers)
 
-    def window_rows(self, window: Window, source: Relation, fields: tuple[Field, ...]) -> tuple[IndexNeed, str]:
+    def window_rows(
+        self, window: Window, select: bound.Select, source: Relation, fields: tuple[Field, ...]
+    ) -> tuple[IndexNeed, str]:
         """The index through which a window reads a source, and the rows that its TTL has left there."""
-        index = window_index(window, source, fields)
+        index = window_index(window, select, source, fields)
         return index, self.through_index(source.scans[0].schema, index)
 
     def through_index(self, table: TableSchema, index: IndexNeed) -> str:

@@ -212,6 +212,10 @@ class Window:
         """Its name in the WINDOW clause, or ''."""
         return str(self.node.name)
 
+    def is_of(self, partition: Sequence[exp.Expr]) -> bool:
+        """Whether these are the nodes of its PARTITION BY."""
+        return len(partition) > 0 and self.partition[:1] != () and self.partition[0] is partition[0]
+
     def has(self, flag: str) -> bool:
         """Whether it says ``exclude_current_row``, ``exclude_current_time`` or ``instance_not_in_window``."""
         return bool(self.node.args.get(flag))
