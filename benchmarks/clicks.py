@@ -2,7 +2,8 @@
 
 Frequencies follow the sample in ``pipelines/data``: the busiest of 300,000 ips makes 0.8 % of all clicks, the busiest
 app 18 %, os 24 %, channel 8 %, and 94 % come from one device. Clicks arrive in the order of time, fewer at night, in
-whole seconds; one in twenty arrives late, with a time up to some minutes back.
+whole seconds; one in twenty arrives late, with a time up to some minutes back. A download follows three or four in a
+thousand; app, channel and how busy the ip is tell which, so that there is something to learn.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _SHARES = {
     "os": (800, 0.24),
     "channel": (200, 0.08),
 }
+_DOWNLOADS = 0.00025  # of the clicks on an app and a channel without effect, from an ip that is not busy
 _BY_HOUR = np.array([12, 7, 4, 3, 2, 3, 6, 13, 18, 17, 17, 17, 19, 18, 17, 15, 16, 17, 17, 18, 18, 17, 19, 18], float)
 
 
@@ -51,10 +53,11 @@ def chunks(rows: int, seed: int = 1, repeated: float = 0) -> Iterator[pa.Table]:
         count = min(CHUNK, rows - first)
         arrival = np.interp((first + np.arange(count) + random.random(count)) / rows, share, np.arange(len(share)))
         late = np.where(random.random(count) < 0.05, random.exponential(60, count), 0)
-        values = {name: _skewed(random, count, *of) for name, of in _SHARES.items()}
+        ranks = {name: _ranks(random, count, *of) for name, of in _SHARES.items()}
+        values = {name: _value_of(rank, _SHARES[name][0]) for name, rank in ranks.items()}
         seconds = np.maximum(arrival * 3600 - late, 0).astype("timedelta64[s]")
         values["click_time"] = START + seconds
-        values["is_attributed"] = (random.random(count) < 0.003).astype(np.int32)
+        values["is_attributed"] = (random.random(count) < _chance(ranks)).astype(np.int32)
         if repeated:
             again = np.flatnonzero(np.random.default_rng([seed, number, 1]).random(count - 1) < repeated / 1e6)
             for column in values.values():
@@ -62,11 +65,23 @@ def chunks(rows: int, seed: int = 1, repeated: float = 0) -> Iterator[pa.Table]:
         yield pa.table(values)
 
 
-def _skewed(random: np.random.Generator, count: int, values: int, top: float) -> np.ndarray:
-    """Numbers below ``values``, the most frequent one with the share ``top``, the others by a power law."""
+def _ranks(random: np.random.Generator, count: int, values: int, top: float) -> np.ndarray:
+    """Numbers below ``values``, 0 the most frequent one with the share ``top``, the others by a power law."""
     power = np.log(values) / -np.log(top)
-    rank = (values * random.random(count) ** power).astype(np.int64)
-    return ((rank * 7919 + 88) % values).astype(np.int32)  # neighbours in frequency are not neighbours in number
+    return np.asarray((values * random.random(count) ** power).astype(np.int64))
+
+
+def _value_of(rank: np.ndarray, values: int) -> np.ndarray:
+    """Neighbours in frequency are not neighbours in number."""
+    return np.asarray(((rank * 7919 + 88) % values).astype(np.int32))
+
+
+def _chance(ranks: dict[str, np.ndarray]) -> np.ndarray:
+    """How likely a download follows each click: by the effects of its app and its channel; less for a busy ip."""
+    effect = np.where(ranks["ip"] < 3000, -1.5, 0.0)
+    for seed, name in enumerate(("app", "channel")):
+        effect += np.random.default_rng(seed).normal(0, 2.0, _SHARES[name][0])[ranks[name]]
+    return np.asarray(np.minimum(_DOWNLOADS * np.exp(effect), 1.0))
 
 
 def write_csv(path: Path, rows: int, seed: int = 1, repeated: float = 0) -> None:
