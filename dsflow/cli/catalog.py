@@ -86,10 +86,10 @@ def versions(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
         return
-    cells = [("VERSION", "", "MADE", "BY", "CHANGED", "DESCRIPTION")]
+    cells = [("VERSION", "", "MADE", "BY", "CHANGED")]
     for row in rows:
         mark = "current" if row.current else ""
-        cells.append((str(row.version), mark, row.time, row.by, _changed(row.changed), row.description))
+        cells.append((str(row.version), mark, row.time, row.by, _changed(row.changed)))
     print(columns(cells))
 
 
