@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dsflow.declare.steps import part_name
 from dsflow.embedded.server import EmbeddedServer
 from dsflow.serving import Options, PredictionServer
 from tests.integration.conftest import CLIENTS, TENANT, Running
@@ -183,7 +184,7 @@ def test_bootstrap_submit_run_predict(
         failed = command(pipeline, "run", "--report", str(report), expect=1)
         states = {task["name"]: task["state"] for task in json.loads(report.read_text())["tasks"]}
         assert json.loads(report.read_text())["state"] == "FAILURE"
-        assert (states[step], states[f"{step}: check"]) == ("SUCCESS", "FAILURE")
+        assert (states[step], states[part_name("check", step)]) == ("SUCCESS", "FAILURE")
         assert f"the disk is full ({step})" in failed.stdout  # the job's own log
         assert re.search(rf"job \d+ \(\w+\) is FAILED: the disk is full \({step}\)", failed.stdout)
         assert httpx.post(f"{predict}/predict", json=CLICK, timeout=60).json() == answer.json()
