@@ -174,6 +174,6 @@ def _drawn(title: str, size: tuple[float, float], draw: Callable[[Axes], None]) 
 
 def _svg(figure: Any) -> str:
     out = io.StringIO()
-    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+    figure.savefig(out, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = out.getvalue()
     return text[text.index("<svg") :]  # without the head of a file of its own
