@@ -125,7 +125,7 @@ class Profile:
         if numbers[:2] not in SERIES:
             raise ConfigError(
                 f"profile {self.name!r}: version {self.version!r} is no DolphinScheduler that dsflow knows",
-                hint="for example 3.1, 3.1.9, 3.2 or 3.2.2",
+                hint="for example 3.1, 3.1.9, 3.2, 3.2.2 or 3.4",
             )
         return numbers
 

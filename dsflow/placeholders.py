@@ -15,8 +15,10 @@ from dsflow.datepatterns import PatternError, java_format
 from dsflow.errors import RunError
 
 Series = tuple[int, int]
-SERIES: tuple[Series, ...] = ((3, 1), (3, 2))
+SERIES: tuple[Series, ...] = ((3, 1), (3, 2), (3, 3), (3, 4))
 """The series whose placeholders are known here."""
+USUAL = SERIES[:2]
+"""Those that count where nobody names a version: dsflow was run on released servers of them."""
 
 TIME = re.compile(r"\$\[(?P<body>[^$\]]+)\]")
 SYSTEM = re.compile(r"\$\{(?P<name>system\.[\w.]+)\}")
@@ -318,6 +320,6 @@ def _combined(operator: str, left: int, right: int) -> int:
 
 
 __all__ = [
-    "SERIES", "SYSTEM", "TIME", "PatternError", "PlaceholderError", "Series", "calculate", "fill", "fill_names",
-    "fill_times", "time_value",
+    "SERIES", "SYSTEM", "TIME", "USUAL", "PatternError", "PlaceholderError", "Series", "calculate", "fill",
+    "fill_names", "fill_times", "time_value",
 ]  # fmt: skip

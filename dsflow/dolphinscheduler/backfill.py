@@ -9,9 +9,9 @@ in its own: asked for a range, it would give each run the wrong day where the tw
 any zone. 3.2 takes one of at most 100; 3.1 takes it too and shuffles it, so there it serves only for dates that run
 side by side.
 
-What a chain still has before it stands in each run's ``commandParam``: 3.2 lists the dates, 3.1 gives the first and the
-last one. On 3.1 with a live schedule the dates between are known to the server alone, so there the end is only certain
-when nothing has come for a while.
+What a chain still has before it stands in each run's ``commandParam``: 3.2 and later list the dates, 3.1 gives the
+first and the last one. On 3.1 with a live schedule the dates between are known to the server alone, so there the end is
+only certain when nothing has come for a while.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ FORM = "%Y-%m-%d %H:%M:%S"
 GRACE = 15.0  # seconds without a new run after which a chain whose length is not known is over
 SEEN_RUNS = 100
 _LIST = "complementScheduleDateList"
+_LATER_LIST = "backfillTimeList"  # what 3.3 and later make of it, or of a range
 MOST_DATES = 100  # that a list holds (SCHEDULE_TIME_MAX_LENGTH)
 
 
@@ -182,7 +183,9 @@ class Backfills:
         }
         rows = self._rest.newest_instances(state.project_code, state.code, SEEN_RUNS)
         before = {int(r["id"]) for r in rows}
-        trigger = self._rest.start(state.project_code, form)
+        told = self._rest.start(state.project_code, form)
+        # where a start tells its runs, it tells only the first one of each chain
+        trigger = told[0] if told and self._rest.series().tells_trigger else None
         return Backfill(state.project_code, state.code, trigger, mark, before, parallel, asked.dates, notes=asked.notes)
 
     def _parallel(self, asked: _Asked, parallel: int) -> int:
@@ -285,6 +288,8 @@ class Backfills:
             return None
         if _LIST in param:
             return tuple(d for d in str(param[_LIST]).split(",") if d > date)
+        if _LATER_LIST in param:
+            return tuple(d for d in map(str, param[_LATER_LIST] or ()) if d > date)
         last = str(param.get("complementEndDate") or "")
         if last and last <= date:
             return ()

@@ -239,7 +239,8 @@ class Deployer:
         lock = project.workflows.get(lock_name(definition.name)) if project else None
         if project is not None and row is not None:
             code = int(row["code"])
-            held = Content(self._rest.workflow(project.code, code), project.schedules.get(code, []))
+            fills = self._rest.called(lambda series: series.fills_declared)
+            held = Content(self._rest.workflow(project.code, code), project.schedules.get(code, []), fills)
             state = held.state(project.code, definition.project, names, lock)
         elif project is not None:
             state = ServerState(project.code, lock=lock)

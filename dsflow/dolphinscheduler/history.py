@@ -179,5 +179,5 @@ def _at(
     process = {**state.raw["workflow"], **{key: row.get(key) for key in _VERSIONED}}
     raw = {**state.raw, "workflow": process, "tasks": tasks}
     schedule = state.schedules[0] if state.schedules else None
-    base = codec.from_server(raw, state.definition.project, names, schedule)
+    base = codec.from_server(raw, state.definition.project, names, schedule, fills_declared=state.fills_declared)
     return replace(base, relations=state.definition.relations)

@@ -62,7 +62,7 @@ def workflow_call(
         timeout=definition.timeout,
         online=definition.release_state == "ONLINE",
         relations=json.dumps(codec.relations_to_server(definition, codes, record(definition))),
-        tasks=json.dumps(_tasks(definition, state, plan, codes, names, series)),
+        tasks=json.dumps([series.words.sent_task(t) for t in _tasks(definition, state, plan, codes, names, series)]),
         locations=_locations(definition, state, plan, codes),
     )
 

@@ -1,8 +1,8 @@
 """Runs on a server: start one, find it, follow it, report it, stop it.
 
-DolphinScheduler's start does not say which run it started: 3.2 answers a trigger code that leads to it, 3.1 answers
-nothing. There each start carries a mark among its start parameters, which the run shows, so that of two starts at the
-same moment each finds its own run.
+DolphinScheduler's start does not always say which run it started: 3.3 and later answer its id, 3.2 a trigger code
+that leads to it, 3.1 nothing. There each start carries a mark among its start parameters, which the run shows, so that
+of two starts at the same moment each finds its own run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dsflow.dolphinscheduler.wire.pages import run_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
 from dsflow.figures import figures_in
-from dsflow.outputs import CODED, decoded
+from dsflow.outputs import decoded
 from dsflow.report import (
     FAILURE,
     FINAL_STATES,
@@ -175,12 +175,14 @@ class Runs:
             )
         declared = definition or state.definition
         check_params(declared, state, params)
+        series = self._rest.series()
         before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}
-        mark = "" if self._rest.series().tells_trigger else uuid.uuid4().hex
-        trigger = self._rest.start(
+        mark = "" if series.tells_trigger or series.tells_runs else uuid.uuid4().hex
+        told = self._rest.start(
             state.project_code, {**self.form(state.code, declared, {**params, **(more or {})}, mark), **(extra or {})}
         )
-        instance = self._find(state, before, trigger, mark)
+        first = told[0] if told else None
+        instance = first if series.tells_runs and first is not None else self._find(state, before, first, mark)
         return self._run(project, state.project_code, name, state.code, instance)
 
     def form(self, code: int, definition: Definition, params: Mapping[str, str], mark: str) -> JsonDict:
@@ -407,7 +409,7 @@ def map_state(state: str) -> str:
 def check_params(definition: Definition, state: ServerState, params: Mapping[str, str]) -> None:
     """Raise ParameterError for a parameter that cannot be set when starting."""
     fixed = set(definition.fixed_params)
-    known = [p["prop"] for p in global_params(state.raw["workflow"]) if p["prop"] not in CODED]
+    known = [p.prop for p in state.definition.global_params] if state.definition else []
     for name in params:
         if name in fixed:
             raise ParameterError(

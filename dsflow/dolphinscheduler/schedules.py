@@ -78,6 +78,7 @@ def apply_schedule(
         names,
         environment=int(held.get("environmentCode") or -1) if held else -1,
         tenant=_tenant(rest, profile, held),
+        kept=codec.missed_fires(held or {}),
     )
     if held is None:
         if not online:

@@ -42,6 +42,7 @@ class ServerState:
         raw: the server's answer to reading it.
         schedules: its schedules, as the server gives them.
         lock: the lock of a submit that is under way or was cut short; see :mod:`dsflow.dolphinscheduler.lock`.
+        fills_declared: of the server's series; see :class:`dsflow.dolphinscheduler.wire.series.Series`.
     """
 
     project_code: int
@@ -50,6 +51,7 @@ class ServerState:
     schedules: list[JsonDict] = field(default_factory=list)
     definition: Definition | None = None
     lock: JsonDict | None = field(default=None, compare=False)
+    fills_declared: bool = False
 
     @property
     def online(self) -> bool:
@@ -69,16 +71,22 @@ class ServerState:
 
 @dataclass(frozen=True)
 class Content:
-    """The two answers that a :class:`ServerState` is made of."""
+    """The two answers that a :class:`ServerState` is made of.
+
+    Attributes:
+        fills_declared: of the server's series.
+    """
 
     raw: JsonDict
     schedules: list[JsonDict]
+    fills_declared: bool
 
     def state(self, project_code: int, project: str, names: Names, lock: JsonDict | None = None) -> ServerState:
         """Codes turned into names; asks the server for those names that are not known yet."""
-        definition = codec.from_server(self.raw, project, names, self.schedules[0] if self.schedules else None)
+        schedule = self.schedules[0] if self.schedules else None
+        definition = codec.from_server(self.raw, project, names, schedule, fills_declared=self.fills_declared)
         code = int(self.raw["workflow"]["code"])
-        return ServerState(project_code, code, self.raw, self.schedules, definition, lock)
+        return ServerState(project_code, code, self.raw, self.schedules, definition, lock, self.fills_declared)
 
 
 def locate(rest: RestClient, project: str, name: str) -> Location:
@@ -98,7 +106,7 @@ def content(rest: RestClient, project_code: int, code: int) -> Content:
     """Read a workflow and its schedules, side by side."""
     schedules = rest.soon(rest.schedules, project_code, code)
     raw = rest.workflow(project_code, code)
-    return Content(raw, schedules.result())
+    return Content(raw, schedules.result(), rest.called(lambda series: series.fills_declared))
 
 
 def read(rest: RestClient, place: Location, project: str, names: Names) -> ServerState:

@@ -16,7 +16,7 @@ from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import RunError
 from dsflow.outputs import OutputError, coded_params
 from dsflow.outputs import read_outputs as read
-from dsflow.placeholders import SERIES, SYSTEM, TIME, PlaceholderError, Series, fill, fill_names
+from dsflow.placeholders import SYSTEM, TIME, USUAL, PlaceholderError, Series, fill, fill_names
 
 PYTHON_TYPES: dict[str, type] = {"INTEGER": int, "LONG": int, "FLOAT": float, "DOUBLE": float, "BOOLEAN": bool}
 _ONLY_THERE = frozenset({
@@ -27,8 +27,8 @@ _ONLY_THERE = frozenset({
 
 
 def series_of(version: Sequence[int] | None) -> tuple[Series, ...]:
-    """The series that a run follows: that of the version, or without one all that are known."""
-    return SERIES if version is None else ((version[0], version[1]),)
+    """The series that a run follows: that of the version, or without one the usual ones."""
+    return USUAL if version is None else ((version[0], version[1]),)
 
 
 def system_values(now: datetime, definition_name: str, task: str = "") -> dict[str, Property]:

@@ -119,7 +119,7 @@ def _source(folder: Path, said: Path) -> Source:
 def _check_version(version: str, said: str) -> None:
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     if series(version) not in SERIES or numbers < OLDEST:
-        raise StandaloneError(f"{said} is DolphinScheduler {version}; dsflow can start 3.1.1 and later, up to 3.2")
+        raise StandaloneError(f"{said} is DolphinScheduler {version}; dsflow can start 3.1.1 and later, up to 3.4")
 
 
 def _unpacked(archive: Path, digest: str, say: Say) -> Path:

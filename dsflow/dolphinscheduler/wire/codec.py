@@ -139,11 +139,27 @@ def relations_to_server(
 
 
 def params_to_server(definition: Definition, series: Series) -> list[JsonDict]:
-    """``globalParams``; for 3.1 with those that stand in outputs for what it does not read."""
+    """``globalParams``; for 3.1 with those that stand in outputs for what it does not read.
+
+    From 3.3 on with an empty one for each output that is used: released servers put an output only into parameters that
+    are declared with the direction IN. Declared by the workflow it is filled in each order of precedence that was seen
+    there; declared by the task that uses it, it would be empty on the development tree of 3.3, as on 3.2.
+    """
     params = list(definition.global_params)
     if series.cuts_outputs:
         params += [Property(name, value=value) for name, value in coded_params(definition).items()]
+    if series.fills_declared:
+        params += _used_outputs(definition)
     return [p.to_dict() for p in params]
+
+
+def _used_outputs(definition: Definition) -> list[Property]:
+    """An empty parameter for each output whose placeholder stands anywhere."""
+    texts = [json.dumps(task.task_params, ensure_ascii=False) for task in definition.tasks]
+    text = "\n".join([*texts, *(param.value for param in definition.global_params)])
+    own = {param.prop for param in definition.global_params}
+    found = {p.prop: p.type for task in definition.tasks for p in task.local_params if p.direct == "OUT"}
+    return [Property(name, type=kind) for name, kind in found.items() if f"${{{name}}}" in text and name not in own]
 
 
 def _params_to_server(
@@ -199,10 +215,15 @@ def _params_to_server(
 # ------------------------------------------------------------------ from the server
 
 
-def from_server(raw: JsonDict, project: str, names: Names, schedule: JsonDict | None = None) -> Definition:
+def from_server(
+    raw: JsonDict, project: str, names: Names, schedule: JsonDict | None = None, *, fills_declared: bool = False
+) -> Definition:
     """What reading a workflow answers, and the workflow's schedule, as a Definition.
 
     A code that leads nowhere (such as an imported switch has them) becomes ``#CODE``, which equals no declared name.
+
+    Args:
+        fills_declared: of the server's series: an empty parameter named like an output stands for that output.
     """
     process = raw["workflow"]
     task_rows = raw["tasks"]
@@ -217,11 +238,13 @@ def from_server(raw: JsonDict, project: str, names: Names, schedule: JsonDict | 
         if int(r["preTaskCode"]) != 0
     )
     alert = int(schedule.get("warningGroupId") or 0) if schedule else 0
+    params = map(Property.from_dict, global_params(process))
+    outputs = {p.prop for t in tasks for p in t.local_params if p.direct == "OUT"} if fills_declared else set()
     return Definition(
         project=project,
         name=process["name"],
         description=process.get("description") or "",
-        global_params=tuple(Property.from_dict(p) for p in global_params(process) if p["prop"] not in CODED),
+        global_params=tuple(p for p in params if p.prop not in CODED and not (p.prop in outputs and not p.value)),
         timeout=int(process.get("timeout") or 0),
         execution_type=process.get("executionType") or "PARALLEL",
         release_state=process.get("releaseState") or "OFFLINE",
@@ -475,24 +498,37 @@ def _int(value: Any, default: int) -> int:
 # ------------------------------------------------------------------ the schedule
 
 
-def schedule_json(schedule: ScheduleDefinition) -> str:
-    """The ``schedule`` field of the schedule's form."""
+def missed_fires(row: JsonDict) -> JsonDict:
+    """What a schedule does with times that it missed, as its row has it: no part of a Definition, and kept (3.4)."""
+    return {key: row[key] for key in ("missedFirePolicy",) if row.get(key) is not None}
+
+
+def schedule_json(schedule: ScheduleDefinition, kept: JsonDict | None = None) -> str:
+    """The ``schedule`` field of the schedule's form.
+
+    Args:
+        kept: see :func:`missed_fires`.
+    """
     return json.dumps(
         {
             "startTime": schedule.start_time,
             "endTime": schedule.end_time,
             "crontab": schedule.crontab,
             "timezoneId": schedule.timezone_id,
+            **(kept or {}),
         }
     )
 
 
-def schedule_to_form(definition: Definition, names: Names, *, environment: int, tenant: str | None) -> JsonDict:
+def schedule_to_form(
+    definition: Definition, names: Names, *, environment: int, tenant: str | None, kept: JsonDict | None = None
+) -> JsonDict:
     """The form of ``POST`` and ``PUT .../schedules``.
 
     Args:
         environment: the schedule's environment code, -1 for none (no part of a Definition: kept as it is).
-        tenant: 3.2 only.
+        tenant: from 3.2 on.
+        kept: see :func:`missed_fires`.
     """
     schedule = definition.schedule
     assert schedule is not None
@@ -500,7 +536,7 @@ def schedule_to_form(definition: Definition, names: Names, *, environment: int, 
     if definition.warning_group:
         group = names.code(kinds.ALERT_GROUP, definition.warning_group, inside=f"workflow {definition.name!r}")
     form: JsonDict = {
-        "schedule": schedule_json(schedule),
+        "schedule": schedule_json(schedule, kept),
         "warningType": definition.warning_type,
         "warningGroupId": group,
         "failureStrategy": schedule.failure_strategy,

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dsflow.definition import Definition, JsonDict
+from dsflow.definition import Definition, JsonDict, Property
 from dsflow.dolphinscheduler.wire import names as kinds
-from dsflow.dolphinscheduler.wire.codec import NO_ENVIRONMENT, task_params
+from dsflow.dolphinscheduler.wire.codec import NO_ENVIRONMENT, missed_fires, task_params
 from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
@@ -49,7 +49,7 @@ def workflow_form(rest: RestClient, raw: JsonDict) -> JsonDict:
         "releaseState": "OFFLINE",
         "taskRelationJson": json.dumps([_picked(r, _EDGE_FIELDS) for r in raw[EDGES]]),
         "taskDefinitionJson": json.dumps(
-            [_picked(t, _TASK_FIELDS) | {"taskParams": t["taskParams"]} for t in raw[TASKS]]
+            [rest.words.sent_task(_picked(t, _TASK_FIELDS) | {"taskParams": t["taskParams"]}) for t in raw[TASKS]]
         ),
     }
     if rest.series().user_has_tenant:
@@ -77,7 +77,7 @@ def content_form(rest: RestClient, call: WorkflowCall) -> JsonDict:
 
 def schedule_form_of(row: JsonDict) -> JsonDict:
     """The form that gives a schedule the content of a row that was read."""
-    schedule = {key: row.get(key) for key in ("startTime", "endTime", "crontab", "timezoneId")}
+    schedule = {key: row.get(key) for key in ("startTime", "endTime", "crontab", "timezoneId")} | missed_fires(row)
     kept = {key: row[key] for key in _SCHEDULE_FIELDS if row.get(key) is not None}
     return {"schedule": json.dumps(schedule), **kept}
 
@@ -107,12 +107,18 @@ def start_form(
         "runPriority": schedule.process_instance_priority if schedule else "MEDIUM",
         "workerGroup": definition.worker_group,
         "environmentCode": NO_ENVIRONMENT,
-        "startParams": json.dumps(dict(params)),
+        "startParams": json.dumps(_typed(definition, params) if rest.series().types_start else dict(params)),
         "dryRun": 0,
     }
     if not rest.series().user_has_tenant:
         form["tenantCode"] = tenant or rest.user().get("tenantCode") or "default"
     return form
+
+
+def _typed(definition: Definition, params: Mapping[str, str]) -> list[JsonDict]:
+    """Values of a start with the types of the workflow's parameters; a bare value would be a text in a condition."""
+    types = {param.prop: param.type for param in definition.global_params}
+    return [Property(name, type=types.get(name, "VARCHAR"), value=value).to_dict() for name, value in params.items()]
 
 
 def part_form(codes: Sequence[object], *, alone: bool) -> JsonDict:
@@ -130,13 +136,14 @@ def backfill_form(dates: Mapping[str, str], parallel: int | None) -> JsonDict:
 
     Args:
         dates: a list or a range.
-        parallel: how many runs side by side, as the server counts it; None for one after the other.
+        parallel: how many runs side by side, as the server counts it; None for one after the other, which from 3.3 on
+            wants a number all the same.
     """
     return {
         "execType": "COMPLEMENT_DATA",
         "scheduleTime": json.dumps(dates),
         "runMode": "RUN_MODE_SERIAL" if parallel is None else "RUN_MODE_PARALLEL",
-        "expectedParallelismNumber": "" if parallel is None else parallel,
+        "expectedParallelismNumber": 1 if parallel is None else parallel,
         "complementDependentMode": "OFF_MODE",
         "executionOrder": "ASC_ORDER",
     }

@@ -1,13 +1,13 @@
 """The release series that dsflow knows."""
 
-from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3
+from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.dolphinscheduler.wire.words import Words
 
-SERIES: tuple[Series, ...] = (v3_2.SERIES, v3_1.SERIES)
+SERIES: tuple[Series, ...] = (v3_4.SERIES, v3_3.SERIES, v3_2.SERIES, v3_1.SERIES)
 """Those of servers, the newest first."""
 
-NEWEST = SERIES[0]
+NEWEST = next(series for series in SERIES if not series.experimental)
 FILES: tuple[Words, ...] = (NEWEST.words, v3_3.WORDS)
 """The words of the files that can be read; files are written in the first."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dsflow.declare.tasks import type_of
 from dsflow.definition import SUB_WORKFLOW, JsonDict
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.known import FILES
@@ -84,23 +83,7 @@ def _read(entry: Any, words: Words) -> Any:
     if not words.types:
         return read
     read[_VERSION] = "3.3 or later"
-    if isinstance(read.get(TASKS), list):
-        read[TASKS] = [_with_our_type(task, words) for task in read[TASKS]]
     return read
-
-
-def _with_our_type(task: Any, words: Words) -> Any:
-    """A task whose type is called as in dsflow, and the workflow that it runs too."""
-    if not isinstance(task, dict) or "taskType" not in task:
-        return task
-    own = {theirs: ours for ours, theirs in words.types}.get(task["taskType"], task["taskType"])
-    params = task.get("taskParams")
-    if any(place.kind == kinds.WORKFLOW for place in type_of(own or "").names):
-        params = json.loads(params) if isinstance(params, str) else params
-        theirs = words.name("workflowCode")
-        if isinstance(params, dict) and theirs in params:
-            params = {SUB_WORKFLOW if key == theirs else key: value for key, value in params.items()}
-    return {**task, "taskType": own, "taskParams": params}
 
 
 # ------------------------------------------------------------------ 1.x

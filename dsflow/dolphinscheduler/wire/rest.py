@@ -1,6 +1,6 @@
 """DolphinScheduler's REST API: one small method for each request that dsflow makes.
 
-The same paths serve 3.1 and 3.2 unless a method says otherwise. Every answer is an envelope
+The same paths serve all series unless a method says otherwise. Every answer is an envelope
 ``{"code": 0, "msg": ..., "data": ...}``; a code other than 0 becomes a :class:`RefusedError` that says what was being
 done. Only GET requests are repeated after a broken connection: nothing is ever sent twice that changes something.
 
@@ -11,6 +11,7 @@ A client may be used from several threads. Reads that do not need each other's a
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 import time
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.dolphinscheduler.wire.known import SERIES
+from dsflow.dolphinscheduler.wire.known import SERIES, series_of
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, Words
 from dsflow.errors import ServerError, UnreachableError
@@ -73,7 +74,8 @@ class RestClient:
         self._session: str | None = None
         self._logging_in = threading.Lock()
         self._user: JsonDict | None = None
-        self._series: Series | None = None
+        self._candidates: tuple[Series, ...] = ()
+        self._asking_series = threading.Lock()
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dsflow-read")  # starts threads when needed
         address = urlsplit(self.url)
         local = address.hostname in ("127.0.0.1", "::1", "localhost")
@@ -266,37 +268,72 @@ class RestClient:
     # ---------------------------------------------------------------- the server and the user
 
     def series(self) -> Series:
-        """The release series of the server, by the newest of the known ones whose monitor answers."""
-        if self._series is None:
-            self.user()  # so that a wrong password is reported as one
-            for series in SERIES:
-                try:
-                    self.get(series.masters, "find out the server's version")
-                except RefusedError:
-                    if series is SERIES[-1]:
-                        raise
-                    continue
-                self._series = series
-                break
-        assert self._series is not None
-        return self._series
+        """The release series of the server.
 
-    def _called(self, what: Callable[[Series], T]) -> T:
-        """What the server's series calls something; the server is asked for its series only where they differ."""
+        Those that tell their version are asked for it; of the others it is the newest one whose monitor answers.
+
+        Raises:
+            ServerError: the server tells a version that dsflow does not know.
+        """
+        candidates = self._possible()
+        if len(candidates) > 1:
+            with self._asking_series:
+                if len(self._candidates) > 1:
+                    self._candidates = (self._by_monitor(self._candidates),)
+                candidates = self._candidates
+        return candidates[0]
+
+    def _possible(self) -> tuple[Series, ...]:
+        """The series that the server may be of: one, or those that tell no version."""
+        with self._asking_series:
+            if not self._candidates:
+                self.user()  # so that a wrong password is reported as one
+                self._candidates = self._by_version()
+            return self._candidates
+
+    def _by_version(self) -> tuple[Series, ...]:
+        try:
+            told = self.get("/ui-plugins/query-product-info", "find out the server's version")
+        except RefusedError:
+            return tuple(series for series in SERIES if not series.tells_version)
+        version = str((told or {}).get("version"))
+        numbers = re.match(r"(\d+)\.(\d+)", version)
+        found = series_of((int(numbers[1]), int(numbers[2]))) if numbers else SERIES[0]
+        if found is None:
+            raise ServerError(
+                f"{self.url} is DolphinScheduler {version}, which dsflow does not know",
+                hint=f"it works with {', '.join(str(series) for series in reversed(SERIES))}",
+            )
+        return (found,)
+
+    def _by_monitor(self, candidates: tuple[Series, ...]) -> Series:
+        for series in candidates[:-1]:
+            try:
+                self.get(series.masters, "find out the server's version")
+            except RefusedError:
+                continue
+            return series
+        self.get(candidates[-1].masters, "find out the server's version")
+        return candidates[-1]
+
+    def called(self, what: Callable[[Series], T]) -> T:
+        """What the server's series calls something; the server is asked no more than what that needs."""
         names = {what(series) for series in SERIES}
+        if len(names) > 1:
+            names = {what(series) for series in self._possible()}
         return names.pop() if len(names) == 1 else what(self.series())
 
     @property
     def words(self) -> Words:
         """The words of the server's answers."""
-        return self._called(lambda series: series.words)
+        return self.called(lambda series: series.words)
 
     def _workflows(self, project: int, *below: object) -> str:
-        name = self._called(lambda series: series.workflows)
+        name = self.called(lambda series: series.workflows)
         return "/".join(map(str, (f"/projects/{project}/{name}", *below)))
 
     def _runs(self, project: int, *below: object) -> str:
-        name = self._called(lambda series: series.runs)
+        name = self.called(lambda series: series.runs)
         return "/".join(map(str, (f"/projects/{project}/{name}", *below)))
 
     def masters(self) -> list[JsonDict]:
@@ -389,7 +426,9 @@ class RestClient:
         return list(self.pages("/datasources", "list the datasources"))
 
     def udfs(self) -> list[JsonDict]:
-        """Every UDF: ``id``, ``funcName``."""
+        """Every UDF: ``id``, ``funcName``; where the server keeps none, none."""
+        if not self.called(lambda series: series.has_udfs):
+            return []
         return list(self.pages("/resources/udf-func", "list the UDFs"))
 
     def k8s_namespaces(self) -> list[JsonDict]:
@@ -472,7 +511,7 @@ class RestClient:
             row = self.get(f"/projects/{project}/task-definition/{code}", f"look for task {code}")
         except RefusedError:
             return None
-        return cast("JsonDict | None", row)
+        return None if row is None else self.words.task(row)
 
     def task_codes(self, project: int, count: int) -> list[int]:
         """``count`` codes that no task has yet."""
@@ -491,10 +530,16 @@ class RestClient:
         self.post(path, f"set workflow {code} {state}", {"releaseState": state})
 
     def create_empty_workflow(self, project: int, name: str, description: str) -> int:
-        """Create an offline workflow without tasks; gives its code. Refused when the name is taken."""
+        """Create an offline workflow that runs nothing; gives its code. Refused when the name is taken.
+
+        It has no tasks; where the server refuses such a workflow, one that does nothing.
+        """
         doing = f"create workflow {name!r}"
         form: JsonDict = {"name": name, "description": description, "globalParams": "[]", "timeout": 0}
-        if not self.series().has_v2:
+        if self.series().needs_task:
+            form.update(executionType="PARALLEL", **_one_task(self.task_codes(project, 1)[0]))
+            data = self.post(self._workflows(project), doing, form)
+        elif not self.series().has_v2:
             form.update(tenantCode=self.user().get("tenantCode") or "", executionType="PARALLEL")
             data = self.post(self._workflows(project, "empty"), doing, form)
         else:
@@ -506,7 +551,11 @@ class RestClient:
         """Give what :meth:`create_empty_workflow` made another name. Refused when the name is taken."""
         doing = f"rename workflow {code} to {name!r}"
         form: JsonDict = {"name": name, "description": description, "executionType": "PARALLEL"}
-        if not self.series().has_v2:
+        if self.series().needs_task:
+            form.update(globalParams="[]", timeout=0, releaseState="OFFLINE")
+            form.update(_one_task(int(self.workflow(project, code)[TASKS][0]["code"])))
+            self.put(self._workflows(project, code), doing, form)
+        elif not self.series().has_v2:
             form.update(globalParams="[]", timeout=0, tenantCode=self.user().get("tenantCode") or "")
             form.update(scheduleJson="", otherParamsJson="", releaseState="OFFLINE")
             self.put(self._workflows(project, code, "basic-info"), doing, form)
@@ -537,7 +586,8 @@ class RestClient:
 
     def task_versions(self, project: int, task: int) -> list[JsonDict]:
         """The versions that the server keeps of a task: its whole definition, ``version``, ``operateTime``."""
-        return list(self.pages(f"/projects/{project}/task-definition/{task}/versions", f"list versions of task {task}"))
+        path = f"/projects/{project}/task-definition/{task}/versions"
+        return [self.words.task(row) for row in self.pages(path, f"list versions of task {task}")]
 
     def switch_version(self, project: int, code: int, version: int) -> None:
         """Make an earlier version of an offline workflow the current one (a GET that changes: safe to repeat)."""
@@ -582,13 +632,11 @@ class RestClient:
 
     # ---------------------------------------------------------------- runs
 
-    def start(self, project: int, form: Mapping[str, Any]) -> int | None:
-        """Start a workflow; gives 3.2's trigger code, None on 3.1."""
-        path = f"/projects/{project}/executors/{self._called(lambda series: series.start)}"
+    def start(self, project: int, form: Mapping[str, Any]) -> list[int]:
+        """Start a workflow; gives 3.2's trigger code, from 3.3 on the ids of the runs, and nothing on 3.1."""
+        path = f"/projects/{project}/executors/{self.called(lambda series: series.start)}"
         data = self.post(path, "start the workflow", self.words.form(dict(form)))
-        if isinstance(data, list):
-            data = data[0] if data else None
-        return int(data) if data is not None else None
+        return [int(value) for value in (data if isinstance(data, list) else [data]) if value is not None]
 
     def execute(self, project: int, instance: int, action: str) -> None:
         """STOP, PAUSE, or one of those of :mod:`dsflow.dolphinscheduler.wire.forms`, on a run."""
@@ -602,7 +650,7 @@ class RestClient:
 
     def newest_instances(self, project: int, workflow: int, count: int = 20) -> list[JsonDict]:
         """The newest instances of a workflow, newest first."""
-        of = {self._called(lambda series: series.runs_of): workflow}
+        of = {self.called(lambda series: series.runs_of): workflow}
         data = self.get(self._runs(project), "list the runs", **of, pageNo=1, pageSize=count)
         return [self.words.row(row) for row in data["totalList"]]
 
@@ -622,13 +670,13 @@ class RestClient:
     def task_instances(self, project: int, instance: int) -> list[JsonDict]:
         """The task instances of a process instance, of each task the newest attempt."""
         data = self.get(self._runs(project, instance, "tasks"), f"read the tasks of run {instance}")
-        return cast("list[JsonDict]", data["taskList"])
+        return [self.words.task(row) for row in data["taskList"]]
 
     def task_attempts(self, project: int, instance: int) -> list[JsonDict]:
         """The task instances of a process instance, also those that a retry or a recovery has replaced."""
         path = f"/projects/{project}/task-instances"
         of = self.words.form({"runId": instance})
-        return list(self.pages(path, f"read the tasks of run {instance}", **of))
+        return [self.words.task(row) for row in self.pages(path, f"read the tasks of run {instance}", **of)]
 
     def log(self, task_instance: int) -> str:
         """The whole log of a task instance."""
@@ -675,6 +723,22 @@ class RestClient:
         content = json.dumps([self.words.write(entry) for entry in exported]).encode()
         file = ("workflows.json", content, "application/json")
         return self.post(self._workflows(project, "import"), "import workflows", file=file)
+
+
+def _one_task(code: int) -> JsonDict:
+    """The content of a workflow whose only task does nothing; it has what a server of 3.3 or later asks for."""
+    edge = {
+        "name": "", "preTaskCode": 0, "preTaskVersion": 0, "postTaskCode": code, "postTaskVersion": 0,
+        "conditionType": "NONE", "conditionParams": {},
+    }  # fmt: skip
+    task = {
+        "code": code, "name": "nothing", "version": 0, "description": "", "delayTime": 0, "taskType": "SHELL",
+        "taskParams": {"localParams": [], "resourceList": [], "rawScript": ":"}, "flag": "YES",
+        "taskPriority": "MEDIUM", "workerGroup": "default", "environmentCode": -1, "failRetryTimes": 0,
+        "failRetryInterval": 1, "timeoutFlag": "CLOSE", "timeoutNotifyStrategy": None, "timeout": 0, "taskGroupId": 0,
+        "taskGroupPriority": 0, "cpuQuota": -1, "memoryMax": -1, "taskExecuteType": "BATCH",
+    }  # fmt: skip
+    return {"taskRelationJson": json.dumps([edge]), "taskDefinitionJson": json.dumps([task])}
 
 
 def _first_line(text: Any) -> str:

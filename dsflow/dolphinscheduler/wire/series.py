@@ -30,13 +30,21 @@ class Series:
         has_cache: a task's result may be kept (``isCache``).
         has_http_body: HTTP tasks have a body of their own.
         has_v2: workflows without tasks are made and renamed by ``/v2/workflows``.
+        needs_task: a workflow without tasks is refused.
+        has_export: workflows are exported and imported as files by the server itself.
+        has_udfs: it keeps UDFs.
         files_by_id: files of the resource centre are known by ids; otherwise by their place in the store.
         all_tasks_code: what a DEPENDENT task names when it waits for all tasks of a workflow.
         cuts_outputs: it does not read all of a script's outputs: see :mod:`dsflow.outputs` and
             :mod:`dsflow.worker.lingering`.
+        tells_version: it answers its version over REST.
         tells_trigger: a start answers something by which its runs are found.
+        tells_runs: a start answers the ids of the runs that it made.
+        types_start: the values of a start have types.
+        fills_declared: an output reaches only the tasks for which a parameter of its name is declared.
         keeps_dates: a backfill's list of dates is run in its order.
         forgets_start_values: a run that is resumed or recovered has the parameters' defaults again.
+        experimental: dsflow was never run on a released server of it.
     """
 
     version: tuple[int, int]
@@ -53,12 +61,20 @@ class Series:
     has_cache: bool
     has_http_body: bool
     has_v2: bool
+    needs_task: bool
+    has_export: bool
+    has_udfs: bool
     files_by_id: bool
     all_tasks_code: int
     cuts_outputs: bool
+    tells_version: bool
     tells_trigger: bool
+    tells_runs: bool
+    types_start: bool
+    fills_declared: bool
     keeps_dates: bool
     forgets_start_values: bool
+    experimental: bool = False
 
     def __str__(self) -> str:
         return f"{self.version[0]}.{self.version[1]}"

@@ -15,7 +15,7 @@ from dsflow.conditions.switch import Known, SwitchFailed, decide
 from dsflow.declare.params import PLACEHOLDER
 from dsflow.definition import Property, TaskDefinition
 from dsflow.errors import SourceLocation, did_you_mean
-from dsflow.placeholders import SERIES
+from dsflow.placeholders import USUAL
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
 
@@ -224,7 +224,7 @@ def _try(text: str, known: Known, values: Mapping[str, str]) -> _Tried:
     seen = Known(workflow, put(known.outputs), put(known.own), system)
     got: list[bool | None] = []
     why: list[str] = []
-    for version in SERIES:
+    for version in USUAL:
         try:
             verdict = decide(text, seen, version)
             got.append(verdict.holds)

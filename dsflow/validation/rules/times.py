@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dsflow.declare.params import Reference, to_text
 from dsflow.errors import SourceLocation, did_you_mean
-from dsflow.placeholders import SERIES, SYSTEM, TIME, PlaceholderError, Series, fill_names, time_value
+from dsflow.placeholders import SYSTEM, TIME, USUAL, PlaceholderError, Series, fill_names, time_value
 from dsflow.validation.finding import Severity
 from dsflow.validation.model import Model, Problem
 from dsflow.validation.rules.base import rule
@@ -59,7 +59,7 @@ def _problem(model: Model, text: Text, offset: int, message: str, hint: str, sev
 
 
 def _followed(model: Model) -> tuple[Series, ...]:
-    return SERIES if model.version is None else ((model.version[0], model.version[1]),)
+    return USUAL if model.version is None else ((model.version[0], model.version[1]),)
 
 
 @rule("DSF208", "warning")
@@ -97,10 +97,10 @@ def time_placeholder(model: Model) -> Iterator[Problem]:
             body = match["body"]
             if re.fullmatch("[0-9]", body) or "${" in body:
                 continue
-            unknown = {series: why for series in SERIES if (why := _refusal(body, series))}
+            unknown = {series: why for series in USUAL if (why := _refusal(body, series))}
             failing = [series for series in followed if series in unknown]
             if failing:
-                others = [f"3.{s[1]}" for s in SERIES if s not in unknown]
+                others = [f"3.{s[1]}" for s in USUAL if s not in unknown]
                 versions = (
                     "no version of DolphinScheduler knows" if not others else "DolphinScheduler 3.1 does not know"
                 )

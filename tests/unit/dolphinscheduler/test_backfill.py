@@ -54,6 +54,8 @@ def test_dates_whose_turn_can_not_come() -> None:
     ("param", "dates", "rest"),
     [
         ({"complementScheduleDateList": ",".join(DAYS)}, None, DAYS[1:]),
+        ({"backfillTimeList": list(DAYS), "commandType": "COMPLEMENT_DATA"}, None, DAYS[1:]),
+        ({"backfillTimeList": [DAYS[0]]}, None, ()),
         ({"complementStartDate": DAYS[0], "complementEndDate": DAYS[2]}, DAYS, DAYS[1:]),
         ({"complementStartDate": DAYS[0], "complementEndDate": DAYS[2]}, None, None),
         ({"complementStartDate": DAYS[0], "complementEndDate": DAYS[0]}, None, ()),

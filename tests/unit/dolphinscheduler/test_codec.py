@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsflow.definition import Definition, Property, Relation, ScheduleDefinition, TaskDefinition
-from dsflow.dolphinscheduler.wire import codec, v3_1, v3_2
+from dsflow.definition import SUB_WORKFLOW, Definition, Property, Relation, ScheduleDefinition, TaskDefinition
+from dsflow.dolphinscheduler.wire import codec, v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.names import Names, UnknownNameError
+from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import DeclarationError, SourceLocation
 
 OLD, NEW = v3_1.SERIES, v3_2.SERIES
@@ -29,16 +30,17 @@ TABLES: dict[tuple[str, tuple[Any, ...]], dict[str, Any]] = {
 }
 
 
-def names(series: tuple[int, int]) -> Names:
+def names(series: Series) -> Names:
     files: dict[str, Any] = {"/a.py": 71} if series == OLD else {"/a.py": "file:/base/t/resources/a.py"}
     return Names(lambda kind, scope: files if kind == "resource" else TABLES[kind, scope])
 
 
-def through_the_server(definition: Definition, series: tuple[int, int]) -> Definition:
+def through_the_server(definition: Definition, series: Series) -> Definition:
     """What reading back gives when the server stores exactly what it was sent."""
     codes = {t.name: 1000 + i for i, t in enumerate(definition.tasks)}
     known = names(series)
-    rows = json.loads(json.dumps(codec.tasks_to_server(definition, codes, known, series)))
+    sent = codec.tasks_to_server(definition, codes, known, series)
+    rows = json.loads(json.dumps([series.words.sent_task(row) for row in sent]))
     raw = {
         "workflow": {
             "name": definition.name,
@@ -48,7 +50,7 @@ def through_the_server(definition: Definition, series: tuple[int, int]) -> Defin
             "executionType": definition.execution_type,
             "releaseState": definition.release_state,
         },
-        "tasks": [{**r, "projectCode": PROJECT} for r in rows],
+        "tasks": [{**series.words.task(r), "projectCode": PROJECT} for r in rows],
         "edges": codec.relations_to_server(definition, codes),
     }
     schedule = None
@@ -59,7 +61,7 @@ def through_the_server(definition: Definition, series: tuple[int, int]) -> Defin
             **json.loads(form["schedule"]),
             "releaseState": "ONLINE" if definition.schedule.online else "OFFLINE",
         }
-    return codec.from_server(raw, definition.project, known, schedule)
+    return codec.from_server(raw, definition.project, known, schedule, fills_declared=series.fills_declared)
 
 
 def task(kind: str, params: dict[str, Any], name: str = "t", **fields: Any) -> TaskDefinition:
@@ -229,3 +231,49 @@ def definitions(draw: st.DrawFn) -> Definition:
 @given(definitions(), st.sampled_from([OLD, NEW]))
 def test_any_workflow_comes_back_as_it_was(definition: Definition, series: tuple[int, int]) -> None:
     assert codec.normalise(through_the_server(definition, series)) == codec.normalise(definition)
+
+
+# ------------------------------------------------------------------ 3.3 and later
+
+
+def test_outputs_that_are_used_are_declared_by_the_workflow_from_3_3_on() -> None:
+    train = task(
+        "PYTHON", {"rawScript": "", "localParams": [out("auc", "DOUBLE"), out("path"), out("unused")]}, "train"
+    )
+    reader = task("SHELL", {"rawScript": "echo ${auc} ${day}"}, "reader")
+    definition = one(train, reader, global_params=(Property("day"), Property("model", value="m/${path}")))
+    sent = codec.params_to_server(definition, v3_4.SERIES)
+    assert sent[2:] == [
+        {"prop": "auc", "direct": "IN", "type": "DOUBLE", "value": ""},
+        {"prop": "path", "direct": "IN", "type": "VARCHAR", "value": ""},
+    ]
+    assert codec.params_to_server(definition, v3_2.SERIES) == sent[:2]
+    for series in (v3_2.SERIES, v3_3.SERIES, v3_4.SERIES):
+        assert through_the_server(definition, series).global_params == definition.global_params
+
+
+def test_an_empty_parameter_named_like_an_output_is_one_on_3_2() -> None:
+    definition = one(task("PYTHON", {"localParams": [out("auc")]}), global_params=(Property("auc"),))
+    assert through_the_server(definition, v3_2.SERIES).global_params == (Property("auc"),)
+
+
+def test_a_sub_workflow_is_called_so_from_3_3_on() -> None:
+    definition = one(task("SUB_PROCESS", {SUB_WORKFLOW: "inner", "localParams": []}))
+    (sent,) = codec.tasks_to_server(definition, {"t": 1}, names(NEW), v3_4.SERIES)
+    assert v3_4.SERIES.words.sent_task(sent)["taskParams"]["workflowDefinitionCode"] == 51
+    (read,) = through_the_server(definition, v3_4.SERIES).tasks
+    assert (read.task_type, read.task_params[SUB_WORKFLOW]) == ("SUB_PROCESS", "inner")
+    assert "isCache" not in sent
+
+
+def test_what_a_schedule_does_with_missed_times_is_kept() -> None:
+    schedule = ScheduleDefinition("0 0 0 * * ? *", "2024-01-01 00:00:00", "2025-01-01 00:00:00", "UTC")
+    definition = one(task("SHELL", {}), schedule=schedule)
+    kept = codec.missed_fires({"missedFirePolicy": "SKIP_MISSED", "id": 3})
+    form = codec.schedule_to_form(definition, names(NEW), environment=-1, tenant="t", kept=kept)
+    assert json.loads(form["schedule"])["missedFirePolicy"] == "SKIP_MISSED"
+    assert codec.missed_fires({"id": 3}) == {}
+
+
+def out(name: str, kind: str = "VARCHAR") -> dict[str, str]:
+    return {"prop": name, "direct": "OUT", "type": kind, "value": ""}

@@ -16,13 +16,16 @@ import pytest
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.lock import Lock, Spares, is_dead, lock_name, submit_lock
-from dsflow.dolphinscheduler.wire import v3_1, v3_2
+from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
-from dsflow.errors import UnreachableError
+from dsflow.dolphinscheduler.wire.series import Series
+from dsflow.errors import ServerError, UnreachableError
 
 PROFILE = Profile(api_url="http://ds.example/dolphinscheduler", user="anna", password="secret")
 Handler = Callable[[httpx.Request], httpx.Response]
+
+PRODUCT = "/ui-plugins/query-product-info"
 
 
 def ok(data: Any = None) -> httpx.Response:
@@ -34,13 +37,18 @@ def refused(code: int, msg: str) -> httpx.Response:
 
 
 class Played:
-    """A server that answers by path and remembers what it was asked."""
+    """A server that answers by path and remembers what it was asked.
 
-    def __init__(self, answers: dict[str, Any], profile: Profile = PROFILE) -> None:
+    Args:
+        series: which the client has found out already.
+    """
+
+    def __init__(self, answers: dict[str, Any], profile: Profile = PROFILE, series: Series | None = None) -> None:
         self.asked: list[httpx.Request] = []
         self.answers = {"/login": lambda request: ok({"sessionId": f"s{len(self.asked)}"}), **answers}
         self.slept: list[float] = []
         self.client = RestClient(profile, transport=httpx.MockTransport(self.answer), sleep=self.slept.append)
+        self.client._candidates = (series,) if series else ()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -93,7 +101,8 @@ def test_a_wrong_password() -> None:
 
 def test_a_refusal_says_what_was_done_and_why() -> None:
     server = Played(
-        {"/projects/1/process-definition/2": refused(50003, "process definition 2 not exist\nat java.lang")}
+        {"/projects/1/process-definition/2": refused(50003, "process definition 2 not exist\nat java.lang")},
+        series=v3_2.SERIES,
     )
     with pytest.raises(RefusedError) as error:
         server.client.workflow(1, 2)
@@ -190,11 +199,61 @@ def test_a_log_of_many_bytes_is_read_to_its_end() -> None:
 def test_which_rest_api_the_server_speaks() -> None:
     user = ok({"id": 1, "userName": "anna", "tenantId": 3, "tenantCode": None})
     tenants = ok([{"id": 3, "tenantCode": "ml"}])
-    old = Played({"/monitor/MASTER": httpx.Response(404, html="<html/>"), "/monitor/masters": ok([]),
-                  "/users/get-user-info": user, "/tenants/list": tenants})  # fmt: skip
-    new = Played({"/monitor/MASTER": ok([]), "/users/get-user-info": user, "/tenants/list": tenants})
+    common = {PRODUCT: httpx.Response(404, html="<html/>"), "/users/get-user-info": user, "/tenants/list": tenants}
+    old = Played({**common, "/monitor/MASTER": httpx.Response(404, html="<html/>"), "/monitor/masters": ok([])})
+    new = Played({**common, "/monitor/MASTER": ok([])})
     assert (old.client.series(), new.client.series()) == (v3_1.SERIES, v3_2.SERIES)
     assert old.client.user()["tenantCode"] == "ml"
+    assert new.paths.count(PRODUCT) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "series"), [("3.3.0", v3_3.SERIES), ("3.4.3", v3_4.SERIES), ("dev-SNAPSHOT", v3_4.SERIES)]
+)
+def test_a_server_that_tells_its_version_is_believed(version: str, series: Series) -> None:
+    server = Played({PRODUCT: ok({"version": version}), "/users/get-user-info": ok({"tenantCode": "ml"})})
+    assert server.client.words is series.words
+    assert server.client.series() is series
+    assert server.paths.count(PRODUCT) == 1
+
+
+def test_a_version_that_is_not_known_is_refused() -> None:
+    server = Played({PRODUCT: ok({"version": "4.0.1"}), "/users/get-user-info": ok({"tenantCode": "ml"})})
+    with pytest.raises(
+        ServerError, match=r"is DolphinScheduler 4\.0\.1, which dsflow does not know\n.*3\.1, 3\.2, 3\.3, 3\.4"
+    ):
+        server.client.series()
+
+
+def test_a_lock_of_a_series_that_wants_a_task_has_one() -> None:
+    form: dict[str, list[str]] = {}
+
+    def write(request: httpx.Request) -> httpx.Response:
+        form.update(parse_qs(request.content.decode()))
+        return ok({"code": 7})
+
+    path = "/projects/1/workflow-definition"
+    task = {"workflowDefinition": {}, "workflowTaskRelationList": [], "taskDefinitionList": [{"code": 5}]}
+    server = Played(
+        {
+            path: write,
+            f"{path}/7": lambda request: ok(task) if request.method == "GET" else write(request),
+            "/projects/1/task-definition/gen-task-codes": ok([5]),
+        },
+        series=v3_4.SERIES,
+    )
+    assert server.client.create_empty_workflow(1, "lock", "whose") == 7
+    for name in ("lock", "another"):
+        (edge,), (own,) = json.loads(form["taskRelationJson"][0]), json.loads(form["taskDefinitionJson"][0])
+        assert (form["name"], edge["preTaskCode"], edge["postTaskCode"], own["code"]) == ([name], 0, 5, 5)
+        server.client.rename_empty_workflow(1, 7, "another", "whose")
+
+
+def test_a_start_tells_its_runs_where_the_server_does() -> None:
+    for series, data, told in ((v3_1.SERIES, None, []), (v3_2.SERIES, [12], [12]), (v3_4.SERIES, [6, 7], [6, 7])):
+        server = Played({f"/projects/1/executors/{series.start}": ok(data)}, series=series)
+        assert server.client.start(1, {"workflowCode": 2}) == told
+        assert parse_qs(server.asked[-1].content.decode()) == {series.words.name("workflowCode"): ["2"]}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +270,7 @@ def test_which_rest_api_the_server_speaks() -> None:
 )  # fmt: skip
 def test_files_are_named_below_the_tenants_folder(series: Any, nodes: Any, expected: Any) -> None:
     server = Played({"/resources/list": ok(nodes), "/resources/base-dir": ok("file:/base")})
-    server.client._series = series
+    server.client._candidates = (series,)
     server.client._user = {"tenantCode": "ml"}
     assert server_names(server.client).known("resource") == expected
 
@@ -417,17 +476,21 @@ def test_a_lock_that_cannot_be_made_is_an_error() -> None:
 
 def test_export_gives_the_file_in_our_words() -> None:
     content = [{"processDefinition": {"name": "w"}, "taskDefinitionList": [{"taskParams": {"processDefinition": 1}}]}]
-    server = Played({"/projects/1/process-definition/batch-export": httpx.Response(200, json=content)})
+    server = Played(
+        {"/projects/1/process-definition/batch-export": httpx.Response(200, json=content)}, series=v3_2.SERIES
+    )
     read = [{"workflow": {"name": "w"}, "tasks": [{"taskParams": {"processDefinition": 1}}]}]
     assert server.client.export(1, [2, 3]) == read
     assert parse_qs(server.asked[-1].content.decode()) == {"codes": ["2,3"]}
-    refusing = Played({"/projects/1/process-definition/batch-export": refused(10109, "export failed")})
+    refusing = Played(
+        {"/projects/1/process-definition/batch-export": refused(10109, "export failed")}, series=v3_2.SERIES
+    )
     with pytest.raises(RefusedError, match="export failed"):
         refusing.client.export(1, [2])
 
 
 def test_import_sends_a_file() -> None:
-    server = Played({"/projects/1/process-definition/import": ok()})
+    server = Played({"/projects/1/process-definition/import": ok()}, series=v3_2.SERIES)
     server.client.import_workflows(1, [{"a": "中文", "edges": [{"workflowCode": 1}]}])
     body = server.asked[-1].content
     assert b'name="file"' in body

@@ -43,8 +43,8 @@ def test_outputs_have_their_declared_type(kind: str, text: str, value: Any) -> N
 
 
 def test_parameters_of_a_start() -> None:
-    state = ServerState(1, 2, {"workflow": {"globalParams": '[{"prop": "day"}, {"prop": "zk"}]'}})
     definition = Definition("p", "w", (), (), global_params=(Property("day"), Property("zk")), fixed_params=("zk",))
+    state = ServerState(1, 2, definition=definition)
     check_params(definition, state, {"day": "1"})
     with pytest.raises(ParameterError, match="cannot be set when starting"):
         check_params(definition, state, {"zk": "1"})

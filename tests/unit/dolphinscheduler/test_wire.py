@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import httpx
-import pytest
 
 import dsflow
 from dsflow import placeholders
 from dsflow.config import Profile
 from dsflow.definition import SUB_WORKFLOW
-from dsflow.dolphinscheduler.wire import rest, v3_1, v3_2, v3_3
-from dsflow.dolphinscheduler.wire.known import SERIES, series_of
+from dsflow.dolphinscheduler.wire import rest, v3_1, v3_2, v3_3, v3_4
+from dsflow.dolphinscheduler.wire.known import NEWEST, SERIES, series_of
 
 PACKAGE = Path(dsflow.__file__).parent
 WIRE = PACKAGE / "dolphinscheduler" / "wire"
@@ -96,7 +95,10 @@ def test_a_series_is_known_by_its_version() -> None:
     assert series_of((3, 1, 5)) is v3_1.SERIES
     assert series_of((3, 2)) is v3_2.SERIES
     assert series_of((2, 0)) is None
-    assert [str(series) for series in SERIES] == ["3.2", "3.1"]
+    assert series_of((3, 4, 3)) is v3_4.SERIES
+    assert [str(series) for series in SERIES] == ["3.4", "3.3", "3.2", "3.1"]
+    assert [str(series) for series in SERIES if series.experimental] == ["3.4", "3.3"]
+    assert str(NEWEST) == "3.2"  # files are written for the newest that is no experiment
     assert {series.version for series in SERIES} == set(placeholders.SERIES)  # what a run here follows
 
 
@@ -106,44 +108,36 @@ def test_a_run_tells_what_it_ran() -> None:
     answer = httpx.Response(200, json={"code": 0, "data": data})
     profile = Profile(name="x", api_url="http://server", token="t")
     with rest.RestClient(profile, transport=httpx.MockTransport(lambda request: answer)) as client:
+        client._candidates = (v3_2.SERIES,)
         run = client.instance(1, 3)
     assert run == {"id": 3, "workflowCode": 2, "workflow": {"name": "w"}, "tasks": [{"name": "a"}]}
 
 
-def test_a_further_series_is_asked_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    newer = replace(
-        v3_2.SERIES,
-        version=(3, 3),
-        words=v3_3.WORDS,
-        workflows="workflow-definition",
-        masters="/monitor/other",
-    )
-    monkeypatch.setattr(rest, "SERIES", (newer, *SERIES))
-    asked: list[str] = []
+def test_a_task_that_runs_a_workflow_goes_there_and_back() -> None:
+    ours = {"code": 1, "taskType": "SUB_PROCESS", "taskParams": {SUB_WORKFLOW: 7, "localParams": []}}
+    theirs = v3_3.WORDS.sent_task(ours)
+    assert theirs == {
+        "code": 1, "taskType": "SUB_WORKFLOW", "taskParams": {"workflowDefinitionCode": 7, "localParams": []},
+    }  # fmt: skip
+    assert v3_3.WORDS.task(theirs) == ours
+    assert v3_1.WORDS.sent_task(ours) == v3_1.WORDS.task(ours) == ours
+    told = v3_3.WORDS.read({"taskDefinitionList": [{**theirs, "taskParams": json.dumps(theirs["taskParams"])}]})
+    assert json.loads(told["tasks"][0]["taskParams"]) == ours["taskParams"]
+    other = {"taskType": "SHELL", "taskParams": {"rawScript": "workflowDefinitionCode"}}
+    assert v3_3.WORDS.task(other) == v3_3.WORDS.sent_task(other) == other
 
-    def server(is_newer: bool) -> rest.RestClient:
-        data = {
-            "/users/get-user-info": {"id": 1, "userName": "u"},
-            "/monitor/MASTER": [],
-            "/projects/1/process-definition/2": {"processDefinition": {"name": "w"}, "processTaskRelationList": []},
-        }
-        if is_newer:
-            data["/monitor/other"] = []
-            data["/projects/1/workflow-definition/2"] = {
-                "workflowDefinition": {"name": "w"}, "workflowTaskRelationList": [],
-            }  # fmt: skip
 
-        def answer(request: httpx.Request) -> httpx.Response:
-            asked.append(request.url.path)
-            if request.url.path not in data:
-                return httpx.Response(404, html="no such page")
-            return httpx.Response(200, json={"code": 0, "data": data[request.url.path]})
+def test_each_series_is_asked_in_its_own_words() -> None:
+    workflow = {"name": "w"}
+    old = {"processDefinition": workflow, "processTaskRelationList": []}
+    new = {"workflowDefinition": workflow, "workflowTaskRelationList": []}
+    for series, path, row in ((v3_2.SERIES, "process-definition", old), (v3_4.SERIES, "workflow-definition", new)):
+        answers = {f"/projects/1/{path}/2": row}
+
+        def answer(request: httpx.Request, answers: dict[str, object] = answers) -> httpx.Response:
+            return httpx.Response(200, json={"code": 0, "data": answers[request.url.path]})
 
         profile = Profile(name="x", api_url="http://server", token="t")
-        return rest.RestClient(profile, transport=httpx.MockTransport(answer), sleep=lambda seconds: None)
-
-    for is_newer in (True, False):
-        with server(is_newer) as client:
-            assert client.workflow(1, 2) == {"workflow": {"name": "w"}, "edges": []}
-            assert str(client.series()) == ("3.3" if is_newer else "3.2")
-    assert "/projects/1/workflow-definition/2" in asked
+        with rest.RestClient(profile, transport=httpx.MockTransport(answer)) as client:
+            client._candidates = (series,)
+            assert client.workflow(1, 2) == {"workflow": workflow, "edges": []}
