@@ -10,9 +10,9 @@ from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.repair import rewrite
 from dsflow.dolphinscheduler.wire import names as kinds
-from dsflow.dolphinscheduler.wire.arrival import Target, callees_first, own_names, prepare
+from dsflow.dolphinscheduler.wire.arrival import Target, callees_first, name_taken, own_names, prepare
 from dsflow.dolphinscheduler.wire.branches import references, with_params
-from dsflow.dolphinscheduler.wire.files import KEY, Given, TransferError
+from dsflow.dolphinscheduler.wire.files import KEY, Given, TransferError, definitions
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.errors import DsflowError, ServerError
 
@@ -40,7 +40,8 @@ def import_to_server(
     """Import a file with the server's own importer, and make of it what the file says.
 
     The server renames the workflow, gives every task a new code, and leaves switches and conditions pointing to the old
-    ones; all of that is put right before the workflow goes online. What fails is deleted again.
+    ones; all of that is put right before the workflow goes online. What fails is deleted again. A server without an
+    importer (3.3 and later) gets the workflows submitted.
 
     Args:
         name: in place of the name in the file (which must then hold one workflow).
@@ -60,6 +61,8 @@ def import_to_server(
         )
     held = {str(w["name"]) for w in rest.workflows(code)}
     ordered = callees_first(exported)
+    if not rest.series().has_export:
+        return _submit_all(server, ordered, project, name, held, given or {})
     environment = default_environment(rest, server.profile)
     target = Target(project, name, environment, _wanting(environment), rest.series(), given or {})
     coming = own_names(exported)
@@ -77,6 +80,39 @@ def import_to_server(
             _remove(rest, code, one.code, error)
         raise
     return done
+
+
+def _submit_all(
+    server: Server, ordered: list[JsonDict], project: str, name: str | None, held: set[str], given: Given
+) -> list[Imported]:
+    names = kinds.server_names(server.rest)
+    here = {int(code) for code in names.known(kinds.PROJECT).values()}
+    found = []
+    for entry in ordered:
+        # a code is one server's own; an id is a small number, which means something else on another one
+        at_home = int(entry["workflow"].get("projectCode") or 0) in here
+        (definition,) = definitions([entry], project, names if at_home else None, given=_told(ordered, given))
+        definition = replace(definition, name=name or definition.name)
+        if definition.name in held:
+            raise name_taken(project, definition.name)
+        held.add(definition.name)
+        found.append(definition)
+    done: list[Imported] = []
+    try:
+        for definition in found:
+            result = server.submit(definition)
+            done.append(Imported(project, definition.name, result.code, result.project_code, 0, result.notes))
+    except BaseException as error:
+        for one in done:
+            _remove(server.rest, one.project_code, one.code, error)
+        raise
+    return done
+
+
+def _told(ordered: list[JsonDict], given: Given) -> Given:
+    """The names of the file's own workflows and tasks, for the others of the file that name them."""
+    own = {(kind, code): name for (kind, _, code), name in own_names(ordered).items()}
+    return {**own, **given}
 
 
 def _wanting(environment: str) -> Callable[[str], bool]:

@@ -110,10 +110,7 @@ def prepare(
     process = copied["workflow"]
     process["name"] = target.name or process["name"]
     if process["name"] in held:
-        raise TransferError(
-            f"project {target.project!r} has a workflow {process['name']!r} already",
-            hint="import it under another --name, or write it as source (-o FILE.py) and submit that",
-        )
+        raise name_taken(target.project, process["name"])
     own = {int(t["code"]) for t in entry["tasks"]}
     lost = [d for d in find_dangling(entry) if d.code > 0 and d.code not in own]
     if lost:
@@ -133,6 +130,14 @@ def prepare(
         schedule.pop("id", None)  # 3.1 would store it under this id, which another schedule has
         schedule["releaseState"] = "OFFLINE"
     return copied
+
+
+def name_taken(project: str, name: str) -> TransferError:
+    """The error for a workflow that is there already."""
+    return TransferError(
+        f"project {project!r} has a workflow {name!r} already",
+        hint="import it under another --name, or write it as source (-o FILE.py) and submit that",
+    )
 
 
 def _fill_in(entry: JsonDict, series: Series) -> None:
