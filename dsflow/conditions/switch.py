@@ -96,6 +96,18 @@ def decide_3_2(condition: str, known: Known) -> Verdict:
     return Verdict(answer.value is True, text, _reason(answer) if answer.value is None else "")
 
 
+def decide_3_3(condition: str, known: Known) -> Verdict:
+    """3.3 and later: as 3.2, but a value that is not of its parameter's type does not fail the task: it does not hold.
+
+    Raises:
+        UnknownExpression: what is evaluated on the server, but not here.
+    """
+    try:
+        return decide_3_2(condition, known)
+    except SwitchFailed as error:
+        return Verdict(False, condition, error.message)
+
+
 def _laid_out(text: str) -> str:
     """The server's sandbox lets js-beautify lay a text out anew, line ends included: `"5" 5 > 1` is true to it."""
     import jsbeautifier
@@ -108,7 +120,7 @@ def _reason(answer: Answer) -> str:
 
 
 def decide(condition: str, known: Known, version: Sequence[int]) -> Verdict:
-    """What the servers of a version make of a condition: ``(3, 1)``, ``(3, 2)``.
+    """What the servers of a version make of a condition: ``(3, 1)``, ``(3, 2)``, ``(3, 3)`` and later.
 
     3.1.9 and 3.2.0 fill conditions as 3.2.2 does, and fail as 3.1 does; they are not told apart.
 
@@ -116,7 +128,10 @@ def decide(condition: str, known: Known, version: Sequence[int]) -> Verdict:
         SwitchFailed: the task fails there.
         UnknownExpression: what is evaluated on the server, but not here.
     """
-    return _DECIDE[tuple(version[:2]) >= (3, 2)](condition, known)
+    series = tuple(version[:2])
+    return next(decide for first, decide in _DECIDE if series >= first)(condition, known)
 
 
-_DECIDE: dict[bool, Callable[[str, Known], Verdict]] = {False: decide_3_1, True: decide_3_2}
+_DECIDE: tuple[tuple[tuple[int, int], Callable[[str, Known], Verdict]], ...] = (
+    ((3, 3), decide_3_3), ((3, 2), decide_3_2), ((0, 0), decide_3_1),
+)  # fmt: skip

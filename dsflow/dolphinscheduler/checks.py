@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
+from dsflow import newer
 from dsflow.config import Profile
 from dsflow.cron import FORMAT, HINT, CronError, next_times, parse
 from dsflow.declare.tasks.about import WORKFLOW
@@ -41,6 +42,7 @@ def refusals(
         *_tenant(rest, profile, plan),
         *_description(definition),
         *_tasks(definition, series.result()),
+        *_outputs(definition, series.result()),
         *_worker_groups(groups.result(), definition),
         *_names(profile, definition, names, series.result()),
         *_sub_workflows(rest, definition, project),
@@ -106,6 +108,12 @@ def _tasks(definition: Definition, series: Series) -> Iterator[DsflowError]:
         if task.name in seen:
             yield DeclarationError(f"two tasks are named {task.name!r}", where=task.where)
         seen.add(task.name)
+        if task.task_type in series.lacks:
+            yield DeclarationError(
+                f"task {task.name!r} is of the type {task.task_type}, which DolphinScheduler {series} does not have",
+                where=task.where,
+                hint="submit the workflow to DolphinScheduler 3.2, or write the task as one of another type",
+            )
         if task.task_type == "HTTP" and task.task_params.get("httpBody") and not series.has_http_body:
             yield DeclarationError(
                 f"task {task.name!r} has an httpBody, which DolphinScheduler 3.1 does not know: it would send an "
@@ -120,6 +128,14 @@ def _tasks(definition: Definition, series: Series) -> Iterator[DsflowError]:
                     f"the edge {relation.pre!r} -> {relation.post!r} names a task {end!r} that does not exist",
                     where=definition.where,
                 )
+
+
+def _outputs(definition: Definition, series: Series) -> Iterator[DsflowError]:
+    if series.fills_declared:
+        for change in newer.shadowed_outputs(definition):
+            yield DeclarationError(
+                f"{change.message} (DolphinScheduler {series})", where=change.where, hint=change.hint
+            )
 
 
 def _worker_groups(known: list[str], definition: Definition) -> Iterator[DsflowError]:

@@ -124,6 +124,12 @@ def _checks(profile: Profile, zookeeper: str | None, zookeeper_path: str | None,
         return
     with server:
         yield ok("REST API", f"{server.rest.url} (DolphinScheduler {series}), user {user['userName']!r}")
+        if series.experimental:
+            yield warning(
+                "series",
+                f"DolphinScheduler {series} is experimental: dsflow was never run on a released server of it",
+                "docs/series.md says what is different there; plan before each submit, and follow the first runs",
+            )
         gateway = list(_gateway(profile, series))
         yield from gateway
         tenant = list(_tenant(server.rest, profile))
@@ -476,7 +482,7 @@ def judge_switch(report: RunReport) -> Iterator[Check]:
             "SWITCH task",
             f"it does not evaluate conditions (it ended {switch.state}, its branch {taken.state})",
             "the master needs a JavaScript engine: Java 8 has one; for Java 15 and later put nashorn-core and asm "
-            "7.3.1 into master-server/libs",
+            "7.3.1 into master-server/libs, and for 17 start it with --add-opens java.base/java.lang=ALL-UNNAMED",
         )  # fmt: skip
 
 

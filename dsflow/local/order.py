@@ -2,13 +2,14 @@
 
 They are not what one would guess. A task is looked at when one of the tasks before it ends, so a branch that a switch
 did not take can still be started by a later predecessor; a disabled task hands on to the tasks before it; and versions
-differ. So the master's own steps are followed (``WorkflowExecuteRunnable`` and ``DagHelper``, 3.1.1 to 3.2.2).
+differ. So the master's own steps are followed (``WorkflowExecuteRunnable`` and ``DagHelper``, 3.1.1 to 3.2.2). Of the
+engine of 3.3 and later only what it does after a failure is known here; the rest is as in 3.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dsflow.declare.tasks import type_of
@@ -29,24 +30,27 @@ class Rules:
         conditions_fail: a CONDITIONS task that does not hold is a FAILURE rather than a SUCCESS.
         chosen_wins: a switch passes over no task that its chosen branch leads to, and over none without a branch.
         only_chosen: a task behind a switch runs only when the switch chose it, whatever else is before it.
+        conditions_alone: a CONDITIONS task asks about a failed task only when nothing but such tasks follows that.
     """
 
     failure_counts: Literal["always", "unread", "last"]
     conditions_fail: bool
     chosen_wins: bool
     only_chosen: bool
+    conditions_alone: bool = False
 
 
 _3_1_1 = Rules("always", conditions_fail=True, chosen_wins=False, only_chosen=False)
 _3_1_5 = Rules("last", conditions_fail=True, chosen_wins=False, only_chosen=False)
 _3_1_8 = Rules("last", conditions_fail=True, chosen_wins=True, only_chosen=False)
 _3_2 = Rules("unread", conditions_fail=False, chosen_wins=True, only_chosen=True)
+_3_3 = replace(_3_2, conditions_alone=True)
 
 
 def rules_of(version: Sequence[int]) -> Rules:
     """The rules of a version; of a series (``(3, 1)``) those of its newest version."""
     if tuple(version[:2]) >= (3, 2):
-        return _3_2
+        return _3_3 if tuple(version[:2]) >= (3, 3) else _3_2
     patch = version[2] if len(version) > 2 else 9
     return _3_1_1 if patch < 5 else _3_1_5 if patch < 8 else _3_1_8
 
@@ -205,7 +209,10 @@ class Order:
                 return "wait"
             if self._endings[before].state == STOPPED:
                 return "drop"
-            if self._tasks[name].task_type != "CONDITIONS" and not self._lets(before, name):
+            asks = self._tasks[name].task_type == "CONDITIONS"
+            if asks and self._rules.conditions_alone and self._endings[before].state in _FAILED:
+                asks = self._conditions_follow(before)
+            if not asks and not self._lets(before, name):
                 return "fail"
         return "run"
 
@@ -224,4 +231,6 @@ class Order:
         return ending.state not in _FAILED
 
     def _conditions_follow(self, name: str) -> bool:
-        return any(self._tasks[after].task_type == "CONDITIONS" for after in self._after[name])
+        asking = {after for after in self._after[name] if self._tasks[after].task_type == "CONDITIONS"}
+        others = set(self._after[name]) - asking - self._passed_over
+        return bool(asking) and not (others and self._rules.conditions_alone)

@@ -45,6 +45,7 @@ class Series:
         keeps_dates: a backfill's list of dates is run in its order.
         forgets_start_values: a run that is resumed or recovered has the parameters' defaults again.
         experimental: dsflow was never run on a released server of it.
+        lacks: types of tasks that the series before it has and it has not.
     """
 
     version: tuple[int, int]
@@ -75,6 +76,7 @@ class Series:
     keeps_dates: bool
     forgets_start_values: bool
     experimental: bool = False
+    lacks: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.version[0]}.{self.version[1]}"

@@ -51,4 +51,5 @@ SERIES = Series(
     keeps_dates=True,
     forgets_start_values=False,
     experimental=True,
+    lacks=frozenset({"DATA_QUALITY", "DYNAMIC", "PIGEON"}),
 )

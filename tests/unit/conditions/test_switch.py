@@ -114,3 +114,13 @@ def test_what_is_refused_by_name(text: str, what: str) -> None:
 
 def test_a_condition_without_end() -> None:
     assert "interrupted" in evaluate("/^(a+)+$/.test('" + "a" * 40 + "b')").error
+
+
+def test_a_value_that_is_not_of_its_type_fails_the_switch_on_3_2_and_no_longer_on_3_3() -> None:
+    known = Known(outputs={"rows": Property("rows", "OUT", "LONG", "many")})
+    with pytest.raises(SwitchFailed):
+        decide("${rows} > 1", known, (3, 2))
+    for version in ((3, 3), (3, 4, 3)):
+        verdict = decide("${rows} > 1", known, version)
+        assert not verdict.holds
+        assert "many" in verdict.why

@@ -118,4 +118,19 @@ def test_end_stops_what_runs_and_starts_nothing_more(version: tuple[int, ...]) -
 
 def test_of_a_series_the_newest_version_counts() -> None:
     assert rules_of((3, 1)) == rules_of((3, 1, 9)) != rules_of((3, 1, 5)) != rules_of((3, 1, 1))
-    assert rules_of((3, 2)) == rules_of((3, 2, 2)) == rules_of((3, 3))
+    assert rules_of((3, 2)) == rules_of((3, 2, 2)) != rules_of((3, 3)) == rules_of((3, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("edges", "older", "newer"),
+    [
+        ("a>if if>x if>y", "a! if x (y)", "a! if x (y)"),
+        ("a>if a>b if>x if>y", "a! if (b) x (y)", "a! (if) (b) (x) (y)"),
+    ],
+)
+def test_a_failure_goes_on_from_3_3_only_where_conditions_alone_follow(edges: str, older: str, newer: str) -> None:
+    definition = graph(edges)
+    ends: dict[str, Ending | str] = {"a": FAILURE, "if": Ending(SUCCESS, ("x",), ("y",))}
+    for version, wanted in (((3, 2, 2), older), ((3, 3, 0), newer), ((3, 4, 3), newer)):
+        assert states(definition, play(definition, version, ends)) == wanted
+    assert play(graph("a>if a>b if>x if>y"), (3, 4), ends).outcome == FAILURE
