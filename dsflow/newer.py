@@ -92,6 +92,18 @@ def lost_conditions(definition: Definition) -> Iterator[Change]:
             )
 
 
+def loose_switches(definition: Definition) -> Iterator[Change]:
+    """Switches: an error in a condition is no failure there."""
+    for task in definition.tasks:
+        if task.task_type == "SWITCH":
+            yield Change(
+                f"an error in a condition of switch {task.name!r} never fails it: it goes on with the next condition, "
+                "and at last with the default branch; and parameters of the workflow are compared by their types",
+                "let the default branch be the careful one",
+                task.where,
+            )
+
+
 def _outputs(task: TaskDefinition) -> set[str]:
     return {param.prop for param in task.local_params if param.direct == "OUT"}
 

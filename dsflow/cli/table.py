@@ -59,6 +59,7 @@ def _all() -> tuple[Command, ...]:
         Command("plan", SERVER, "Show what submit would change.", "workflow_commands:plan"),
         Command("submit", SERVER, "Make the server hold this workflow.", "workflow_commands:submit"),
         Command("deploy", SERVER, "Make the server hold a repository's workflows.", "deploy:deploy", there),
+        Command("move", SERVER, "Take a project's workflows to another server.", "move:move", there),
         Command("list", SERVER, "List the server's workflows, and who deployed them.", "catalog:list_", there),
         Command("versions", SERVER, "List the versions of a workflow on the server.", "catalog:versions", there),
         Command("rollback", SERVER, "Go back to an earlier version of a workflow.", "catalog:rollback", there),

@@ -55,6 +55,10 @@ class Known:
         shared = {name: replace(p, type="VARCHAR") for name, p in {**self.system, **self.workflow}.items()}
         return {**shared, **self.own, **self.outputs}
 
+    def to_3_3(self) -> dict[str, Property]:
+        """3.3 and later know all with their types."""
+        return {**self.system, **self.workflow, **self.own, **self.outputs}
+
 
 def decide_3_1(condition: str, known: Known) -> Verdict:
     """3.1 (``SwitchTaskProcessor``): the first condition that gives no boolean fails the task.
@@ -84,8 +88,12 @@ def decide_3_2(condition: str, known: Known) -> Verdict:
         SwitchFailed: a value is not of its parameter's type.
         UnknownExpression: what is evaluated on the server, but not here.
     """
+    return _by_type(condition, known.to_3_2())
+
+
+def _by_type(condition: str, known: Mapping[str, Property]) -> Verdict:
     try:
-        text = fill_3_2(condition, known.to_3_2())
+        text = fill_3_2(condition, known)
     except FillError as error:
         raise SwitchFailed(error.message) from None
     answer = evaluate(text)
@@ -97,13 +105,13 @@ def decide_3_2(condition: str, known: Known) -> Verdict:
 
 
 def decide_3_3(condition: str, known: Known) -> Verdict:
-    """3.3 and later: as 3.2, but a value that is not of its parameter's type does not fail the task: it does not hold.
+    """3.3 and later: as 3.2, but the workflow's parameters keep their types, and an error never fails the task.
 
     Raises:
         UnknownExpression: what is evaluated on the server, but not here.
     """
     try:
-        return decide_3_2(condition, known)
+        return _by_type(condition, known.to_3_3())
     except SwitchFailed as error:
         return Verdict(False, condition, error.message)
 

@@ -17,6 +17,7 @@ only certain when nothing has come for a while.
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -189,8 +190,11 @@ class Backfills:
         return Backfill(state.project_code, state.code, trigger, mark, before, parallel, asked.dates, notes=asked.notes)
 
     def _parallel(self, asked: _Asked, parallel: int) -> int:
-        """3.1 deals a list into chains of so many dates, not into so many chains."""
-        return parallel if self._rest.series().keeps_dates or not asked.is_list else 1
+        """3.1 (a list) and 3.3 deal the dates into chains of so many, not into so many chains."""
+        series = self._rest.series()
+        if series.deals_by_length and asked.dates:
+            return math.ceil(len(asked.dates) / parallel)
+        return parallel if series.keeps_dates or not asked.is_list else 1
 
     def _asked(self, state: ServerState, first: datetime, last: datetime, parallel: int) -> _Asked:
         """What the server is asked for, so that each run gets the day that is meant."""

@@ -22,6 +22,7 @@ from dsflow.local.order import Ending, Order, rules_of
 from dsflow.local.processes import Stopped, TimedOut
 from dsflow.local.reuse import Past, Reuse
 from dsflow.local.values import Pool, Shared, TaskValues, series_of, typed
+from dsflow.newer import FIRST
 from dsflow.outputs import decoded
 from dsflow.placeholders import Series
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS, TIMEOUT, TaskReport
@@ -371,8 +372,9 @@ class Scheduler:
         else:
             texts = self._values.seen_by(task, {name: p.value for name, p in outputs.items()}, series)
         own = [p for p in task.local_params if p.direct == "IN" and p.prop not in self._values.given]
+        types = {p.prop: p.type for p in self.definition.global_params} if series >= FIRST else {}
         return Known(
-            workflow={name: Property(name, "IN", "VARCHAR", text) for name, text in texts.items()},
+            workflow={name: Property(name, "IN", types.get(name, "VARCHAR"), text) for name, text in texts.items()},
             outputs=outputs,
             own={p.prop: replace(p, value=texts.get(p.prop, p.value)) for p in own},
         )

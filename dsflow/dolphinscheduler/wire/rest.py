@@ -287,7 +287,6 @@ class RestClient:
         """The series that the server may be of: one, or those that tell no version."""
         with self._asking_series:
             if not self._candidates:
-                self.user()  # so that a wrong password is reported as one
                 self._candidates = self._by_version()
             return self._candidates
 

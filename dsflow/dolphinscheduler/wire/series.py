@@ -43,6 +43,7 @@ class Series:
         types_start: the values of a start have types.
         fills_declared: an output reaches only the tasks for which a parameter of its name is declared.
         keeps_dates: a backfill's list of dates is run in its order.
+        deals_by_length: a parallel backfill's number is that of the dates of a chain, and not that of the chains.
         forgets_start_values: a run that is resumed or recovered has the parameters' defaults again.
         experimental: dsflow was never run on a released server of it.
         lacks: types of tasks that the series before it has and it has not.
@@ -75,6 +76,7 @@ class Series:
     fills_declared: bool
     keeps_dates: bool
     forgets_start_values: bool
+    deals_by_length: bool = False
     experimental: bool = False
     lacks: frozenset[str] = frozenset()
 

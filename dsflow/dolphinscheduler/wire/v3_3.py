@@ -50,6 +50,7 @@ SERIES = Series(
     fills_declared=True,
     keeps_dates=True,
     forgets_start_values=False,
+    deals_by_length=True,
     experimental=True,
     lacks=frozenset({"DATA_QUALITY", "DYNAMIC", "PIGEON"}),
 )

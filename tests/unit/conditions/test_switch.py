@@ -124,3 +124,9 @@ def test_a_value_that_is_not_of_its_type_fails_the_switch_on_3_2_and_no_longer_o
         verdict = decide("${rows} > 1", known, version)
         assert not verdict.holds
         assert "many" in verdict.why
+
+
+def test_a_parameter_of_the_workflow_has_a_type_from_3_3_on() -> None:
+    known = Known(workflow={"limit": Property("limit", type="LONG", value="10")})
+    got = {version: decide("${limit} + 1 == 11", known, version).holds for version in ((3, 2), (3, 3), (3, 4))}
+    assert got == {(3, 2): False, (3, 3): True, (3, 4): True}

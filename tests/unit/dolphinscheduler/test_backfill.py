@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from dsflow.dolphinscheduler.backfill import Backfill, Backfills, DateRun, _due, midnights, parse_date
+from dsflow.dolphinscheduler.backfill import Backfill, Backfills, DateRun, _Asked, _due, midnights, parse_date
+from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3, v3_4
+from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ParameterError
 
 DAYS = ("2024-01-01 00:00:00", "2024-01-02 00:00:00", "2024-01-03 00:00:00")
@@ -98,3 +101,14 @@ def test_dates() -> None:
 def test_when_a_schedule_was_due(crontab: str, zone: str, first: str, last: str, due: list[str]) -> None:
     found = _due(crontab, ZoneInfo(zone), parse_date(first), parse_date(last, end=True))
     assert [f"{moment:%d %H}" for moment in found] == due
+
+
+@pytest.mark.parametrize(
+    ("series", "sent"), [(v3_1.SERIES, 1), (v3_2.SERIES, 2), (v3_3.SERIES, 3), (v3_4.SERIES, 2)], ids=str
+)
+def test_how_dates_are_dealt(series: Series, sent: int) -> None:
+    """Five dates in two chains: chains of three and two, or what the series makes of a number."""
+    dates = tuple(f"2024-01-0{day} 00:00:00" for day in range(1, 6))
+    asked = _Asked({"complementScheduleDateList": ",".join(dates)}, dates)
+    backfills = cast(Backfills, SimpleNamespace(_rest=SimpleNamespace(series=lambda: series)))
+    assert Backfills._parallel(backfills, asked, 2) == sent

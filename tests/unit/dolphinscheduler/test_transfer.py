@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from dsflow.definition import Definition, TaskDefinition
+from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.repair import find_dangling
-from dsflow.dolphinscheduler.wire import files, oldfiles
+from dsflow.dolphinscheduler.transfer import import_to_server
+from dsflow.dolphinscheduler.wire import files, oldfiles, v3_4
 from dsflow.dolphinscheduler.wire.codec import normalise
+from dsflow.dolphinscheduler.wire.files import TransferError
 from dsflow.dolphinscheduler.wire.names import Names
+from dsflow.dolphinscheduler.wire.series import Series
+from dsflow.errors import ServerError
 from tests.unit.source.definitions import EMPTY, SCHEDULE, definitions, every_type, orderly
 
 TABLES = {
@@ -139,3 +146,58 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(files.TransferError, match="not UTF-8"):
         files.read_file(tmp_path / "x.json")
+
+
+class WithoutImporter:
+    """A server of 3.4, whose workflows are submitted; the one named ``refused`` is not taken."""
+
+    def __init__(self) -> None:
+        self.rest = self
+        self.submitted: list[Definition] = []
+        self.deleted: list[int] = []
+
+    def project_code(self, name: str) -> int:
+        return 100
+
+    def workflows(self, project: int) -> list[dict[str, Any]]:
+        return [{"name": "there", "code": 1}]
+
+    def projects(self) -> list[dict[str, Any]]:
+        return [{"name": "p", "code": 100}]
+
+    def series(self) -> Series:
+        return v3_4.SERIES
+
+    def submit(self, definition: Definition) -> Any:
+        if definition.name == "refused":
+            raise ServerError("no")
+        self.submitted.append(definition)
+        return SimpleNamespace(code=50 + len(self.submitted), project_code=100, notes=())
+
+    def release(self, project: int, code: int, state: str) -> None:
+        pass
+
+    def delete_workflow(self, project: int, code: int) -> None:
+        self.deleted.append(code)
+
+
+def workflow(name: str) -> Definition:
+    return Definition("elsewhere", name, (TaskDefinition("t", "SHELL", {"rawScript": "true"}),), ())
+
+
+def test_import_without_an_importer() -> None:
+    server = WithoutImporter()
+    exported = [*files.export(workflow("a")), *files.export(workflow("b"))]
+    done = import_to_server(cast(Server, server), exported, "p")
+    assert [(one.project, one.name, one.code) for one in done] == [("p", "a", 51), ("p", "b", 52)]
+    assert [d.tasks[0].task_params["rawScript"] for d in server.submitted] == ["true", "true"]
+
+
+def test_import_without_an_importer_leaves_nothing_when_a_workflow_is_refused() -> None:
+    server = WithoutImporter()
+    with pytest.raises(ServerError, match="no"):
+        import_to_server(cast(Server, server), files.export(workflow("a")) + files.export(workflow("refused")), "p")
+    assert server.deleted == [51]
+    with pytest.raises(TransferError, match="has a workflow 'there' already"):
+        import_to_server(cast(Server, server), files.export(workflow("c")) + files.export(workflow("there")), "p")
+    assert [d.name for d in server.submitted] == ["a"]  # nothing is written when a name is taken

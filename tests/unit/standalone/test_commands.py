@@ -104,7 +104,7 @@ def test_a_release_that_is_not_there_or_is_of_another_version(
     code, _, err = run(capsys, "fetch", "--release", tmp_path / "x.tar.gz")
     assert (code, "there is no release" in err) == (1, True)
     code, _, err = run(capsys, "fetch", "--version", "9.9.9")
-    assert (code, "dsflow can start 3.1.1 and later, up to 3.2" in err) == (1, True)
+    assert (code, "dsflow can start 3.1.1 and later, up to 3.4" in err) == (1, True)
     code, _, err = run(capsys, "fetch", "--version", "newest")
     assert (code, "no version of a release" in err) == (1, True)
 
