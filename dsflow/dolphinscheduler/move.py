@@ -90,5 +90,5 @@ def _add(moving: Moving, definition: Definition, source: Server, target: Server)
     if source.rest.series().version < newer.FIRST <= target.rest.series().version:
         for find in _LATER:
             said = f"on DolphinScheduler {target.rest.series()}"
-            moving.notes += [f"{place}: {said} {change.message}; {change.hint}" for change in find(definition)]
+            moving.notes.extend(f"{place}: {said} {change.message}; {change.hint}" for change in find(definition))
     moving.declared.append(Declared(definition, f"project {definition.project} of {source.profile.name}"))
