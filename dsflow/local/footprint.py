@@ -80,16 +80,16 @@ def footprint_of(statements: Iterable[str], mode: str) -> Footprint:
     Raises:
         NotUnderstood: of one statement it is not known.
     """
-    from sqlglot import exp, parse_one
+    from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     from dsflow.openmldb import nodes
-    from dsflow.openmldb.dialect import OpenMLDB
+    from dsflow.openmldb.query import shared_tree
 
     found, db = Footprint(), ""
     for text in statements:
         try:
-            tree = parse_one(text, read=OpenMLDB)
+            tree = shared_tree(text)
         except SqlglotError as error:
             raise NotUnderstood(text) from error
         if isinstance(tree, nodes.UseDatabase):
@@ -142,11 +142,9 @@ def _query(query: Any, mode: str, db: str) -> Footprint:
 
 
 def _tables(query: Any, kind: str, db: str) -> frozenset[Thing]:
-    from sqlglot import exp
+    from dsflow.openmldb.bound import bind
 
-    own = {cte.alias for cte in query.find_all(exp.CTE)}
-    tables = [t for t in query.find_all(exp.Table) if t.db or t.name not in own]
-    return frozenset(Thing(kind, t.db or db, t.name) for t in tables)
+    return frozenset(Thing(kind, *scan.table) for scan in bind(query, db, {}).scans)
 
 
 def files_of(paths: Iterable[str]) -> Iterator[Path]:
