@@ -27,7 +27,7 @@ CLICK = {
     "click_time": 1509960088000,
     "is_attributed": 0,
 }
-# what a task's name begins with that comes after the switch
+# what the name of a node ends with that comes after the switch
 AFTER_TRAIN = ("deploy features", "online talkingdata", "serve features")
 
 
