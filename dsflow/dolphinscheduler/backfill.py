@@ -279,6 +279,8 @@ class Backfills:
                 continue
             if number not in backfill.runs:
                 row = {**row, "commandParam": self._rest.instance(project, number).get("commandParam")}
+                if not row["commandParam"] and map_state(str(row["state"])) not in FINAL_STATES:
+                    continue  # from 3.3 on a run has none until a master takes it up
                 if MARK not in str(row["commandParam"]) or backfill.mark not in str(row["commandParam"]):
                     backfill.before.add(number)
                     continue

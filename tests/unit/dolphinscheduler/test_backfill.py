@@ -112,3 +112,18 @@ def test_how_dates_are_dealt(series: Series, sent: int) -> None:
     asked = _Asked({"complementScheduleDateList": ",".join(dates)}, dates)
     backfills = cast(Backfills, SimpleNamespace(_rest=SimpleNamespace(series=lambda: series)))
     assert Backfills._parallel(backfills, asked, 2) == sent
+
+
+def test_a_run_that_no_master_has_taken_up_is_looked_at_again() -> None:
+    """From 3.3 on it has no parameters in its first moment, and is not taken for somebody else's."""
+    param: dict[str, str | None] = {"commandParam": None}
+    rows = [{"id": 7, "state": "SUBMITTED_SUCCESS", "scheduleTime": DAYS[0]}]
+    asked = SimpleNamespace(newest_instances=lambda *given: rows, instance=lambda *given: param)
+    backfills = cast(Backfills, SimpleNamespace(_rest=asked))
+    started = Backfill(1, 2, None, "mine", set(), 1, DAYS)
+    assert Backfills._rows(backfills, started) == []
+    param["commandParam"] = '{"commandParams": [{"prop": "dsflow.start", "value": "mine"}]}'
+    assert [row["id"] for row in Backfills._rows(backfills, started)] == [7]
+    param["commandParam"] = '{"commandParams": [{"prop": "dsflow.start", "value": "of another"}]}'
+    assert Backfills._rows(backfills, started) == []
+    assert started.before == {7}
