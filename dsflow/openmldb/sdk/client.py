@@ -20,7 +20,8 @@ from typing import IO, Any, Literal, cast
 
 from dsflow.errors import DsflowError
 from dsflow.openmldb.indexes import IndexNeed
-from dsflow.openmldb.sdk.install import Sdk
+from dsflow.openmldb.sdk.install import VERSION, Sdk, sdk_folder
+from dsflow.openmldb.sdk.kept import KeptAnswers
 from dsflow.openmldb.ttl import Ttl, TtlType
 
 Mode = Literal["batch", "request"]
@@ -79,16 +80,23 @@ class Compiler:
     Args:
         sdk: where the native library is.
         timeout: seconds for one question.
+        kept: answers of before, which need no child; None asks it every time.
     """
 
-    def __init__(self, sdk: Sdk, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, sdk: Sdk, *, timeout: float = TIMEOUT, kept: KeptAnswers | None = None) -> None:
         self.sdk = sdk
         self.timeout = timeout
+        self._kept = kept
         self._child: _Child | None = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start the child without waiting for it, so that the library loads while other work goes on."""
+        """Start the child without waiting for it, so that the library loads while other work goes on.
+
+        Where there are answers of before the child may not be needed; it is started when it is.
+        """
+        if self._kept:
+            return
         with self._lock:
             self._started()
 
@@ -157,6 +165,14 @@ class Compiler:
             d: {t: [[c, k] for c, k in columns] for t, columns in inside.items()} for d, inside in catalog.items()
         }
         request = json.dumps({"op": op, "sql": sql, "db": db, "tables": tables, **more})
+        if self._kept is not None and (known := self._kept.get(request)) is not None:
+            return known.get("result")
+        answer = self._answer(request, sql)
+        if self._kept is not None:
+            self._kept.keep(request, answer)
+        return answer.get("result")
+
+    def _answer(self, request: str, sql: str) -> dict[str, Any]:
         with self._lock:
             child = self._started()
             if not child.ready:
@@ -169,7 +185,7 @@ class Compiler:
                 child.process.stdin.flush()
             except OSError:
                 self._fail(child, "OpenMLDB's compiler died")
-            return self._take(child, f"compiling {_short(sql)}").get("result")
+            return self._take(child, f"compiling {_short(sql)}")
 
     def _started(self) -> _Child:
         if self._child is not None and self._child.process.poll() is None:
@@ -266,7 +282,7 @@ def _index_need(match: re.Match[str]) -> IndexNeed:
 
 @lru_cache(maxsize=1)
 def _shared(native: Path, process: int) -> Compiler:
-    compiler = Compiler(Sdk(native))
+    compiler = Compiler(Sdk(native), kept=KeptAnswers(sdk_folder().with_name(f"openmldb-{VERSION}-answers"), native))
     atexit.register(compiler.close)
     return compiler
 
