@@ -140,7 +140,8 @@ def test_bootstrap_submit_run_predict(
 
     jobs = httpx.post(f"{openmldb}/dbs/demo_db", json={"mode": "online", "sql": "SHOW JOBS"}).json()["data"]["data"]
     # load offline, extract, load online: all of them really ran there; and what the load's check asks about equal rows
-    assert [job[1] for job in jobs] == [
+    # (what comes after them is the page's comparison)
+    assert [job[1] for job in jobs][:5] == [
         "ImportOfflineData",
         "ExportOfflineData",
         "ImportOnlineData",
