@@ -274,9 +274,9 @@ class Progress:
         for name, state in look.states().items():
             if state in FINAL_STATES and not ended:
                 continue
-            row = look.tasks[name]
-            report = self._reports.setdefault(name, TaskReport(name, str(row.get("taskType") or "")))
-            attempts = int(row.get("retryTimes") or 0) + 1
+            task = look.tasks[name]
+            report = self._reports.setdefault(name, TaskReport(name, task.type))
+            attempts = task.retries + 1
             if (report.state, report.attempts) != (state, attempts):
                 report.state, report.attempts = state, attempts
                 report.seconds = now - self._since.setdefault(name, now)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dsflow.dolphinscheduler.backfill import Backfill
     from dsflow.dolphinscheduler.operations import Operations
     from dsflow.dolphinscheduler.runs import Run
+    from dsflow.dolphinscheduler.wire.rows import Instance
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -132,29 +133,45 @@ def runs(
     profile: ProfileName = None,
 ) -> None:
     """List the runs on the server, the newest first."""
+    from dsflow.dolphinscheduler.wire.rows import text_of
+
     with _connected(workflow, profile) as there:
-        rows = there.operations.rows(limit)
+        newest = there.operations.newest(limit)
     if as_json:
-        keys = ("id", "state", "commandType", "startTime", "endTime", "duration", "scheduleTime", "executorName")
-        print(json.dumps([{k: r.get(k) for k in keys} for r in rows], indent=2, ensure_ascii=False))
+        print(json.dumps([_run_json(one) for one in newest], indent=2, ensure_ascii=False))
         return
-    if not rows:
+    if not newest:
         print(f"{workflow.project}/{workflow.name} has not been run on this server")
         return
     cells = [("RUN", "STATE", "STARTED", "TOOK", "FOR", "BY", "HOW")]
-    for row in rows:
+    for one in newest:
         cells.append(
             (
-                str(row["id"]),
-                str(row["state"]),
-                str(row.get("startTime") or ""),
-                str(row.get("duration") or ""),
-                str(row.get("scheduleTime") or ""),
-                str(row.get("executorName") or ""),
-                str(row.get("commandType") or "").lower().replace("_", " "),
+                str(one.id),
+                one.state,
+                text_of(one.started) or "",
+                str(one.duration or ""),
+                text_of(one.scheduled) or "",
+                one.by or "",
+                (one.command or "").lower().replace("_", " "),
             )
         )
     print(columns(cells))
+
+
+def _run_json(one: Instance) -> dict[str, Any]:
+    from dsflow.dolphinscheduler.wire.rows import text_of
+
+    return {
+        "id": one.id,
+        "state": one.state,
+        "commandType": one.command,
+        "startTime": text_of(one.started),
+        "endTime": text_of(one.ended),
+        "duration": one.duration,
+        "scheduleTime": text_of(one.scheduled),
+        "executorName": one.by,
+    }
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:

@@ -16,17 +16,16 @@ only certain when nothing has come for a while.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from dsflow.cron import parse
-from dsflow.definition import Definition, JsonDict
+from dsflow.definition import Definition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.clock import server_times
 from dsflow.dolphinscheduler.runs import MARK, Runs, check_params, map_state
@@ -35,14 +34,13 @@ from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.watch import Patience, RunTimeoutError
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.forms import backfill_form
+from dsflow.dolphinscheduler.wire.rows import Instance, list_of_dates, range_of_dates, text_of
 from dsflow.errors import ParameterError, RunError
 from dsflow.report import FAILURE, FINAL_STATES, RUNNING, SKIPPED, STOPPED, SUCCESS
 
 FORM = "%Y-%m-%d %H:%M:%S"
 GRACE = 15.0  # seconds without a new run after which a chain whose length is not known is over
 SEEN_RUNS = 100
-_LIST = "complementScheduleDateList"
-_LATER_LIST = "backfillTimeList"  # what 3.3 and later make of it, or of a range
 MOST_DATES = 100  # that a list holds (SCHEDULE_TIME_MAX_LENGTH)
 
 
@@ -132,16 +130,16 @@ class Backfill:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The form's ``scheduleTime``, and the dates that it stands for, if they are known."""
+    """The dates in the form of a start, and those that they stand for, if they are known.
+
+    Attributes:
+        is_list: whether the dates are listed, and not a range of which the server makes them.
+    """
 
     form: dict[str, str]
     dates: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
-
-    @property
-    def is_list(self) -> bool:
-        """Whether the dates are listed, and not a range of which the server makes them."""
-        return _LIST in self.form
+    is_list: bool = False
 
 
 class Backfills:
@@ -182,8 +180,7 @@ class Backfills:
             **self._runs.form(state.code, definition, params, "" if self._rest.series().tells_trigger else mark),
             **backfill_form(asked.form, self._parallel(asked, parallel) if parallel > 1 else None),
         }
-        rows = self._rest.newest_instances(state.project_code, state.code, SEEN_RUNS)
-        before = {int(r["id"]) for r in rows}
+        before = {run.id for run in self._rest.newest_instances(state.project_code, state.code, SEEN_RUNS)}
         told = self._rest.start(state.project_code, form)
         # where a start tells its runs, it tells only the first one of each chain
         trigger = told[0] if told and self._rest.series().tells_trigger else None
@@ -232,7 +229,7 @@ class Backfills:
             "dates are shown as the server's clock shows them; $[...] in a parameter is filled in the schedule's zone "
             f"({schedule.timezone_id}), and in a script's text in the server's, as in a run of the schedule"
         )
-        return _Asked({_LIST: ",".join(dates)}, dates, (note,) if shown != own else ())
+        return _Asked(list_of_dates(dates), dates, (note,) if shown != own else (), is_list=True)
 
     def _check_list(self, shown: list[datetime] | None, own: list[datetime], zone: str, parallel: int) -> None:
         """Refuse dates that could only be given to the server as a range, which it takes in another zone."""
@@ -258,49 +255,43 @@ class Backfills:
     def look(self, backfill: Backfill) -> bool:
         """Read how far it is; gives whether anything changed."""
         before = dict(backfill.runs)
-        for row in self._rows(backfill):
-            number = int(row["id"])
-            known = backfill.runs.get(number)
-            date = str(row.get("scheduleTime") or "")
-            rest = known.rest if known and known.date else self._rest_of(backfill, row, date)
-            state = map_state(str(row["state"]))
-            if date:  # a run has none in its first moment
-                backfill.runs[number] = DateRun(date, number, state, _seconds(row), rest)
+        for run in self._own(backfill):
+            known = backfill.runs.get(run.id)
+            date = text_of(run.scheduled)
+            if date is not None:  # a run has none in its first moment
+                rest = known.rest if known else self._rest_of(backfill, run, date)
+                backfill.runs[run.id] = DateRun(date, run.id, map_state(run.state), run.seconds, rest)
         return backfill.runs != before
 
-    def _rows(self, backfill: Backfill) -> list[JsonDict]:
+    def _own(self, backfill: Backfill) -> list[Instance]:
+        """Its runs, of those that the workflow has."""
         project = backfill.project_code
         if backfill.trigger is not None:
             return self._rest.instances_of_trigger(project, backfill.trigger)
         found = []
-        for row in self._rest.newest_instances(project, backfill.workflow_code, SEEN_RUNS):
-            number = int(row["id"])
-            if number in backfill.before:
+        for run in self._rest.newest_instances(project, backfill.workflow_code, SEEN_RUNS):
+            if run.id in backfill.before:
                 continue
-            if number not in backfill.runs:
-                row = {**row, "commandParam": self._rest.instance(project, number).get("commandParam")}
-                if not row["commandParam"] and map_state(str(row["state"])) not in FINAL_STATES:
-                    continue  # from 3.3 on a run has none until a master takes it up
-                if MARK not in str(row["commandParam"]) or backfill.mark not in str(row["commandParam"]):
-                    backfill.before.add(number)
+            if run.id not in backfill.runs:
+                run = replace(run, told=self._rest.instance(project, run.id).told)
+                if not run.told and map_state(run.state) not in FINAL_STATES:
+                    continue  # from 3.3 on a run tells nothing until a master takes it up
+                if MARK not in run.told or backfill.mark not in run.told:
+                    backfill.before.add(run.id)
                     continue
-            found.append(row)
+            found.append(run)
         return found
 
-    def _rest_of(self, backfill: Backfill, row: JsonDict, date: str) -> tuple[str, ...] | None:
-        try:
-            param = json.loads(row.get("commandParam") or "{}")
-        except ValueError:
+    def _rest_of(self, backfill: Backfill, run: Instance, date: str) -> tuple[str, ...] | None:
+        ahead = run.ahead()
+        if ahead is None:
             return None
-        if _LIST in param:
-            return tuple(d for d in str(param[_LIST]).split(",") if d > date)
-        if _LATER_LIST in param:
-            return tuple(d for d in map(str, param[_LATER_LIST] or ()) if d > date)
-        last = str(param.get("complementEndDate") or "")
-        if last and last <= date:
+        if ahead.dates is not None:
+            return tuple(d for d in ahead.dates if d > date)
+        if ahead.last and ahead.last <= date:
             return ()
-        if backfill.dates is not None and last:
-            bound = (datetime.strptime(last, FORM) + timedelta(seconds=1)).strftime(FORM)
+        if backfill.dates is not None and ahead.last:
+            bound = (datetime.strptime(ahead.last, FORM) + timedelta(seconds=1)).strftime(FORM)
             return tuple(d for d in backfill.dates if date < d <= bound)
         return None
 
@@ -342,7 +333,7 @@ class Backfills:
 def _range(first: datetime, last: datetime) -> dict[str, str]:
     # The server adds a second to the end (source, CronUtils.getSelfFireDateList, 3.1.5 and 3.2.2).
     end = last - timedelta(seconds=1) if last - first > timedelta(seconds=1) else last
-    return {"complementStartDate": first.strftime(FORM), "complementEndDate": end.strftime(FORM)}
+    return range_of_dates(first.strftime(FORM), end.strftime(FORM))
 
 
 def _due(crontab: str, zone: ZoneInfo, first: datetime, last: datetime) -> list[datetime]:
@@ -389,10 +380,3 @@ def parse_date(text: str, *, end: bool = False) -> datetime:
 def run_now(clock: Callable[[], float] = time.time) -> datetime:
     """The present moment; a backfill into the future would run at once with a wrong date."""
     return datetime.fromtimestamp(clock())
-
-
-def _seconds(row: JsonDict) -> float:
-    start, end = row.get("startTime"), row.get("endTime")
-    if not start or not end:
-        return 0.0
-    return max(0.0, (datetime.strptime(str(end), FORM) - datetime.strptime(str(start), FORM)).total_seconds())

@@ -279,9 +279,9 @@ def _run(server: Server, run: Run, timeout: float) -> tuple[RunReport, JsonDict,
 
 
 def _state(server: Server, run: Run, states: JsonDict) -> str:
-    state = map_state(server.rest.instance(run.project_code, run.instance)["state"])
-    rows = server.rest.task_instances(run.project_code, run.instance)
-    states.update({str(row["name"]): map_state(row["state"]) for row in rows})
+    state = map_state(server.rest.instance(run.project_code, run.instance).state)
+    tasks = server.rest.task_instances(run.project_code, run.instance)
+    states.update({task.name: map_state(task.state) for task in tasks})
     return state
 
 
@@ -325,17 +325,16 @@ def _remove_runs(server: Server, code: int, workflow: int) -> None:
     leaves it "ready to stop" for good, and a run in that state cannot be deleted.
     """
     rest = server.rest
-    for row in rest.newest_instances(code, workflow, 100):
-        instance = int(row["id"])
-        if not _ended(rest, code, instance, RUN_PATIENCE):
-            rest.execute(code, instance, "STOP")
-            _ended(rest, code, instance, STOP_PATIENCE)
-        rest.delete_run(code, instance)
+    for run in rest.newest_instances(code, workflow, 100):
+        if not _ended(rest, code, run.id, RUN_PATIENCE):
+            rest.execute(code, run.id, "STOP")
+            _ended(rest, code, run.id, STOP_PATIENCE)
+        rest.delete_run(code, run.id)
 
 
 def _ended(rest: RestClient, code: int, instance: int, patience: float) -> bool:
     end = time.monotonic() + patience
-    while map_state(rest.instance(code, instance)["state"]) not in FINAL_STATES:
+    while map_state(rest.instance(code, instance).state) not in FINAL_STATES:
         if time.monotonic() > end:
             return False
         time.sleep(0.3)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dsflow.definition import Definition, JsonDict
+from dsflow.definition import Definition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.runs import GoingOn, Run, Runs, map_state
 from dsflow.dolphinscheduler.wire.forms import part_form
 from dsflow.dolphinscheduler.wire.pages import run_page, workflow_page
+from dsflow.dolphinscheduler.wire.rows import Instance
 from dsflow.errors import RunError, ServerError
 from dsflow.report import FINAL_STATES
 
@@ -62,11 +64,11 @@ class Operations:
 
     # ---------------------------------------------------------------- finding
 
-    def rows(self, count: int) -> list[JsonDict]:
-        """The newest runs, as the server gives them; the one that was started (or repeated) last comes first."""
+    def newest(self, count: int) -> list[Instance]:
+        """The newest runs; the one that was started (or repeated) last comes first."""
         project, workflow = self.codes
-        rows = self.rest.newest_instances(project, workflow, count)
-        return sorted(rows, key=lambda r: (str(r.get("restartTime") or r.get("startTime") or ""), int(r["id"])))[::-1]
+        found = self.rest.newest_instances(project, workflow, count)
+        return sorted(found, key=lambda i: (i.restarted or i.started or datetime.min, i.id))[::-1]
 
     def pick(self, number: int | None = None) -> Run:
         """The run of that number, or the newest one.
@@ -76,18 +78,18 @@ class Operations:
         """
         project, workflow = self.codes
         if number is None:
-            rows = self.rows(100)
-            if not rows:
+            newest = self.newest(100)
+            if not newest:
                 raise RunError(f"{self.project}/{self.name} has not been run on this server")
-            number = int(rows[0]["id"])
+            number = newest[0].id
         else:
             try:
-                row = self.rest.instance(project, number)
+                found = self.rest.instance(project, number)
             except RefusedError as error:
                 raise RunError(
                     f"{self.project}/{self.name} has no run {number}: {error.reason}", hint="`runs` lists them"
                 ) from error
-            if int(row["workflowCode"]) != workflow:
+            if found.workflow_code != workflow:
                 raise RunError(f"run {number} is not of {self.project}/{self.name}", hint="`runs` lists those that are")
         return self._run(number)
 
@@ -133,7 +135,7 @@ class Operations:
 
     def ended(self, run: Run) -> str | None:
         """DolphinScheduler's word for the state in which the run has ended; None while it has not."""
-        word = str(self.rest.instance(run.project_code, run.instance)["state"])
+        word = self.rest.instance(run.project_code, run.instance).state
         return word if map_state(word) in FINAL_STATES else None
 
     def go_on(self, run: Run, way: GoingOn) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,11 +18,11 @@ from typing import Any
 from dsflow.config import Profile
 from dsflow.definition import Definition, JsonDict, Property
 from dsflow.dolphinscheduler.state import ServerState
-from dsflow.dolphinscheduler.wire import forms
-from dsflow.dolphinscheduler.wire.codec import global_params, task_params
+from dsflow.dolphinscheduler.wire import codec, forms
 from dsflow.dolphinscheduler.wire.names import known_hint
 from dsflow.dolphinscheduler.wire.pages import run_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import Instance, TaskRun, seconds_between, text_of
 from dsflow.errors import ParameterError, RunError, ServerError, UnreachableError
 from dsflow.figures import figures_in
 from dsflow.outputs import decoded
@@ -176,7 +176,7 @@ class Runs:
         declared = definition or state.definition
         check_params(declared, state, params)
         series = self._rest.series()
-        before = {int(i["id"]) for i in self._rest.newest_instances(state.project_code, state.code, 100)}
+        before = {i.id for i in self._rest.newest_instances(state.project_code, state.code, 100)}
         mark = "" if series.tells_trigger or series.tells_runs else uuid.uuid4().hex
         told = self._rest.start(
             state.project_code, {**self.form(state.code, declared, {**params, **(more or {})}, mark), **(extra or {})}
@@ -196,13 +196,13 @@ class Runs:
         pause = 0.1
         while self._clock() < end:
             if trigger is not None:
-                found = [int(i["id"]) for i in self._rest.instances_of_trigger(state.project_code, trigger)]
+                found = [i.id for i in self._rest.instances_of_trigger(state.project_code, trigger)]
             else:
                 rows = self._rest.newest_instances(state.project_code, state.code, 100)
                 found = []
-                for new in {int(i["id"]) for i in rows} - before:
+                for new in {i.id for i in rows} - before:
                     before.add(new)  # the mark is there from the first moment: each run is asked only once
-                    if mark in str(self._rest.instance(state.project_code, new).get("commandParam")):
+                    if mark in self._rest.instance(state.project_code, new).told:
                         found.append(new)
             if found:
                 return found[0]
@@ -215,10 +215,8 @@ class Runs:
 
     def existing(self, project: str, project_code: int, instance: int) -> Run:
         """A run that somebody started."""
-        row = self._rest.instance(project_code, instance)
-        code = int(row["workflowCode"])
-        workflow = (row.get("workflow") or {}).get("name") or str(row.get("name") or "")
-        return self._run(project, project_code, workflow, code, instance)
+        found = self._rest.instance(project_code, instance)
+        return self._run(project, project_code, found.workflow, found.workflow_code, instance)
 
     def _run(self, project: str, project_code: int, name: str, code: int, instance: int) -> Run:
         url = run_page(self._profile, project_code, code, instance)
@@ -253,9 +251,9 @@ class Runs:
 
     def _snapshot(self, run: Run) -> tuple[str, Snapshot]:
         # The run first: when it is final, so are the tasks that are read after it.
-        state = map_state(self._rest.instance(run.project_code, run.instance)["state"])
-        rows = _newest_attempts(self._rest.task_instances(run.project_code, run.instance))
-        return state, {name: map_state(row["state"]) for name, row in rows.items()}
+        state = map_state(self._rest.instance(run.project_code, run.instance).state)
+        tasks = newest_attempts(self._rest.task_instances(run.project_code, run.instance))
+        return state, {name: map_state(task.state) for name, task in tasks.items()}
 
     # ---------------------------------------------------------------- reporting
 
@@ -266,17 +264,17 @@ class Runs:
             definition: gives the order and the OUT parameters' types; without it those of the version that ran hold.
             logs: also fetch each task's log.
         """
-        row = self._rest.instance(run.project_code, run.instance)
-        state = map_state(row["state"])
-        rows = _newest_attempts(self._rest.task_instances(run.project_code, run.instance))
-        attempts: dict[str, list[JsonDict]] = {}
-        for attempt in sorted(self._rest.task_attempts(run.project_code, run.instance), key=lambda r: int(r["id"])):
-            attempts.setdefault(attempt["name"], []).append(attempt)
+        ran = self._rest.instance(run.project_code, run.instance)
+        state = map_state(ran.state)
+        newest = newest_attempts(self._rest.task_instances(run.project_code, run.instance))
+        attempts: dict[str, list[TaskRun]] = {}
+        for attempt in sorted(self._rest.task_attempts(run.project_code, run.instance), key=lambda a: a.id):
+            attempts.setdefault(attempt.name, []).append(attempt)
         tasks = []
-        for name, kind, outs in self._tasks_of(row, definition, rows):
+        for name, kind, outs in self._tasks_of(ran, definition, newest):
             report = TaskReport(name, kind)
-            if name in rows:
-                self._fill(report, rows[name], attempts.get(name) or [rows[name]], outs, logs, row.get("startTime"))
+            if name in newest:
+                self._fill(report, newest[name], attempts.get(name) or [newest[name]], outs, logs, ran.started)
             elif state in FINAL_STATES:
                 report.state = SKIPPED
             tasks.append(report)
@@ -284,58 +282,54 @@ class Runs:
             workflow=run.workflow,
             state=state,
             tasks=tasks,
-            seconds=_seconds(row),
-            began=str(row.get("startTime") or ""),
+            seconds=ran.seconds,
+            began=text_of(ran.started) or "",
             where=run.url,
             instance=run.instance,
         )
 
     def _tasks_of(
-        self, row: JsonDict, definition: Definition | None, rows: Mapping[str, JsonDict]
+        self, ran: Instance, definition: Definition | None, newest: Mapping[str, TaskRun]
     ) -> list[tuple[str, str, list[Property]]]:
         if definition is not None:
             return [(t.name, t.task_type, [p for p in t.local_params if p.direct == "OUT"]) for t in definition.tasks]
-        dag = row.get("tasks") or []
-        found = []
-        for task in dag:
-            local = [Property.from_dict(p) for p in task_params(task).get("localParams") or []]
-            found.append((task["name"], task["taskType"], [p for p in local if p.direct == "OUT"]))
+        found = [(task["name"], codec.type_in(task), codec.outputs(task)) for task in ran.tasks]
         known = {name for name, _, _ in found}
-        return found + [(n, r["taskType"], []) for n, r in rows.items() if n not in known]
+        return found + [(name, task.type, []) for name, task in newest.items() if name not in known]
 
     def _fill(
         self,
         report: TaskReport,
-        row: JsonDict,
-        attempts: list[JsonDict],
+        newest: TaskRun,
+        attempts: list[TaskRun],
         outs: list[Property],
         logs: bool,
-        began: str | None,
+        began: datetime | None,
     ) -> None:
-        started = [a for a in attempts if a.get("startTime")]
-        report.state = map_state(row["state"])
-        report.seconds = sum(_seconds(a) for a in started)
+        started = [a for a in attempts if a.started]
+        report.state = map_state(newest.state)
+        report.seconds = sum(a.seconds for a in started)
         if started and began:
-            report.started = _seconds({"startTime": began, "endTime": started[0]["startTime"]})
+            report.started = seconds_between(began, started[0].started)
         report.attempts = len(started)
-        report.outputs, missing = _outputs(row, outs)
+        report.outputs, missing = _outputs(newest, outs)
         if report.state == SUCCESS:
             report.missing = missing
         if logs:
             report.log = "".join(self.log(a) for a in started)
             report.figures = figures_in(report.log)
 
-    def log(self, row: JsonDict) -> str:
+    def log(self, task: TaskRun) -> str:
         """A task instance's log; when it cannot be read (its worker is gone), a line that says so.
 
         Of one that has ended, the whole: its last lines are waited for.
         """
         try:
-            text = self._rest.log(int(row["id"]))
-            looks = LATE_LOOKS if "state" in row and map_state(row["state"]) in FINAL_STATES else 0
+            text = self._rest.log(task.id)
+            looks = LATE_LOOKS if map_state(task.state) in FINAL_STATES else 0
             while looks and PROCESS_ENDED in text and LAST_LINE not in text:
                 self._sleep(LATE_PAUSE)
-                text = self._rest.log(int(row["id"]))
+                text = self._rest.log(task.id)
                 looks -= 1
             return text
         except UnreachableError:
@@ -366,7 +360,7 @@ class Runs:
             RunError: the run is in another state, or the server did not go on with it.
         """
         before = self._rest.instance(run.project_code, run.instance)
-        word = str(before["state"])
+        word = before.state
         way = next((way for way in ways if way.fits(word)), None)
         if way is None:
             wanted = " or ".join(dict.fromkeys(word for way in ways for word in way.wanted))
@@ -376,7 +370,7 @@ class Runs:
         while self._clock() < end:
             now = self._rest.instance(run.project_code, run.instance)
             # before the master has taken the command up, following would see the old end
-            if any(now.get(k) != before.get(k) for k in ("state", "runTimes", "restartTime")):
+            if now.is_moved(before):
                 # 3.2 shows the same, but its tasks still get what the run was started with
                 return _other_values(run, before, now) if self._rest.series().forgets_start_values else []
             self._sleep(0.2)
@@ -384,21 +378,6 @@ class Runs:
             f"the server accepted the request, but did not go on with run {run.instance} within {FIND_TIMEOUT:.0f} s",
             hint="is a master server running?",
         )
-
-    def newest(self, project_code: int, workflow_code: int, count: int) -> list[JsonDict]:
-        """The newest runs of a workflow: ``id``, ``state`` (of :mod:`dsflow.report`), ``startTime``, ``seconds``."""
-        rows = self._rest.newest_instances(project_code, workflow_code, count)
-        return [
-            {
-                "id": int(r["id"]),
-                "state": map_state(r["state"]),
-                "startTime": r.get("startTime"),
-                "seconds": _seconds(r),
-                "startedBy": r.get("executorName"),
-                "commandType": r.get("commandType"),
-            }
-            for r in rows
-        ]
 
 
 def map_state(state: str) -> str:
@@ -424,17 +403,14 @@ def check_params(definition: Definition, state: ServerState, params: Mapping[str
             )
 
 
-def _newest_attempts(rows: list[JsonDict]) -> dict[str, JsonDict]:
-    newest: dict[str, JsonDict] = {}
-    for row in sorted(rows, key=lambda r: int(r["id"])):
-        newest[row["name"]] = row
-    return newest
+def newest_attempts(tasks: Iterable[TaskRun]) -> dict[str, TaskRun]:
+    """Of each task the attempt that was begun last, by name."""
+    return {task.name: task for task in sorted(tasks, key=lambda t: t.id)}
 
 
-def _outputs(row: JsonDict, outs: list[Property]) -> tuple[dict[str, Any], list[str]]:
+def _outputs(task: TaskRun, outs: list[Property]) -> tuple[dict[str, Any], list[str]]:
     """The outputs, and the names of those without a value: DolphinScheduler makes no difference to an empty one."""
-    pool = row.get("varPool") or []
-    values = {p["prop"]: p.get("value") for p in (json.loads(pool) if isinstance(pool, str) else pool)}
+    values = task.outputs
     found, missing = {}, []
     for out in outs:
         value = values.get(out.prop)
@@ -464,19 +440,8 @@ def typed(kind: str, text: str) -> Any:
     return text
 
 
-def _seconds(row: JsonDict) -> float:
-    start, end = row.get("startTime"), row.get("endTime")
-    if not start or not end:
-        return 0.0
-    form = "%Y-%m-%d %H:%M:%S"
-    try:
-        return max(0.0, (datetime.strptime(end, form) - datetime.strptime(start, form)).total_seconds())
-    except ValueError:
-        return 0.0
-
-
-def _other_values(run: Run, before: JsonDict, now: JsonDict) -> list[str]:
-    old, new = ({p["prop"]: p.get("value") for p in global_params(row)} for row in (before, now))
+def _other_values(run: Run, before: Instance, now: Instance) -> list[str]:
+    old, new = before.values, now.values
     changed = [f"{k}={v!r} (it was {old[k]!r})" for k, v in new.items() if k in old and v != old[k]]
     if not changed:
         return []

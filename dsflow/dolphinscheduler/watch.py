@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
-from dsflow.dolphinscheduler.runs import LAST_LINE, LATE_LOOKS, LATE_PAUSE, Run, map_state
+from dsflow.dolphinscheduler.runs import LAST_LINE, LATE_LOOKS, LATE_PAUSE, Run, map_state, newest_attempts
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import Instance, TaskRun
 from dsflow.errors import RunError, ServerError, UnreachableError
 from dsflow.report import FINAL_STATES, WAITING
 
@@ -44,7 +44,7 @@ class Look:
 
     state: str
     word: str
-    tasks: dict[str, JsonDict]
+    tasks: dict[str, TaskRun]
 
     @property
     def ended(self) -> bool:
@@ -53,7 +53,7 @@ class Look:
 
     def states(self) -> dict[str, str]:
         """Each task's state, of :mod:`dsflow.report`."""
-        return {name: map_state(row["state"]) for name, row in self.tasks.items()}
+        return {name: map_state(task.state) for name, task in self.tasks.items()}
 
 
 class Patience:
@@ -139,20 +139,16 @@ class Watch:
         Raises:
             UnreachableError: the server does not answer, or came back without the run.
         """
-        row, tasks = self._read()
-        newest: dict[str, JsonDict] = {}
-        for task in sorted(tasks, key=lambda t: int(t["id"])):
-            newest[str(task["name"])] = task
-        word = str(row["state"])
-        return Look(map_state(word), word, newest)
+        found, tasks = self._read()
+        return Look(map_state(found.state), found.state, newest_attempts(tasks))
 
-    def _read(self) -> tuple[JsonDict, list[JsonDict]]:
+    def _read(self) -> tuple[Instance, list[TaskRun]]:
         run, refusals = self.run, 0
         while True:
             try:
                 # The run first: when it has ended, so have the tasks that are read after it.
-                row = self.patience.ask(lambda: self.rest.instance(run.project_code, run.instance))
-                return row, self.patience.ask(lambda: self.rest.task_instances(run.project_code, run.instance))
+                found = self.patience.ask(lambda: self.rest.instance(run.project_code, run.instance))
+                return found, self.patience.ask(lambda: self.rest.task_instances(run.project_code, run.instance))
             except RefusedError as error:
                 refusals += 1
                 if refusals == REFUSALS:
@@ -254,11 +250,11 @@ class LogTail:
 
     def news(self, look: Look) -> Iterator[tuple[str, str]]:
         """``(task, line)`` of each line that came since the last call; of a task that has ended all the rest."""
-        for name, row in look.tasks.items():
-            number, state = int(row["id"]), map_state(row["state"])
+        for name, task in look.tasks.items():
+            number, state = task.id, map_state(task.state)
             if (self._only is not None and name != self._only) or number in self._done or state == WAITING:
                 continue
-            if not row.get("logPath"):
+            if not task.has_log:
                 if state in FINAL_STATES:
                     self._done.add(number)
                 continue
@@ -284,7 +280,7 @@ class LogTail:
         """What is still to come after the run's end; waits a moment for it."""
         for _ in range(LATE_LOOKS):
             yield from self.news(look)
-            wanted = [row for name, row in look.tasks.items() if self._only in (None, name) and row.get("logPath")]
-            if all(int(row["id"]) in self._done for row in wanted):
+            wanted = [task for name, task in look.tasks.items() if self._only in (None, name) and task.has_log]
+            if all(task.id in self._done for task in wanted):
                 return
             sleep(LATE_PAUSE)

@@ -84,8 +84,8 @@ def _there(running: Any, definition: Definition) -> tuple[Result, dict[str, str]
         run = own.start(definition)
         own.follow(run, poll=0.5)
         report = own.report(run, definition, logs=False)
-        rows = own.rest.task_instances(run.project_code, run.instance)
-    ended = {row["name"]: str(row["endTime"]) for row in rows if map_state(row["state"])}
+        tasks = own.rest.task_instances(run.project_code, run.instance)
+    ended = {task.name: str(task.ended) for task in tasks if map_state(task.state)}
     return Result(report.state, tuple((t.name, t.state) for t in report.tasks)), ended
 
 

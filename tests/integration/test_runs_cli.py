@@ -354,7 +354,7 @@ def test_a_run_that_the_server_has_lost(dsflow: Commands, server: Server, projec
     def lose() -> None:
         with running.connect() as other:
             other.rest.execute(code, number, "STOP")
-            while other.rest.instance(code, number)["state"] not in ("STOP", "SUCCESS"):
+            while other.rest.instance(code, number).state not in ("STOP", "SUCCESS"):
                 time.sleep(0.1)
             other.rest.delete(f"/projects/{code}/process-instances/{number}", "delete the run")
 

@@ -198,7 +198,7 @@ def _days(dsflow: Commands, server: Server, project: str, *arguments: str) -> li
     found = []
     for run in report["runs"]:
         (task,) = server.rest.task_instances(code, run["instance"])
-        found.append(re.findall(r"the day is (\d+ at \d+)", server.rest.log(int(task["id"])))[-1])
+        found.append(re.findall(r"the day is (\d+ at \d+)", server.rest.log(task.id))[-1])
     return found
 
 

@@ -264,6 +264,17 @@ def global_params(process: JsonDict) -> list[JsonDict]:
     return list(value or [])
 
 
+def type_in(row: JsonDict) -> str:
+    """The type of a task, such as ``SHELL``."""
+    return str(row["taskType"])
+
+
+def outputs(row: JsonDict) -> list[Property]:
+    """The parameters that a task gives to the tasks after it."""
+    local = [Property.from_dict(param) for param in task_params(row).get("localParams") or []]
+    return [param for param in local if param.direct == "OUT"]
+
+
 def task_params(row: JsonDict) -> JsonDict:
     """A task's ``taskParams``, which some answers hold as a JSON text."""
     value = row.get("taskParams")

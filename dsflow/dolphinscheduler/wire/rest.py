@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.wire.known import SERIES, series_of
+from dsflow.dolphinscheduler.wire.rows import Instance, TaskRun
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, Words
 from dsflow.errors import ServerError, UnreachableError
@@ -642,40 +643,42 @@ class RestClient:
         form = self.words.form({"runId": instance, "executeType": action})
         self.post(f"/projects/{project}/executors/execute", f"{action.lower()} run {instance}", form)
 
-    def instances_of_trigger(self, project: int, trigger: int) -> list[JsonDict]:
+    def instances_of_trigger(self, project: int, trigger: int) -> list[Instance]:
         """3.2 only: the instances that one start made."""
         path = self._runs(project, "trigger")
-        return list(self.get(path, "look for the run that was started", triggerCode=trigger) or [])
+        rows = self.get(path, "look for the run that was started", triggerCode=trigger) or []
+        return [Instance.of(self.words.row(row)) for row in rows]
 
-    def newest_instances(self, project: int, workflow: int, count: int = 20) -> list[JsonDict]:
+    def newest_instances(self, project: int, workflow: int, count: int = 20) -> list[Instance]:
         """The newest instances of a workflow, newest first."""
         of = {self.called(lambda series: series.runs_of): workflow}
         data = self.get(self._runs(project), "list the runs", **of, pageNo=1, pageSize=count)
-        return [self.words.row(row) for row in data["totalList"]]
+        return [Instance.of(self.words.row(row)) for row in data["totalList"]]
 
-    def instance(self, project: int, instance: int) -> JsonDict:
-        """One run; its ``workflow`` and ``tasks`` are those of the version that it ran, where the server tells them."""
+    def instance(self, project: int, instance: int) -> Instance:
+        """One run; its workflow and tasks are those of the version that it ran, where the server tells them."""
         row = self.words.read(self.get(self._runs(project, instance), f"read run {instance}"))
         drawn = row.pop("dagData", None)
         if isinstance(drawn, dict):
             ran = self.words.read(drawn)
             row |= {part: row.get(part) or ran.get(part) for part in (WORKFLOW, TASKS)}
-        return row
+        return Instance.of(row)
 
     def delete_run(self, project: int, instance: int) -> None:
         """Delete a run that has ended."""
         self.delete(self._runs(project, instance), f"delete run {instance}")
 
-    def task_instances(self, project: int, instance: int) -> list[JsonDict]:
+    def task_instances(self, project: int, instance: int) -> list[TaskRun]:
         """The task instances of a process instance, of each task the newest attempt."""
         data = self.get(self._runs(project, instance, "tasks"), f"read the tasks of run {instance}")
-        return [self.words.task(row) for row in data["taskList"]]
+        return [TaskRun.of(self.words.task(row)) for row in data["taskList"]]
 
-    def task_attempts(self, project: int, instance: int) -> list[JsonDict]:
+    def task_attempts(self, project: int, instance: int) -> list[TaskRun]:
         """The task instances of a process instance, also those that a retry or a recovery has replaced."""
         path = f"/projects/{project}/task-instances"
         of = self.words.form({"runId": instance})
-        return [self.words.task(row) for row in self.pages(path, f"read the tasks of run {instance}", **of)]
+        rows = self.pages(path, f"read the tasks of run {instance}", **of)
+        return [TaskRun.of(self.words.task(row)) for row in rows]
 
     def log(self, task_instance: int) -> str:
         """The whole log of a task instance."""

@@ -12,6 +12,7 @@ import pytest
 
 from dsflow.dolphinscheduler.backfill import Backfill, Backfills, DateRun, _Asked, _due, midnights, parse_date
 from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3, v3_4
+from dsflow.dolphinscheduler.wire.rows import Instance, list_of_dates
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ParameterError
 
@@ -66,8 +67,8 @@ def test_dates_whose_turn_can_not_come() -> None:
     ],
 )
 def test_what_follows_a_run(param: dict[str, str], dates: Any, rest: Any) -> None:
-    row = {"commandParam": json.dumps(param)}
-    assert Backfills._rest_of(None, backfill(dates=dates), row, DAYS[0]) == rest  # type: ignore[arg-type]
+    run = Instance(7, "SUCCESS", told=json.dumps(param))
+    assert Backfills._rest_of(None, backfill(dates=dates), run, DAYS[0]) == rest  # type: ignore[arg-type]
 
 
 def test_dates() -> None:
@@ -109,21 +110,23 @@ def test_when_a_schedule_was_due(crontab: str, zone: str, first: str, last: str,
 def test_how_dates_are_dealt(series: Series, sent: int) -> None:
     """Five dates in two chains: chains of three and two, or what the series makes of a number."""
     dates = tuple(f"2024-01-0{day} 00:00:00" for day in range(1, 6))
-    asked = _Asked({"complementScheduleDateList": ",".join(dates)}, dates)
+    asked = _Asked(list_of_dates(dates), dates, is_list=True)
     backfills = cast(Backfills, SimpleNamespace(_rest=SimpleNamespace(series=lambda: series)))
     assert Backfills._parallel(backfills, asked, 2) == sent
 
 
 def test_a_run_that_no_master_has_taken_up_is_looked_at_again() -> None:
     """From 3.3 on it has no parameters in its first moment, and is not taken for somebody else's."""
-    param: dict[str, str | None] = {"commandParam": None}
-    rows = [{"id": 7, "state": "SUBMITTED_SUCCESS", "scheduleTime": DAYS[0]}]
-    asked = SimpleNamespace(newest_instances=lambda *given: rows, instance=lambda *given: param)
+    row = {"id": 7, "state": "SUBMITTED_SUCCESS", "scheduleTime": DAYS[0], "commandParam": None}
+    asked = SimpleNamespace(
+        newest_instances=lambda *given: [Instance.of({**row, "commandParam": None})],
+        instance=lambda *given: Instance.of(row),
+    )
     backfills = cast(Backfills, SimpleNamespace(_rest=asked))
     started = Backfill(1, 2, None, "mine", set(), 1, DAYS)
-    assert Backfills._rows(backfills, started) == []
-    param["commandParam"] = '{"commandParams": [{"prop": "dsflow.start", "value": "mine"}]}'
-    assert [row["id"] for row in Backfills._rows(backfills, started)] == [7]
-    param["commandParam"] = '{"commandParams": [{"prop": "dsflow.start", "value": "of another"}]}'
-    assert Backfills._rows(backfills, started) == []
+    assert Backfills._own(backfills, started) == []
+    row["commandParam"] = '{"commandParams": [{"prop": "dsflow.start", "value": "mine"}]}'
+    assert [run.id for run in Backfills._own(backfills, started)] == [7]
+    row["commandParam"] = '{"commandParams": [{"prop": "dsflow.start", "value": "of another"}]}'
+    assert Backfills._own(backfills, started) == []
     assert started.before == {7}

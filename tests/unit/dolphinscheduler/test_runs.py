@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from dsflow.dolphinscheduler.bootstrap import merge_exports
 from dsflow.dolphinscheduler.runs import RECOVER, RESUME, Run, Runs, check_params, map_state, typed
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import v3_2
+from dsflow.dolphinscheduler.wire.rows import Instance, TaskRun
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ParameterError, RunError, UnreachableError
 from dsflow.report import FAILURE, RUNNING, SKIPPED, STOPPED, SUCCESS, WAITING
 
 RUN = Run("p", 1, "w", 2, 7, "http://x/7")
+BEGAN = datetime(2024, 1, 1)
 PROFILE = Profile(api_url="http://x/dolphinscheduler", token="t")
 
 
@@ -58,29 +61,28 @@ class Server:
     def __init__(self, *moments: Any) -> None:
         self.moments = list(moments)
         self.now = 0.0
-        self.attempts: list[dict[str, Any]] = []
+        self.attempts: list[TaskRun] = []
 
     def series(self) -> Series:
         return v3_2.SERIES
 
-    def instance(self, project: int, instance: int) -> dict[str, Any]:
+    def instance(self, project: int, instance: int) -> Instance:
         if isinstance(self.moments[0], Exception):
             error = self.moments[0]
             if len(self.moments) > 1:
                 self.moments.pop(0)
             raise error
-        return {"state": self.moments[0][0], "startTime": "2024-01-01 00:00:00", "endTime": "2024-01-01 00:01:05"}
+        return Instance(instance, self.moments[0][0], started=BEGAN, ended=BEGAN + timedelta(seconds=65))
 
-    def task_instances(self, project: int, instance: int) -> list[dict[str, Any]]:
+    def task_instances(self, project: int, instance: int) -> list[TaskRun]:
         moment = self.moments[0] if len(self.moments) == 1 else self.moments.pop(0)
+        pool = '[{"prop": "n", "value": "3"}, {"prop": "other", "value": "x"}]'
         return [
-            {"id": i, "name": n, "state": s, "taskType": "SHELL", "startTime": "2024-01-01 00:00:00",
-             "endTime": "2024-01-01 00:00:02",
-             "varPool": '[{"prop": "n", "value": "3"}, {"prop": "other", "value": "x"}]'}
+            TaskRun(i, n, "SHELL", s, BEGAN, BEGAN + timedelta(seconds=2), pool=pool)
             for i, (n, s) in enumerate(moment[1].items())
-        ]  # fmt: skip
+        ]
 
-    def task_attempts(self, project: int, instance: int) -> list[dict[str, Any]]:
+    def task_attempts(self, project: int, instance: int) -> list[TaskRun]:
         return self.attempts
 
     def log(self, task: int) -> str:
@@ -111,8 +113,8 @@ def test_following_gives_up_when_nobody_answers_for_a_minute() -> None:
 def test_a_report_of_a_run_that_took_one_branch() -> None:
     server = Server(("FAILURE", {"a": "SUCCESS", "b": "FAILURE"}))
     server.attempts = [
-        {"id": 5, "name": "b", "startTime": "2024-01-01 00:01:04", "endTime": "2024-01-01 00:01:05"},
-        {"id": 4, "name": "b", "startTime": "2024-01-01 00:00:59", "endTime": "2024-01-01 00:01:02"},
+        TaskRun(number, "b", started=BEGAN + timedelta(seconds=start), ended=BEGAN + timedelta(seconds=end))
+        for number, start, end in ((5, 64, 65), (4, 59, 62))
     ]
     out = {"localParams": [Property("n", "OUT", "INTEGER").to_dict(), Property("missing", "OUT").to_dict()]}
     definition = Definition(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.runs import Run
 from dsflow.dolphinscheduler.watch import LogTail, Look, Patience, RunTimeoutError, Watch, own_output
+from dsflow.dolphinscheduler.wire.rows import Instance, TaskRun
 from dsflow.errors import ServerError, UnreachableError
 
 RUN = Run("p", 1, "w", 2, 3, "http://x/3")
@@ -69,16 +69,16 @@ class Rest:
         self.answers = list(answers)
         self.logs = logs or {}
 
-    def instance(self, project: int, number: int) -> dict[str, Any]:
+    def instance(self, project: int, number: int) -> Instance:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return {"state": answer}
+        return Instance(number, answer)
 
-    def task_instances(self, project: int, number: int) -> list[dict[str, Any]]:
+    def task_instances(self, project: int, number: int) -> list[TaskRun]:
         return [
-            {"id": 8, "name": "a", "state": "FAILURE", "logPath": "x"},
-            {"id": 9, "name": "a", "state": "RUNNING_EXECUTION", "logPath": "x"},
+            TaskRun(8, "a", state="FAILURE", has_log=True),
+            TaskRun(9, "a", state="RUNNING_EXECUTION", has_log=True),
         ]
 
     def log_part(self, number: int, skip: int) -> tuple[str, int]:
@@ -167,8 +167,8 @@ def look(state: str) -> Look:
         "RUNNING",
         "RUNNING_EXECUTION",
         {
-            "a": {"id": 1, "state": state, "logPath": "/1"},
-            "b": {"id": 2, "state": "SUBMITTED_SUCCESS", "logPath": None},
+            "a": TaskRun(1, "a", state=state, has_log=True),
+            "b": TaskRun(2, "b", state="SUBMITTED_SUCCESS"),
         },
     )
 

@@ -16,6 +16,7 @@ from dsflow.config import Profile
 from dsflow.definition import SUB_WORKFLOW
 from dsflow.dolphinscheduler.wire import rest, v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.known import NEWEST, SERIES, series_of
+from dsflow.dolphinscheduler.wire.rows import Instance
 
 PACKAGE = Path(dsflow.__file__).parent
 WIRE = PACKAGE / "dolphinscheduler" / "wire"
@@ -104,13 +105,13 @@ def test_a_series_is_known_by_its_version() -> None:
 
 def test_a_run_tells_what_it_ran() -> None:
     drawn = {"processDefinition": {"name": "w"}, "taskDefinitionList": [{"name": "a"}], "processTaskRelationList": []}
-    data = {"id": 3, "processDefinitionCode": 2, "processDefinition": None, "dagData": drawn}
+    data = {"id": 3, "processDefinitionCode": 2, "processDefinition": None, "dagData": drawn, "state": "SUCCESS"}
     answer = httpx.Response(200, json={"code": 0, "data": data})
     profile = Profile(name="x", api_url="http://server", token="t")
     with rest.RestClient(profile, transport=httpx.MockTransport(lambda request: answer)) as client:
         client._candidates = (v3_2.SERIES,)
         run = client.instance(1, 3)
-    assert run == {"id": 3, "workflowCode": 2, "workflow": {"name": "w"}, "tasks": [{"name": "a"}]}
+    assert run == Instance(3, "SUCCESS", workflow_code=2, workflow="w", tasks=({"name": "a"},))
 
 
 def test_a_task_that_runs_a_workflow_goes_there_and_back() -> None:

@@ -1,0 +1,195 @@
+"""What a server tells of runs and their tasks, as dsflow sees it: each kind of row is read in one place.
+
+Rows come in dsflow's names of fields (:mod:`dsflow.dolphinscheduler.wire.words`), as the client hands them out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dsflow.cron import FORMAT
+from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, JsonDict
+
+_LIST = "complementScheduleDateList"
+_LATER_LIST = "backfillTimeList"  # what 3.3 and later make of it, or of a range
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What a run of a backfill says of the dates of its chain.
+
+    Attributes:
+        dates: its own and those that follow; None when only the last one is known.
+        last: the last one; '' when that is not known either.
+    """
+
+    dates: tuple[str, ...] | None = None
+    last: str = ""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A run of a workflow.
+
+    Attributes:
+        workflow: its name, or the run's own where the server does not tell it.
+        state: DolphinScheduler's word.
+        scheduled: the time that it stands for; None for a run that no schedule and no backfill made.
+        restarted: when it was last gone on with.
+        turns: how often it was begun.
+        command: how it came to be: DolphinScheduler's word, such as ``START_PROCESS``.
+        by: the user who started it.
+        duration: how long it took, in the server's words.
+        told: what it was started with, a JSON text; '' where the server does not tell it (yet).
+        tasks: those of the version that ran, as :mod:`dsflow.dolphinscheduler.wire.codec` takes them.
+        params: its global parameters, a JSON text or a list; see :attr:`values`.
+    """
+
+    id: int
+    state: str
+    workflow_code: int = 0
+    workflow: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    scheduled: datetime | None = None
+    restarted: datetime | None = None
+    turns: int = 0
+    command: str | None = None
+    by: str | None = None
+    duration: str | None = None
+    told: str = ""
+    tasks: tuple[JsonDict, ...] = ()
+    params: Any = None
+
+    @classmethod
+    def of(cls, row: JsonDict) -> Instance:
+        """A row of the list of runs, or the answer to reading one run."""
+        return cls(
+            id=int(row["id"]),
+            state=str(row["state"]),
+            workflow_code=int(row.get("workflowCode") or 0),
+            workflow=str((row.get(WORKFLOW) or {}).get("name") or row.get("name") or ""),
+            started=_moment(row, "startTime"),
+            ended=_moment(row, "endTime"),
+            scheduled=_moment(row, "scheduleTime"),
+            restarted=_moment(row, "restartTime"),
+            turns=int(row.get("runTimes") or 0),
+            command=row.get("commandType"),
+            by=row.get("executorName"),
+            duration=row.get("duration"),
+            told=str(row.get("commandParam") or ""),
+            tasks=tuple(row.get(TASKS) or ()),
+            params=row.get("globalParams"),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0.0 while it goes on."""
+        return seconds_between(self.started, self.ended)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Its global parameters, by name."""
+        return _values(self.params)
+
+    def is_moved(self, before: Instance) -> bool:
+        """Whether the server has gone on with it since."""
+        return (self.state, self.turns, self.restarted) != (before.state, before.turns, before.restarted)
+
+    def ahead(self) -> Ahead | None:
+        """The dates of its chain, of a run of a backfill; None where it does not tell."""
+        try:
+            told = json.loads(self.told or "{}")
+        except ValueError:
+            return None
+        last = str(told.get("complementEndDate") or "")
+        if _LIST in told:
+            return Ahead(tuple(str(told[_LIST]).split(",")), last)
+        if _LATER_LIST in told:
+            return Ahead(tuple(map(str, told[_LATER_LIST] or ())), last)
+        return Ahead(None, last)
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One attempt of a task of a run.
+
+    Attributes:
+        type: the task's type, such as ``SHELL``.
+        state: DolphinScheduler's word.
+        retries: how often it was tried before.
+        has_log: whether a worker has begun to write its log.
+        pool: what it gave to the tasks after it, a JSON text or a list; see :attr:`outputs`.
+    """
+
+    id: int
+    name: str
+    type: str = ""
+    state: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    retries: int = 0
+    has_log: bool = False
+    pool: Any = None
+
+    @classmethod
+    def of(cls, row: JsonDict) -> TaskRun:
+        """A row of the list of a run's tasks, or of task instances."""
+        return cls(
+            id=int(row["id"]),
+            name=str(row["name"]),
+            type=str(row.get("taskType") or ""),
+            state=str(row.get("state") or ""),
+            started=_moment(row, "startTime"),
+            ended=_moment(row, "endTime"),
+            retries=int(row.get("retryTimes") or 0),
+            has_log=bool(row.get("logPath")),
+            pool=row.get("varPool"),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0.0 while it goes on."""
+        return seconds_between(self.started, self.ended)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What it gave to the tasks after it, by name."""
+        return _values(self.pool)
+
+
+def list_of_dates(dates: tuple[str, ...]) -> dict[str, str]:
+    """Dates of a backfill, as the form of its start takes them one by one."""
+    return {_LIST: ",".join(dates)}
+
+
+def range_of_dates(first: str, last: str) -> dict[str, str]:
+    """The first and the last moment of a backfill, as the form of its start takes them."""
+    return {"complementStartDate": first, "complementEndDate": last}
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float:
+    """Seconds from one moment to another; 0.0 when one is not known, or the clock was set back between them."""
+    return max(0.0, (end - start).total_seconds()) if start and end else 0.0
+
+
+def text_of(moment: datetime | None) -> str | None:
+    """A moment as the server writes it."""
+    return None if moment is None else moment.strftime(FORMAT)
+
+
+def _values(params: Any) -> dict[str, Any]:
+    """Values of parameters, of which the server gives a list or its JSON text."""
+    held = json.loads(params) if params and isinstance(params, str) else params
+    return {param["prop"]: param.get("value") for param in held or []}
+
+
+def _moment(row: JsonDict, name: str) -> datetime | None:
+    """A time of a row, in the server's time zone; None where there is none."""
+    try:
+        return datetime.strptime(str(row.get(name) or ""), FORMAT)
+    except ValueError:
+        return None
