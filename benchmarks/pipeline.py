@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -115,6 +116,7 @@ def main() -> None:
     parser.add_argument("--memory", help="how much memory the embedded OpenMLDB may take (default: its own)")
     parser.add_argument("--dir", type=Path, help="where the files go meanwhile; there must be room")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that no child outlives us
     sides = [HERE, *([given.against.resolve()] if given.against else [])]
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, dsflow in {HERE.name}")
     for rows in [int(float(part) * 1e6) for part in given.rows.split(",")]:
@@ -149,7 +151,11 @@ def run(side: Path, data: Path, state: Path, sets: Sequence[str], memory: str | 
     watch = Watch(psutil.Process(process.pid))
     thread = threading.Thread(target=watch.run)
     thread.start()
-    said, _ = process.communicate()
+    try:
+        said, _ = process.communicate()
+    except BaseException:
+        process.terminate()  # it ends what it started
+        raise
     seconds = time.time() - began
     thread.join()
     if process.returncode:

@@ -21,6 +21,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2, help="the median of that many (default: %(default)s)")
     parser.add_argument("--clients", action="store_true", help="compare HTTP clients")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that no child outlives us
     wrk = shutil.which("wrk")
     if wrk is None and not given.clients:
         raise SystemExit("the benchmark needs the load generator wrk: apt-get install wrk, or brew install wrk")

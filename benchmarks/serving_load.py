@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1,2", help="processes of the server (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=10.0, help="soak: how long (default: %(default)s)")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that no child outlives us
     good = True
     with tempfile.TemporaryDirectory() as folder:
         program, made = build_standin(Path(folder)), models(Path(folder))
