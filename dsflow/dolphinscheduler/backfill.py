@@ -195,17 +195,17 @@ class Backfills:
 
     def _asked(self, state: ServerState, first: datetime, last: datetime, parallel: int) -> _Asked:
         """What the server is asked for, so that each run gets the day that is meant."""
-        rows = [row for row in state.schedules if row.get("releaseState") == "ONLINE"]
-        if not rows:
+        live = [schedule for schedule in state.schedules if schedule.online]
+        if not live:
             dates = midnights(first, last)
             if not dates:
                 raise ParameterError(
                     f"there is no date from {first} to {last}: a backfill without a schedule runs at 0:00"
                 )
             return _Asked(_range(first, last), dates)
-        if len(rows) > 1:
+        if len(live) > 1:
             return _Asked(_range(first, last), None, ("the workflow has several live schedules: in the server's zone",))
-        schedule = codec.schedule_from_server(rows[0])
+        schedule = codec.schedule_from_server(live[0].row)
         try:
             zone = ZoneInfo(schedule.timezone_id)
             moments = _due(schedule.crontab, zone, first, last)

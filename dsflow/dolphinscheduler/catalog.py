@@ -12,6 +12,7 @@ from dsflow.dolphinscheduler.lock import PREFIX as LOCK_PREFIX
 from dsflow.dolphinscheduler.register import PREFIX, entries_of
 from dsflow.dolphinscheduler.wire.branches import find_dangling
 from dsflow.dolphinscheduler.wire.names import known_hint
+from dsflow.dolphinscheduler.wire.rows import Schedule
 from dsflow.errors import RunError
 
 READERS = 8
@@ -64,7 +65,7 @@ def listing(server: Server, project: str | None = None) -> list[Row]:
 
 def _project(server: Server, project: str, code: int) -> list[Row]:
     rows = server.rest.workflows(code)
-    schedules = {int(s["workflowCode"]): s for s in server.rest.project_schedules(code)} if rows else {}
+    schedules = {s.workflow_code: s for s in server.rest.project_schedules(code)} if rows else {}
     owners: dict[int, str] = {}
     for row in rows:
         if str(row["name"]).startswith(PREFIX):
@@ -93,7 +94,7 @@ def _lost(server: Server, project: int, row: JsonDict) -> int:
     return len(find_dangling(server.rest.workflow(project, int(row["code"]))))
 
 
-def _schedule(row: JsonDict | None) -> str:
-    if row is None:
+def _schedule(schedule: Schedule | None) -> str:
+    if schedule is None:
         return ""
-    return str(row["crontab"]) + ("" if row.get("releaseState") == "ONLINE" else " (offline)")
+    return schedule.crontab + ("" if schedule.online else " (offline)")

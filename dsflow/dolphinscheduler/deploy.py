@@ -27,6 +27,7 @@ from dsflow.dolphinscheduler.wire.codec import named_by
 from dsflow.dolphinscheduler.wire.gateway import Gateways
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
+from dsflow.dolphinscheduler.wire.rows import Schedule
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 READERS = 8
@@ -149,7 +150,7 @@ class _Project:
     code: int
     whole: bool = False  # whether all its workflows are known, not only the registers
     workflows: dict[str, JsonDict] = field(default_factory=dict)
-    schedules: dict[int, list[JsonDict]] = field(default_factory=dict)
+    schedules: dict[int, list[Schedule]] = field(default_factory=dict)
     registers: dict[str, list[Entry]] = field(default_factory=dict)
 
 
@@ -224,7 +225,7 @@ class Deployer:
         else:
             rows = self._rest.workflows(code)
             for schedule in self._rest.project_schedules(code):
-                project.schedules.setdefault(int(schedule["workflowCode"]), []).append(schedule)
+                project.schedules.setdefault(schedule.workflow_code, []).append(schedule)
         project.workflows = {str(r["name"]): r for r in rows}
         for name, row in project.workflows.items():
             if name.startswith(PREFIX):

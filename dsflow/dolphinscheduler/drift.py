@@ -12,14 +12,18 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from dsflow.cron import FORMAT
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.lock import find_lock
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState, has_changed
-from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, recorded, recorded_schedule, schedule_part
+from dsflow.dolphinscheduler.wire.fingerprint import (
+    fingerprint,
+    is_over,
+    recorded,
+    recorded_schedule,
+    schedule_part,
+)
 from dsflow.dolphinscheduler.wire.rest import RestClient
 
 Edits = dict[str, tuple[Any, Any]]
@@ -82,17 +86,9 @@ def schedule_edits(state: ServerState, now: datetime) -> Edits:
         return {}
     held: JsonDict = schedule_part(state.definition) or {}
     edits = {field: (value, held.get(field)) for field, value in then.items() if held.get(field) != value}
-    if held and not held[ONLINE] and (not state.online or _is_over(held, now)):
+    if held and not held[ONLINE] and (not state.online or is_over(held, now)):
         edits.pop(ONLINE, None)
     return edits
-
-
-def _is_over(schedule: JsonDict, now: datetime) -> bool:
-    try:
-        zone = ZoneInfo(schedule["timezoneId"])
-        return datetime.strptime(schedule["endTime"], FORMAT).replace(tzinfo=zone) < now
-    except (ValueError, LookupError, OSError):  # a zone that only Java knows
-        return False
 
 
 def _in_motion(rest: RestClient, state: ServerState) -> bool:
@@ -109,4 +105,4 @@ def _in_motion(rest: RestClient, state: ServerState) -> bool:
 def _set_back(rest: RestClient, state: ServerState) -> bool:
     """Whether the workflow is not at its newest version."""
     assert state.code is not None
-    return any(int(row["version"]) > state.version for row in rest.versions(state.project_code, state.code))
+    return any(kept.version > state.version for kept in rest.versions(state.project_code, state.code))

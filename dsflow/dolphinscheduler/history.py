@@ -16,7 +16,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dsflow.definition import Definition, JsonDict
+from dsflow.definition import Definition
 from dsflow.dolphinscheduler.locations import content_mark
 from dsflow.dolphinscheduler.pagesave import with_types_of
 from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
@@ -24,12 +24,12 @@ from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import TaskVersion, Version
 
 if TYPE_CHECKING:
     from dsflow.dolphinscheduler.state import ServerState
 
 LOOKED_AT = 10  # versions; the one that is looked for is nearly always among the newest two
-_VERSIONED = ("description", "globalParams", "timeout", "executionType")
 
 
 def since_submitted(
@@ -49,15 +49,15 @@ def since_submitted(
     found = _submitted(rest, state, names)
     if found is None:
         return None
-    row, base = found
+    version, base = found
     held = with_types_of(held, state.raw, base)
     part = recorded_schedule(state.raw["edges"])
     known = part is not None and state.lock is None
     if part is not None and known:
         base = with_schedule_part(base, part)
     return Since(
-        version=int(row["version"]),
-        when=_moment(row),
+        version=version.version,
+        when=version.time,
         own=versioned(build_plan(declared, replace(base, release_state=declared.release_state)), schedule=known),
         theirs=versioned(build_plan(held, base), schedule=known),
         unknown=unversioned(plan, schedule=known),
@@ -75,30 +75,30 @@ def is_as_submitted(rest: RestClient, state: ServerState, names: Names, plan: Pl
     found = _submitted(rest, state, names)
     if found is None:
         return False
-    row, base = found
+    version, base = found
     held = with_types_of(state.definition, state.raw, base)
     if build_plan(held, base).changes_content:
         return False
-    if fingerprint(base) == content_mark(row):
+    if fingerprint(base) == content_mark(version.row):
         return True
     if plan.edges_added or plan.edges_removed:
         return False
     # an edit in the second of the submit looks like a part of it
-    return not build_plan(held, _at(rest, state, names, row, earliest=True)).changes_content
+    return not build_plan(held, _at(rest, state, names, version, earliest=True)).changes_content
 
 
 def changes_of_versions(
-    rest: RestClient, state: ServerState, names: Names, rows: Sequence[JsonDict]
+    rest: RestClient, state: ServerState, names: Names, kept: Sequence[Version]
 ) -> dict[int, tuple[str, ...]]:
     """What each version changed against the one before it, in few words; () where the server's history has nothing.
 
     Edges and schedules have no history, and a task that is gone takes its own along.
 
     Args:
-        rows: neighbouring versions of the workflow, the newest first; the last one is only compared with.
+        kept: neighbouring versions of the workflow, the newest first; the last one is only compared with.
     """
-    kept = cache(lambda task: rest.task_versions(state.project_code, task))
-    then = [(int(row["version"]), _at(rest, state, names, row, kept=kept)) for row in rows]
+    of_task = cache(lambda task: rest.task_versions(state.project_code, task))
+    then = [(one.version, _at(rest, state, names, one, of_task=of_task)) for one in kept]
     return {version: _in_few_words(build_plan(made, before)) for (version, made), (_, before) in pairwise(then)}
 
 
@@ -114,70 +114,65 @@ def _in_few_words(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[JsonDict, Definition] | None:
+def _submitted(rest: RestClient, state: ServerState, names: Names) -> tuple[Version, Definition] | None:
     """The version that dsflow submitted last."""
     assert state.code is not None
     mark = recorded(state.raw["edges"])
-    rows = [r for r in rest.versions(state.project_code, state.code) if int(r["version"]) <= state.version]
+    kept = [v for v in rest.versions(state.project_code, state.code) if v.version <= state.version]
     found = None
-    for row in [r for r in rows if not r.get("locations") or content_mark(r)][:LOOKED_AT]:
-        if mark is None and int(row["version"]) == state.version:
+    for version in [v for v in kept if not v.row.get("locations") or content_mark(v.row)][:LOOKED_AT]:
+        if mark is None and version.version == state.version:
             return None  # what is there came through the gateway, and not from dsflow
-        base = _at(rest, state, names, row)
+        base = _at(rest, state, names, version)
         if mark is None:
-            wrote = content_mark(row)
+            wrote = content_mark(version.row)
             if wrote is None or fingerprint(base) == wrote:
-                return row, base
-            earliest = _at(rest, state, names, row, earliest=True)
+                return version, base
+            earliest = _at(rest, state, names, version, earliest=True)
             if fingerprint(earliest) == wrote:
-                return row, earliest
-            found = found or (row, base)  # an edit of one task copied the places, or the edges are others now
+                return version, earliest
+            found = found or (version, base)  # an edit of one task copied the places, or the edges are others now
             continue
         if fingerprint(base) == mark:
-            found = row, base  # of several in a row the first: an edit of one task copies the version before it
+            found = version, base  # of several in a row the first: an edit of one task copies the version before it
         elif found is not None:
             break
     return found
-
-
-def _moment(row: JsonDict) -> str:
-    return str(row.get("operateTime") or row.get("createTime") or "")
 
 
 def _at(
     rest: RestClient,
     state: ServerState,
     names: Names,
-    row: JsonDict,
+    version: Version,
     *,
     earliest: bool = False,
-    kept: Callable[[int], list[JsonDict]] | None = None,
+    of_task: Callable[[int], list[TaskVersion]] | None = None,
 ) -> Definition:
     """A workflow as it was in an earlier version, with the edges, the schedule and the release state of now.
 
     Args:
         earliest: of a task's versions in the second of that version the first counts, and not the last: the server's
             times are whole seconds.
-        kept: gives the versions of a task; by default the server is asked.
+        of_task: gives the versions of a task; by default the server is asked.
     """
     assert state.definition is not None
-    moment = _moment(row)
+    moment = version.time
     tasks = []
-    for task in state.raw["tasks"]:
-        when = str(task.get("updateTime") or "")
-        if when < moment or (when == moment and (not earliest or int(task["version"]) == 1)):
-            tasks.append(task)
+    for row in state.raw["tasks"]:
+        task = TaskVersion.current(row)
+        if task.time < moment or (task.time == moment and (not earliest or task.version == 1)):
+            tasks.append(row)
             continue
-        code = int(task["code"])
-        versions = rest.task_versions(state.project_code, code) if kept is None else kept(code)
-        before = [v for v in versions if str(v.get("operateTime") or "") <= moment]
-        then = [v for v in before if earliest and str(v.get("operateTime") or "") == moment]
+        code = int(row["code"])
+        kept = rest.task_versions(state.project_code, code) if of_task is None else of_task(code)
+        before = [v for v in kept if v.time <= moment]
+        then = [v for v in before if earliest and v.time == moment]
         if then:
-            tasks.append(min(then, key=lambda v: int(v["version"])))
+            tasks.append(min(then, key=lambda v: v.version).row)
         elif before:
-            tasks.append(max(before, key=lambda v: int(v["version"])))
-    process = {**state.raw["workflow"], **{key: row.get(key) for key in _VERSIONED}}
-    raw = {**state.raw, "workflow": process, "tasks": tasks}
-    schedule = state.schedules[0] if state.schedules else None
+            tasks.append(max(before, key=lambda v: v.version).row)
+    raw = {**state.raw, "workflow": version.over(state.raw["workflow"]), "tasks": tasks}
+    schedule = state.schedules[0].row if state.schedules else None
     base = codec.from_server(raw, state.definition.project, names, schedule, fills_declared=state.fills_declared)
     return replace(base, relations=state.definition.relations)

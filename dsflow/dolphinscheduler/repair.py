@@ -313,9 +313,9 @@ def restore(
     try:
         if rest.workflow(project, code)["workflow"]["releaseState"] != "ONLINE":
             rest.release(project, code, "ONLINE")
-        rows = {int(s["id"]): s for s in rest.schedules(project, code)}
+        offline = {s.id for s in rest.schedules(project, code) if not s.online}
         for schedule in live:
-            if schedule in rows and rows[schedule].get("releaseState") != "ONLINE":
+            if schedule in offline:
                 rest.release_schedule(project, schedule, online=True)
     except ServerError as second:
         if error is None:

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from dsflow.config import Profile
 from dsflow.cron import FORMAT, next_times
-from dsflow.definition import Definition, JsonDict, ScheduleDefinition
+from dsflow.definition import Definition, ScheduleDefinition
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
@@ -15,6 +15,7 @@ from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.forms import schedule_form_of
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import Schedule
 
 _PREVIEWED = 5  # times that a server's preview gives
 _ALWAYS = ("2000-01-01 00:00:00", "2099-12-31 23:59:59")
@@ -76,9 +77,9 @@ def apply_schedule(
     form = codec.schedule_to_form(
         definition,
         names,
-        environment=int(held.get("environmentCode") or -1) if held else -1,
+        environment=held.environment if held else codec.NO_ENVIRONMENT,
         tenant=_tenant(rest, profile, held),
-        kept=codec.missed_fires(held or {}),
+        kept=codec.missed_fires(held.row if held else {}),
     )
     if held is None:
         if not online:
@@ -88,35 +89,34 @@ def apply_schedule(
             rest.release(project, code, "OFFLINE")
         held = rest.schedules(project, code)[0]
     elif plan.changes_schedule:
-        _take_offline(rest, project, code, int(held["id"]))
-        rest.update_schedule(project, int(held["id"]), form)
+        _take_offline(rest, project, code, held.id)
+        rest.update_schedule(project, held.id, form)
     if online:
-        own = int(held["id"])
+        own = held.id
         others = [s for s in before.live_schedules if s != own]
         bring_online(rest, project, code, [own, *others] if definition.schedule.online else others)
         if not definition.schedule.online:
             _take_offline(rest, project, code, own)
 
 
-def put_back(rest: RestClient, project: int, code: int, before: list[JsonDict]) -> None:
+def put_back(rest: RestClient, project: int, code: int, before: list[Schedule]) -> None:
     """Give schedules the content that they had; one that was not there is deleted.
 
     They are offline afterwards where something had to be changed.
 
     Args:
-        before: the workflow's schedules, as the server gave them.
+        before: the workflow's schedules, as they were.
     """
-    rows = {int(row["id"]): row for row in before}
+    held = {schedule.id: schedule for schedule in before}
     for now in rest.schedules(project, code):
-        number = int(now["id"])
-        then = rows.get(number)
+        then = held.get(now.id)
         if then is not None and schedule_form_of(then) == schedule_form_of(now):
             continue
-        _take_offline(rest, project, code, number)
+        _take_offline(rest, project, code, now.id)
         if then is None:
-            rest.delete_schedule(project, number)
+            rest.delete_schedule(project, now.id)
         else:
-            rest.update_schedule(project, number, schedule_form_of(then))
+            rest.update_schedule(project, now.id, schedule_form_of(then))
 
 
 def bring_online(rest: RestClient, project: int, code: int, wanted: list[int]) -> None:
@@ -135,12 +135,12 @@ def _take_offline(rest: RestClient, project: int, code: int, schedule: int) -> N
 
 
 def _live(rest: RestClient, project: int, code: int) -> set[int]:
-    return {int(s["id"]) for s in rest.schedules(project, code) if s.get("releaseState") == "ONLINE"}
+    return {s.id for s in rest.schedules(project, code) if s.online}
 
 
-def _tenant(rest: RestClient, profile: Profile, held: JsonDict | None) -> str | None:
+def _tenant(rest: RestClient, profile: Profile, held: Schedule | None) -> str | None:
     """3.2 runs a scheduled workflow as the schedule's tenant, 3.1 as the workflow's."""
     if rest.series().user_has_tenant:
         return None
-    kept = held.get("tenantCode") if held else None
+    kept = held.tenant if held else None
     return str(profile.tenant or kept or rest.user().get("tenantCode") or "default")

@@ -14,6 +14,7 @@ from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import Schedule
 
 NO_PROJECT = 0
 """In place of the code of a project that does not exist."""
@@ -40,7 +41,7 @@ class ServerState:
     Attributes:
         code: None when there is no such workflow.
         raw: the server's answer to reading it.
-        schedules: its schedules, as the server gives them.
+        schedules: its schedules.
         lock: the lock of a submit that is under way or was cut short; see :mod:`dsflow.dolphinscheduler.lock`.
         fills_declared: of the server's series; see :class:`dsflow.dolphinscheduler.wire.series.Series`.
     """
@@ -48,7 +49,7 @@ class ServerState:
     project_code: int
     code: int | None = None
     raw: JsonDict = field(default_factory=dict)
-    schedules: list[JsonDict] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
     definition: Definition | None = None
     lock: JsonDict | None = field(default=None, compare=False)
     fills_declared: bool = False
@@ -66,7 +67,7 @@ class ServerState:
     @property
     def live_schedules(self) -> list[int]:
         """The ids of the schedules that are online."""
-        return [int(s["id"]) for s in self.schedules if s.get("releaseState") == "ONLINE"]
+        return [s.id for s in self.schedules if s.online]
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ class Content:
     """
 
     raw: JsonDict
-    schedules: list[JsonDict]
+    schedules: list[Schedule]
     fills_declared: bool
 
     def state(self, project_code: int, project: str, names: Names, lock: JsonDict | None = None) -> ServerState:
         """Codes turned into names; asks the server for those names that are not known yet."""
-        schedule = self.schedules[0] if self.schedules else None
+        schedule = self.schedules[0].row if self.schedules else None
         definition = codec.from_server(self.raw, project, names, schedule, fills_declared=self.fills_declared)
         code = int(self.raw["workflow"]["code"])
         return ServerState(project_code, code, self.raw, self.schedules, definition, lock, self.fills_declared)

@@ -169,7 +169,7 @@ def _put_right(
             put(new_codes[dangling.code])
             rewritten += 1
     raw["workflow"]["name"] = wanted["name"]
-    schedules = [int(s["id"]) for s in state.schedules]
+    schedules = [s.id for s in state.schedules]
     live = schedules if (entry.get(KEY) or {}).get("scheduleOnline") and online else []
     rewrite(server.rest, state, raw, f"import workflow {wanted['name']!r}", online=online, schedules=live)
     notes = []

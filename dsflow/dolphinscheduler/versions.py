@@ -80,19 +80,19 @@ def versions(server: Server, project: str, name: str, limit: int) -> list[Kept]:
     """
     state = held(server, project, name)
     assert state.code is not None
-    rows = server.rest.versions(state.project_code, state.code)[: limit + 1]
-    changed = changes_of_versions(server.rest, state, server_names(server.rest), rows)
-    users = _users(server.rest, {int(row["operator"]) for row in rows if row.get("operator")})
+    kept = server.rest.versions(state.project_code, state.code)[: limit + 1]
+    changed = changes_of_versions(server.rest, state, server_names(server.rest), kept)
+    users = _users(server.rest, {one.by for one in kept if one.by})
     return [
         Kept(
-            version=int(row["version"]),
-            current=int(row["version"]) == state.version,
-            time=str(row.get("operateTime") or row.get("updateTime") or row.get("createTime") or ""),
-            by=users.get(int(row.get("operator") or 0), ""),
-            changed=changed.get(int(row["version"])),
-            description=str(row.get("description") or ""),
+            version=one.version,
+            current=one.version == state.version,
+            time=one.time,
+            by=users.get(one.by, ""),
+            changed=changed.get(one.version),
+            description=one.description,
         )
-        for row in rows[:limit]
+        for one in kept[:limit]
     ]
 
 
@@ -116,7 +116,7 @@ def earlier(server: Server, project: str, name: str, to: int | None = None) -> t
     """
     state = held(server, project, name)
     assert state.code is not None
-    known = [int(v["version"]) for v in server.rest.versions(state.project_code, state.code)]
+    known = [v.version for v in server.rest.versions(state.project_code, state.code)]
     if to is None:
         to = max((v for v in known if v < state.version), default=None)
         if to is None:
@@ -185,17 +185,17 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
     process = rest.workflow(project, code)["workflow"]
     online = process["releaseState"] == "ONLINE"
     schedules = rest.schedules(project, code)
-    live = [int(s["id"]) for s in schedules if s.get("releaseState") == "ONLINE"]
+    live = [s.id for s in schedules if s.online]
     try:
         with _online_after_failure(rest, project, code, online, live):
             if online:
                 rest.release(project, code, "OFFLINE")
             for schedule in rest.schedules(project, code):
-                if schedule.get("releaseState") == "ONLINE":
-                    rest.release_schedule(project, int(schedule["id"]), online=False)
+                if schedule.online:
+                    rest.release_schedule(project, schedule.id, online=False)
             if len(schedules) > 1:  # 3.1 lets one make several, and then fails to delete the workflow
                 for schedule in schedules[1:]:
-                    rest.delete_schedule(project, int(schedule["id"]))
+                    rest.delete_schedule(project, schedule.id)
             rest.delete_workflow(project, code, str(process["name"]))
     except _LeftOfflineError as error:
         if not (isinstance(error.first, UnreachableError) and _is_gone(rest, project, code)):  # else it was deleted
@@ -250,7 +250,7 @@ def _set_online(rest: RestClient, project: int, code: int, online: bool, live: l
         return
     if rest.workflow(project, code)["workflow"]["releaseState"] != "ONLINE":
         rest.release(project, code, "ONLINE")
-    states = {int(s["id"]): s.get("releaseState") for s in rest.schedules(project, code)}
+    offline = {s.id for s in rest.schedules(project, code) if not s.online}
     for schedule in live:
-        if states.get(schedule, "ONLINE") != "ONLINE":
+        if schedule in offline:
             rest.release_schedule(project, schedule, online=True)

@@ -350,7 +350,7 @@ def test_back_over_a_change_of_the_schedule_alone(dsflow: Commands, server: Serv
     assert back.code == 0, back.all
     assert "version 2 -> 1; it is online, its schedule is live\n" in back.out
     assert "both hold the same tasks and settings" in back.out
-    assert server.state(project, "w").schedules[0]["crontab"] == "0 0 4 * * ? *"
+    assert server.state(project, "w").schedules[0].crontab == "0 0 4 * * ? *"
     file.write_text(file.read_text().replace("'x'", "'y'"))
     assert dsflow("submit", "w.py").code == 0
     assert "both hold the same" not in dsflow("rollback", f"{project}/w").out

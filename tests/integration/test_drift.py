@@ -153,7 +153,7 @@ SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2040-01-0
 def edit_schedule(server: Server, project: str, *, live: bool = True, **changes: Any) -> None:
     """As the web page does it."""
     state = server.state(project, "flow")
-    row, where = state.schedules[0], state.project_code
+    row, where = state.schedules[0].row, state.project_code
     times = {k: changes.pop(k, row[k]) for k in ("startTime", "endTime", "crontab", "timezoneId")}
     fields = ("warningType", "warningGroupId", "failureStrategy", "workerGroup", "runPriority")
     form = {k: changes.pop(k, row[k]) for k in fields} | {"environmentCode": -1, "schedule": json.dumps(times)}
@@ -230,7 +230,7 @@ def test_an_edited_schedule_that_is_left_alone_is_no_drift(server: Server, proje
 def test_a_deleted_schedule_is_drift(server: Server, project: str) -> None:
     server.submit(declared(project, schedule=SCHEDULE))
     state = server.state(project, "flow")
-    schedule = int(state.schedules[0]["id"])
+    schedule = state.schedules[0].id
     server.rest.release_schedule(state.project_code, schedule, online=False)
     server.rest.delete_schedule(state.project_code, schedule)
     with pytest.raises(DriftError, match="schedule of workflow 'flow' was deleted"):
@@ -252,7 +252,7 @@ def test_what_takes_a_schedule_offline_besides_people_is_no_drift(server: Server
     assert server.plan(ours).drift == ""
     server.submit(ours)
     # a submit that was cut short
-    schedule = int(state.schedules[0]["id"])
+    schedule = state.schedules[0].id
     server.rest.release_schedule(state.project_code, schedule, online=False)
     lock = server.rest.create_empty_workflow(state.project_code, lock_name("flow"), "of somebody who is gone")
     plan = server.plan(ours)

@@ -71,7 +71,7 @@ def texts_of(server: Server, project: str) -> tuple[set[str], int]:
     assert state.definition is not None
     assert state.online
     assert [w["name"] for w in server.rest.workflows(state.project_code)] == ["race"]
-    assert [s["releaseState"] for s in state.schedules] == ["ONLINE"]
+    assert [s.online for s in state.schedules] == [True]
     last = next(t.name for t in state.definition.tasks if t.name not in ("first", "second"))
     assert sorted((r.pre, r.post) for r in state.definition.relations) == [("first", "second"), ("second", last)]
     scripts = {t.task_params["rawScript"] for t in state.definition.tasks if t.name != last}

@@ -243,7 +243,7 @@ def test_the_connection_breaks_during_the_call(
     assert [e.kind for e in proxy.exchanges].count(call) == 1  # a call that may have been carried out is not repeated
     state = server.state(project, "small")
     if exists:
-        assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
+        assert (state.online, [s.online for s in state.schedules]) == (True, [True])
         assert state.definition is not None
         assert state.definition.description == ("" if passes_on else "before")
     elif not passes_on:

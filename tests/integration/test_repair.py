@@ -36,7 +36,7 @@ def snapshot(state: ServerState) -> Any:
         raw["workflow"]["version"],
         raw["workflow"]["releaseState"],
         raw["tasks"],
-        [(s["id"], s["releaseState"], s["crontab"]) for s in state.schedules],
+        [(s.id, s.online, s.crontab) for s in state.schedules],
     )
 
 
@@ -55,7 +55,7 @@ def broken(server: Server, project: str) -> str:
     }
     server.rest.create_schedule(state.project_code, form)
     schedule = server.state(project, name).schedules[0]
-    server.rest.release_schedule(state.project_code, int(schedule["id"]), online=True)
+    server.rest.release_schedule(state.project_code, schedule.id, online=True)
     return name
 
 

@@ -124,8 +124,8 @@ def test_a_schedule_that_the_server_refuses_late_gives_way_to_the_live_one(
     real = getattr(RestClient, at)
 
     def refused(self: RestClient, project: int, schedule: int, *rest: Any, **named: Any) -> None:
-        held = next(s for s in self.schedules(project, before.code or 0) if s["id"] == schedule)
-        new = "0 5 * *" in str(rest) if at == "update_schedule" else "0 0 5" in held["crontab"]
+        held = next(s for s in self.schedules(project, before.code or 0) if s.id == schedule)
+        new = "0 5 * *" in str(rest) if at == "update_schedule" else "0 0 5" in held.crontab
         if new and named.get("online", True):
             raise RefusedError("change the schedule", "not today")
         real(self, project, schedule, *rest, **named)
@@ -138,7 +138,7 @@ def test_a_schedule_that_the_server_refuses_late_gives_way_to_the_live_one(
             assert "its schedule is live" in str(caught.value)
             after = server.state(project, "w")
             assert (after.online, after.live_schedules) == (True, before.live_schedules)
-            assert after.schedules[0]["crontab"] == "0 0 2 * * ? *"
+            assert after.schedules[0].crontab == "0 0 2 * * ? *"
     assert server.submit(wanted).written
     assert server.plan(wanted).is_empty
     assert server.state(project, "w").live_schedules

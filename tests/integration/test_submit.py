@@ -258,8 +258,8 @@ def test_an_undeclared_schedule_stays_live(server: Server, project: str) -> None
 
     state = server.state(project, "chain")
     assert state.online
-    assert [s["releaseState"] for s in state.schedules] == ["ONLINE"]
-    assert state.schedules[0]["crontab"] == SCHEDULE.crontab
+    assert [s.online for s in state.schedules] == [True]
+    assert state.schedules[0].crontab == SCHEDULE.crontab
     assert any("not declared" in note for note in result.notes)
 
 
@@ -282,12 +282,12 @@ def test_an_offline_workflow_with_a_schedule(server: Server, project: str) -> No
     declared = replace(chain(project, "a"), schedule=SCHEDULE, release_state="OFFLINE")
     server.submit(declared)
     state = server.state(project, "chain")
-    assert (state.online, [s["releaseState"] for s in state.schedules]) == (False, ["OFFLINE"])
+    assert (state.online, [s.online for s in state.schedules]) == (False, [False])
     assert not server.submit(declared).written
     online = replace(declared, release_state="ONLINE")
     server.submit(online)
     state = server.state(project, "chain")
-    assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
+    assert (state.online, [s.online for s in state.schedules]) == (True, [True])
     assert state.version == 1
 
 
@@ -452,7 +452,7 @@ def test_a_failed_update_leaves_the_workflow_online(server: Server, project: str
     assert "online as before" in str(error.value)
     state = server.state(project, "chain")
     assert state.online
-    assert [s["releaseState"] for s in state.schedules] == ["ONLINE"]
+    assert [s.online for s in state.schedules] == [True]
     assert server.plan(declared).is_empty
 
 
@@ -618,7 +618,7 @@ def test_submits_at_once_come_one_after_the_other(running: Any, server: Server, 
     assert state.definition.task("a").task_params["rawScript"] == last
     assert {t.name for t in state.definition.tasks} == {"a", last}
     assert [w["name"] for w in server.rest.workflows(state.project_code)] == ["chain"]
-    assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
+    assert (state.online, [s.online for s in state.schedules]) == (True, [True])
 
 
 def test_first_submits_at_once(running: Any, server: Server, project: str) -> None:

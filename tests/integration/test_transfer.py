@@ -187,7 +187,7 @@ def test_import_to_server_does_all_of_it(server: Server, running: Running, proje
     assert f"{project}/piped: imported, 5 references" in said
     assert ran(server, project, "piped") == RAN
     state = server.state(project, "piped")
-    assert (state.online, [s["releaseState"] for s in state.schedules]) == (True, ["ONLINE"])
+    assert (state.online, [s.online for s in state.schedules]) == (True, [True])
     (workflow,) = load_workflows(tmp_path / "x.py")
     assert server.plan(workflow.definition()).differences() == []
 

@@ -13,8 +13,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from dsflow.cron import FORMAT as TIME_FORMAT
 from dsflow.definition import Definition, JsonDict, ScheduleDefinition
 from dsflow.dolphinscheduler.wire.codec import normalise
 
@@ -52,6 +55,19 @@ def schedule_part(definition: Definition) -> JsonDict | None:
         "warningGroup": definition.warning_group,
         "workerGroup": definition.worker_group,
     }
+
+
+def is_over(part: JsonDict, now: datetime) -> bool:
+    """Whether the end of a schedule has come, by its :func:`schedule_part`; False in a zone that only Java knows.
+
+    Args:
+        now: with a time zone.
+    """
+    try:
+        zone = ZoneInfo(part["timezoneId"])
+        return datetime.strptime(part["endTime"], TIME_FORMAT).replace(tzinfo=zone) < now
+    except (ValueError, LookupError, OSError):
+        return False
 
 
 def with_schedule_part(definition: Definition, part: JsonDict) -> Definition:

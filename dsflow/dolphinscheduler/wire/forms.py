@@ -12,6 +12,7 @@ from dsflow.dolphinscheduler.wire.codec import NO_ENVIRONMENT, missed_fires, tas
 from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import Schedule
 from dsflow.dolphinscheduler.wire.words import EDGES, TASKS, WORKFLOW
 
 REPEAT = "REPEAT_RUNNING"
@@ -75,8 +76,9 @@ def content_form(rest: RestClient, call: WorkflowCall) -> JsonDict:
     return form
 
 
-def schedule_form_of(row: JsonDict) -> JsonDict:
-    """The form that gives a schedule the content of a row that was read."""
+def schedule_form_of(held: Schedule) -> JsonDict:
+    """The form that gives a schedule the content of one that was read."""
+    row = held.row
     schedule = {key: row.get(key) for key in ("startTime", "endTime", "crontab", "timezoneId")} | missed_fires(row)
     kept = {key: row[key] for key in _SCHEDULE_FIELDS if row.get(key) is not None}
     return {"schedule": json.dumps(schedule), **kept}

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.wire.known import SERIES, series_of
-from dsflow.dolphinscheduler.wire.rows import Instance, TaskRun
+from dsflow.dolphinscheduler.wire.rows import Instance, Schedule, TaskRun, TaskVersion, Version
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, Words
 from dsflow.errors import ServerError, UnreachableError
@@ -579,15 +579,16 @@ class RestClient:
         doing = f"delete workflow {repr(name) if name else code}"
         self.delete(self._workflows(project, code), doing)
 
-    def versions(self, project: int, code: int) -> list[JsonDict]:
-        """The versions that the server keeps of a workflow, newest first: ``version``, ``createTime``, ``userName``."""
-        rows = list(self.pages(self._workflows(project, code, "versions"), f"list versions of {code}"))
-        return sorted(rows, key=lambda r: -int(r["version"]))
+    def versions(self, project: int, code: int) -> list[Version]:
+        """The versions that the server keeps of a workflow, newest first."""
+        rows = self.pages(self._workflows(project, code, "versions"), f"list versions of {code}")
+        return sorted(map(Version.of, rows), key=lambda v: -v.version)
 
-    def task_versions(self, project: int, task: int) -> list[JsonDict]:
-        """The versions that the server keeps of a task: its whole definition, ``version``, ``operateTime``."""
+    def task_versions(self, project: int, task: int) -> list[TaskVersion]:
+        """The versions that the server keeps of a task."""
         path = f"/projects/{project}/task-definition/{task}/versions"
-        return [self.words.task(row) for row in self.pages(path, f"list versions of task {task}")]
+        rows = self.pages(path, f"list versions of task {task}")
+        return [TaskVersion.of(self.words.task(row)) for row in rows]
 
     def switch_version(self, project: int, code: int, version: int) -> None:
         """Make an earlier version of an offline workflow the current one (a GET that changes: safe to repeat)."""
@@ -596,16 +597,16 @@ class RestClient:
 
     # ---------------------------------------------------------------- schedules
 
-    def schedules(self, project: int, workflow: int) -> list[JsonDict]:
+    def schedules(self, project: int, workflow: int) -> list[Schedule]:
         """The schedules of a workflow (3.1 lets one make several)."""
         path = f"/projects/{project}/schedules"
         rows = self.pages(path, "list the schedules", **self.words.form({"workflowCode": workflow}))
-        return [self.words.row(row) for row in rows]
+        return [Schedule.of(self.words.row(row)) for row in rows]
 
-    def project_schedules(self, project: int) -> list[JsonDict]:
+    def project_schedules(self, project: int) -> list[Schedule]:
         """The schedules of all workflows of a project, in one request."""
         rows = self.post(f"/projects/{project}/schedules/list", "list the project's schedules") or []
-        return [self.words.row(row) for row in rows]
+        return [Schedule.of(self.words.row(row)) for row in rows]
 
     def delete_schedule(self, project: int, schedule: int) -> None:
         """Delete an offline schedule."""

@@ -1,4 +1,4 @@
-"""What a server tells of runs and their tasks, as dsflow sees it: each kind of row is read in one place.
+"""What a server's rows tell, as dsflow sees it: each kind of row is read in one place.
 
 Rows come in dsflow's names of fields (:mod:`dsflow.dolphinscheduler.wire.words`), as the client hands them out.
 """
@@ -6,7 +6,7 @@ Rows come in dsflow's names of fields (:mod:`dsflow.dolphinscheduler.wire.words`
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, JsonDict
 
 _LIST = "complementScheduleDateList"
 _LATER_LIST = "backfillTimeList"  # what 3.3 and later make of it, or of a range
+_VERSIONED = ("description", "globalParams", "timeout", "executionType")  # what a version holds besides its tasks
+ONLINE = "ONLINE"
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,94 @@ class TaskRun:
     def outputs(self) -> dict[str, Any]:
         """What it gave to the tasks after it, by name."""
         return _values(self.pool)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of a workflow.
+
+    Attributes:
+        tenant: as whom its runs run, where the schedule says so.
+        environment: the code of that of its runs, -1 for none.
+        row: all of it, as :mod:`dsflow.dolphinscheduler.wire.codec` takes it.
+    """
+
+    id: int
+    workflow_code: int
+    online: bool
+    crontab: str
+    tenant: str | None
+    environment: int
+    row: JsonDict = field(repr=False)
+
+    @classmethod
+    def of(cls, row: JsonDict) -> Schedule:
+        """A row of the list of schedules."""
+        return cls(
+            id=int(row["id"]),
+            workflow_code=int(row["workflowCode"]),
+            online=row.get("releaseState") == ONLINE,
+            crontab=str(row["crontab"]),
+            tenant=row.get("tenantCode"),
+            environment=int(row.get("environmentCode") or -1),
+            row=row,
+        )
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a workflow that the server keeps.
+
+    Attributes:
+        time: when it was made, in the server's words.
+        by: the id of the user who made it; 0 where the server does not say.
+        row: all of it, as :mod:`dsflow.dolphinscheduler.wire.codec` takes it.
+    """
+
+    version: int
+    time: str
+    by: int
+    description: str
+    row: JsonDict = field(repr=False)
+
+    @classmethod
+    def of(cls, row: JsonDict) -> Version:
+        """A row of the list of versions."""
+        return cls(
+            version=int(row["version"]),
+            time=str(row.get("operateTime") or row.get("updateTime") or row.get("createTime") or ""),
+            by=int(row.get("operator") or 0),
+            description=str(row.get("description") or ""),
+            row=row,
+        )
+
+    def over(self, own: JsonDict) -> JsonDict:
+        """A workflow's own row with what this version holds otherwise."""
+        return {**own, **{key: self.row.get(key) for key in _VERSIONED}}
+
+
+@dataclass(frozen=True)
+class TaskVersion:
+    """A version of a task that the server keeps.
+
+    Attributes:
+        time: when it was made, in the server's words.
+        row: the task, as :mod:`dsflow.dolphinscheduler.wire.codec` takes it.
+    """
+
+    version: int
+    time: str
+    row: JsonDict = field(repr=False)
+
+    @classmethod
+    def of(cls, row: JsonDict) -> TaskVersion:
+        """A row of the list of a task's versions."""
+        return cls(int(row["version"]), str(row.get("operateTime") or ""), row)
+
+    @classmethod
+    def current(cls, row: JsonDict) -> TaskVersion:
+        """The newest one, of a task's own row, which calls the time by another name."""
+        return cls(int(row["version"]), str(row.get("updateTime") or ""), row)
 
 
 def list_of_dates(dates: tuple[str, ...]) -> dict[str, str]:

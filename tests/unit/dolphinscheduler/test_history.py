@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dsflow.definition import Definition, JsonDict, Relation, TaskDefinition
+from dsflow.definition import Definition, Relation, TaskDefinition
 from dsflow.dolphinscheduler.history import is_as_submitted
 from dsflow.dolphinscheduler.locations import locations_text
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec, v3_1
 from dsflow.dolphinscheduler.wire.names import Names
+from dsflow.dolphinscheduler.wire.rows import TaskVersion, Version
 
 NAMES = Names(lambda kind, scope: {})
 CODES = {"a": 1, "b": 2}
@@ -47,24 +48,26 @@ class History:
             "releaseState": "ONLINE",
         }
         places = locations_text(ours, CODES, {}) if marked else None
-        self._versions = [
+        rows = [
             {**own, "version": 2, "operateTime": when, "locations": json.dumps([{"taskCode": 1, "x": 1, "y": 1}])},
             {**own, "version": 1, "operateTime": SUBMITTED, "locations": places},
         ]
-        tasks = [self.task_versions(1, code)[0] for code in CODES.values()]
+        self._versions = [Version.of(row) for row in rows]
+        tasks = [self.task_versions(1, code)[0].row for code in CODES.values()]
         edges = codec.relations_to_server(now, CODES)
-        raw = {"workflow": {**self._versions[0]}, "tasks": tasks, "edges": edges}
+        raw = {"workflow": {**rows[0]}, "tasks": tasks, "edges": edges}
         self.state = ServerState(1, 2, raw, [], codec.from_server(raw, "p", NAMES, None), None)
 
-    def versions(self, project: int, code: int) -> list[JsonDict]:
+    def versions(self, project: int, code: int) -> list[Version]:
         return self._versions
 
-    def task_versions(self, project: int, code: int) -> list[JsonDict]:
+    def task_versions(self, project: int, code: int) -> list[TaskVersion]:
         """The newest first; the page's save leaves a task alone that was not edited."""
         first = {**self._ours[code], "version": 1, "operateTime": SUBMITTED, "updateTime": SUBMITTED}
         if self._now[code] == self._ours[code]:
-            return [first]
-        return [{**self._now[code], "version": 2, "operateTime": self._when, "updateTime": self._when}, first]
+            return [TaskVersion.of(first)]
+        second = {**self._now[code], "version": 2, "operateTime": self._when, "updateTime": self._when}
+        return [TaskVersion.of(second), TaskVersion.of(first)]
 
 
 def _rows(definition: Definition) -> dict[int, Any]:
