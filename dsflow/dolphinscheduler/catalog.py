@@ -12,7 +12,7 @@ from dsflow.dolphinscheduler.lock import PREFIX as LOCK_PREFIX
 from dsflow.dolphinscheduler.register import PREFIX, entries_of
 from dsflow.dolphinscheduler.wire.branches import find_dangling
 from dsflow.dolphinscheduler.wire.names import known_hint
-from dsflow.dolphinscheduler.wire.rows import Schedule
+from dsflow.dolphinscheduler.wire.rows import Schedule, WorkflowRow
 from dsflow.errors import RunError
 
 READERS = 8
@@ -68,30 +68,30 @@ def _project(server: Server, project: str, code: int) -> list[Row]:
     schedules = {s.workflow_code: s for s in server.rest.project_schedules(code)} if rows else {}
     owners: dict[int, str] = {}
     for row in rows:
-        if str(row["name"]).startswith(PREFIX):
-            entries = entries_of(server.rest.workflow(code, int(row["code"])))
-            owners.update((e.code, str(row["name"]).removeprefix(PREFIX)) for e in entries)
+        if row.name.startswith(PREFIX):
+            entries = entries_of(server.rest.workflow(code, row.code))
+            owners.update((e.code, row.name.removeprefix(PREFIX)) for e in entries)
     return [
         Row(
             project,
-            str(row["name"]),
-            int(row["code"]),
-            str(row["releaseState"]),
-            int(row["version"]),
-            _schedule(schedules.get(int(row["code"]))),
-            str(row.get("updateTime") or ""),
-            owners.get(int(row["code"]), ""),
+            row.name,
+            row.code,
+            row.state,
+            row.version,
+            _schedule(schedules.get(row.code)),
+            row.changed,
+            owners.get(row.code, ""),
             _lost(server, code, row),
         )
-        for row in sorted(rows, key=lambda r: str(r["name"]))
-        if not str(row["name"]).startswith((PREFIX, LOCK_PREFIX))
+        for row in sorted(rows, key=lambda r: r.name)
+        if not row.name.startswith((PREFIX, LOCK_PREFIX))
     ]
 
 
-def _lost(server: Server, project: int, row: JsonDict) -> int:
-    if not re.search(r"_(copy|import)_\d{14,}$", str(row["name"])):
+def _lost(server: Server, project: int, row: WorkflowRow) -> int:
+    if not re.search(r"_(copy|import)_\d{14,}$", row.name):
         return 0
-    return len(find_dangling(server.rest.workflow(project, int(row["code"]))))
+    return len(find_dangling(server.rest.workflow(project, row.code)))
 
 
 def _schedule(schedule: Schedule | None) -> str:

@@ -177,7 +177,7 @@ def _sub_workflows(rest: RestClient, definition: Definition, project: int) -> It
     used = {str(name): t for t in definition.tasks for name in named_by(t, WORKFLOW)}
     if not used or definition.release_state != "ONLINE":
         return
-    states = {w["name"]: w["releaseState"] for w in (rest.workflows(project) if project else [])}
+    states = {w.name: w.state for w in (rest.workflows(project) if project else [])}
     for name, task in used.items():
         if states.get(name) == "OFFLINE":
             yield ServerError(

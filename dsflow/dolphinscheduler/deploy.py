@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dsflow.declare.tasks.about import DEPENDENCE, WORKFLOW
-from dsflow.definition import SUB_WORKFLOW, Definition, JsonDict, TaskDefinition
+from dsflow.definition import SUB_WORKFLOW, Definition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
 from dsflow.dolphinscheduler.lock import Spares, is_dead, lock_name
@@ -27,7 +27,7 @@ from dsflow.dolphinscheduler.wire.codec import named_by
 from dsflow.dolphinscheduler.wire.gateway import Gateways
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
-from dsflow.dolphinscheduler.wire.rows import Schedule
+from dsflow.dolphinscheduler.wire.rows import Schedule, WorkflowRow
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 READERS = 8
@@ -149,7 +149,7 @@ class Deployment:
 class _Project:
     code: int
     whole: bool = False  # whether all its workflows are known, not only the registers
-    workflows: dict[str, JsonDict] = field(default_factory=dict)
+    workflows: dict[str, WorkflowRow] = field(default_factory=dict)
     schedules: dict[int, list[Schedule]] = field(default_factory=dict)
     registers: dict[str, list[Entry]] = field(default_factory=dict)
 
@@ -226,10 +226,10 @@ class Deployer:
             rows = self._rest.workflows(code)
             for schedule in self._rest.project_schedules(code):
                 project.schedules.setdefault(schedule.workflow_code, []).append(schedule)
-        project.workflows = {str(r["name"]): r for r in rows}
+        project.workflows = {row.name: row for row in rows}
         for name, row in project.workflows.items():
             if name.startswith(PREFIX):
-                project.registers[name] = entries_of(self._rest.workflow(code, int(row["code"])))
+                project.registers[name] = entries_of(self._rest.workflow(code, row.code))
         return project
 
     def _item(self, declared: Declared, names: Names, environment: str) -> Item:
@@ -239,7 +239,7 @@ class Deployer:
         row = project.workflows.get(definition.name) if project else None
         lock = project.workflows.get(lock_name(definition.name)) if project else None
         if project is not None and row is not None:
-            code = int(row["code"])
+            code = row.code
             fills = self._rest.called(lambda series: series.fills_declared)
             held = Content(self._rest.workflow(project.code, code), project.schedules.get(code, []), fills)
             state = held.state(project.code, definition.project, names, lock)
@@ -302,7 +302,7 @@ class Deployer:
             theirs = {e.code for r, es in project.registers.items() if r != own for e in es}
             if not entries:
                 continue
-            present = {int(r["code"]): str(r["name"]) for r in self._rest.workflows(project.code)}
+            present = {row.code: row.name for row in self._rest.workflows(project.code)}
             for entry in sorted(entries):
                 if (name, entry.name) in declared or entry.code in codes or entry.code not in present:
                     continue
@@ -413,7 +413,7 @@ class Deployer:
         gone = {p.entry.code for p in deployment.pruned}
         for name, project in self._projects.items():
             before = project.registers.get(own, [])
-            present = {int(row["code"]) for row in project.workflows.values()} if project.whole else None
+            present = {row.code for row in project.workflows.values()} if project.whole else None
             entries = {e.code: e for e in before if e.code not in gone and (present is None or e.code in present)}
             for item in deployment.items:
                 code = item.result.code if item.result else item.state.code

@@ -307,9 +307,9 @@ def remove_project(server: Server, project: str) -> None:
         return
     try:
         for workflow in rest.workflows(code):
-            _remove_runs(server, code, int(workflow["code"]))
-            rest.release(code, int(workflow["code"]), "OFFLINE")
-            rest.delete_workflow(code, int(workflow["code"]))
+            _remove_runs(server, code, workflow.code)
+            rest.release(code, workflow.code, "OFFLINE")
+            rest.delete_workflow(code, workflow.code)
         rest.delete_project(code, project)
     except ServerError as error:
         raise RunError(

@@ -25,6 +25,7 @@ from dsflow.dolphinscheduler.wire.fingerprint import (
     schedule_part,
 )
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import own_row
 
 Edits = dict[str, tuple[Any, Any]]
 """Of each field that was edited: what dsflow submitted, and what the server holds."""
@@ -39,7 +40,7 @@ def content_drift(state: ServerState, plan: Plan) -> str:
     submitted = recorded(state.raw["edges"])
     if submitted == fingerprint(state.definition):
         return ""
-    when = state.raw["workflow"].get("updateTime")
+    when = own_row(state.raw).changed
     what = f"version {state.version} of workflow {state.definition.name!r} on the server"
     change = f"; last changed {when}" if when else ""
     if submitted is None:

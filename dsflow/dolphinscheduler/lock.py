@@ -26,9 +26,9 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.errors import RefusedError
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import WorkflowRow
 from dsflow.errors import ServerError, UnreachableError
 
 NAME_EXISTS = 10168
@@ -81,22 +81,22 @@ def lock_name(workflow: str) -> str:
     return name[: MAX_NAME - 17] + " " + hashlib.sha256(workflow.encode()).hexdigest()[:16]
 
 
-def holder(row: JsonDict) -> str:
+def holder(row: WorkflowRow) -> str:
     """Who holds a lock, in words."""
-    found = _HOLDER.search(row.get("description") or "")
+    found = _HOLDER.search(row.description)
     return f"{found[1]}, process {found[2]}" if found else "somebody"
 
 
-def note(row: JsonDict) -> str:
+def note(row: WorkflowRow) -> str:
     """What a user should know who finds a lock."""
     if is_dead(row):
         return f"an earlier submit of this workflow ({holder(row)}) was cut short: submitting finishes it"
     return f"another submit of this workflow is under way ({holder(row)})"
 
 
-def is_dead(row: JsonDict) -> bool:
+def is_dead(row: WorkflowRow) -> bool:
     """Whether the holder of a lock is known not to be at work any more."""
-    found = _HOLDER.search(row.get("description") or "")
+    found = _HOLDER.search(row.description)
     if found is None or found[3] != _machine() or sys.platform == "win32":
         return False
     pid = int(found[2])
@@ -207,11 +207,11 @@ def submit_lock(
             _held.discard(lock.token)
 
 
-def find_lock(rest: RestClient, project: int, workflow: str) -> JsonDict | None:
+def find_lock(rest: RestClient, project: int, workflow: str) -> WorkflowRow | None:
     """The lock of a workflow, as the server lists it, or None."""
     name = lock_name(workflow)
     for row in rest.workflows_named(project, name, f"look for the lock of workflow {workflow!r}"):
-        if row["name"] == name:
+        if row.name == name:
             return row
     return None
 
@@ -262,8 +262,8 @@ def _acquire(
                         sleep(POLL)
                 # One look is half of what one more attempt costs, and an attempt fills the server's log.
                 while (row := find_lock(rest, project, workflow)) is not None:
-                    if token in (row.get("description") or ""):
-                        lock.code = int(row["code"])  # our own, whose answer was lost
+                    if token in row.description:
+                        lock.code = row.code  # our own, whose answer was lost
                         return lock
                     if spares is not None and lock.waited == 0:
                         while_we_wait.enter_context(spares.none())
@@ -272,8 +272,8 @@ def _acquire(
                         _held.discard(spare.token)
                         spare = None
                     lock.waited = clock() - began
-                    if int(row["code"]) != seen:
-                        seen, since = int(row["code"]), clock()
+                    if row.code != seen:
+                        seen, since = row.code, clock()
                     elif clock() - since > (grace if is_dead(row) else PATIENCE):
                         if _remove(rest, project, seen):
                             lock.taken_over = holder(row)

@@ -55,7 +55,7 @@ def gather(source: Server, target: Server, project: str) -> Moving:
             hint="name two servers; variables such as DSFLOW_API_URL overrule every profile",
         )
     code = source.rest.project_code(project)
-    names = [] if code is None else [str(row["name"]) for row in source.rest.workflows(code)]
+    names = [] if code is None else [row.name for row in source.rest.workflows(code)]
     wanted = sorted(name for name in names if not name.startswith((LOCK, REGISTER)))
     if not wanted:
         what = "has no workflow" if code is not None else "is not there"

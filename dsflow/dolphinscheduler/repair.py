@@ -21,6 +21,7 @@ from dsflow.dolphinscheduler.wire.codec import from_server, normalise
 from dsflow.dolphinscheduler.wire.forms import workflow_form
 from dsflow.dolphinscheduler.wire.names import Names, made_up_code, server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import own_row
 from dsflow.errors import DsflowError, ServerError
 
 JsonDict = dict[str, Any]
@@ -282,11 +283,11 @@ def rewrite(
         raise AssertionError("there is no workflow to rewrite")
     live = state.live_schedules if schedules is None else schedules
     wanted_online = state.online if online is None else online
-    with submit_lock(rest, project, str(state.raw["workflow"]["name"])):
-        held = int(rest.workflow(project, code)["workflow"]["version"])
+    with submit_lock(rest, project, own_row(state.raw).name):
+        held = own_row(rest.workflow(project, code)).version
         if held != state.version:
             raise RepairError(
-                f"workflow {state.raw['workflow']['name']!r} was changed by someone else at this moment",
+                f"workflow {own_row(state.raw).name!r} was changed by someone else at this moment",
                 hint="try again",
             )
         try:
@@ -311,7 +312,7 @@ def restore(
     if not online:
         return
     try:
-        if rest.workflow(project, code)["workflow"]["releaseState"] != "ONLINE":
+        if not own_row(rest.workflow(project, code)).online:
             rest.release(project, code, "ONLINE")
         offline = {s.id for s in rest.schedules(project, code) if not s.online}
         for schedule in live:
@@ -333,7 +334,7 @@ def _verify(rest: RestClient, state: ServerState, wanted: JsonDict) -> None:
     left += [f"{d.task!r}, {d.place}: still leads to {d.code}" for d in find_dangling(got)] if not left else []
     if left:
         raise VerificationError(
-            f"the server took the change of workflow {wanted['workflow']['name']!r}, but it holds now:",
+            f"the server took the change of workflow {own_row(wanted).name!r}, but it holds now:",
             left,
             hint="did someone else change it at the same moment?",
         )
@@ -373,7 +374,7 @@ def plan_repair(
         RepairError: ``given`` does not fit the workflow.
     """
     evidence = Evidence(given or {}, exported_names(exported), server_look_up(rest, state.project_code))
-    return decide(state.raw, evidence, project, str(state.raw["workflow"]["name"]))
+    return decide(state.raw, evidence, project, own_row(state.raw).name)
 
 
 def read_state(state: ServerState, project: str, name: str) -> ServerState:

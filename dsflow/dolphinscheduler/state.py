@@ -14,7 +14,7 @@ from dsflow.dolphinscheduler.lock import lock_name
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
-from dsflow.dolphinscheduler.wire.rows import Schedule
+from dsflow.dolphinscheduler.wire.rows import Schedule, WorkflowRow, own_row
 
 NO_PROJECT = 0
 """In place of the code of a project that does not exist."""
@@ -30,8 +30,8 @@ class Location:
     """
 
     project_code: int
-    row: JsonDict | None = None
-    lock: JsonDict | None = None
+    row: WorkflowRow | None = None
+    lock: WorkflowRow | None = None
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class ServerState:
     raw: JsonDict = field(default_factory=dict)
     schedules: list[Schedule] = field(default_factory=list)
     definition: Definition | None = None
-    lock: JsonDict | None = field(default=None, compare=False)
+    lock: WorkflowRow | None = field(default=None, compare=False)
     fills_declared: bool = False
 
     @property
     def online(self) -> bool:
         """Whether the workflow is ONLINE."""
-        return bool(self.raw) and self.raw["workflow"]["releaseState"] == "ONLINE"
+        return bool(self.raw) and own_row(self.raw).online
 
     @property
     def version(self) -> int:
         """DolphinScheduler's version number, 0 when there is no such workflow."""
-        return int(self.raw["workflow"]["version"]) if self.raw else 0
+        return own_row(self.raw).version if self.raw else 0
 
     @property
     def live_schedules(self) -> list[int]:
@@ -82,11 +82,11 @@ class Content:
     schedules: list[Schedule]
     fills_declared: bool
 
-    def state(self, project_code: int, project: str, names: Names, lock: JsonDict | None = None) -> ServerState:
+    def state(self, project_code: int, project: str, names: Names, lock: WorkflowRow | None = None) -> ServerState:
         """Codes turned into names; asks the server for those names that are not known yet."""
         schedule = self.schedules[0].row if self.schedules else None
         definition = codec.from_server(self.raw, project, names, schedule, fills_declared=self.fills_declared)
-        code = int(self.raw["workflow"]["code"])
+        code = own_row(self.raw).code
         return ServerState(project_code, code, self.raw, self.schedules, definition, lock, self.fills_declared)
 
 
@@ -99,7 +99,7 @@ def locate(rest: RestClient, project: str, name: str) -> Location:
 def find(rest: RestClient, project_code: int, name: str) -> Location:
     """Find a workflow and its lock, by one request."""
     found = rest.workflows_named(project_code, name, f"look for workflow {name!r}")
-    rows = {row["name"]: row for row in found}
+    rows = {row.name: row for row in found}
     return Location(project_code, rows.get(name), rows.get(lock_name(name)))
 
 
@@ -114,7 +114,7 @@ def read(rest: RestClient, place: Location, project: str, names: Names) -> Serve
     """What the server holds there."""
     if place.row is None:
         return ServerState(place.project_code, lock=place.lock)
-    found = content(rest, place.project_code, int(place.row["code"]))
+    found = content(rest, place.project_code, place.row.code)
     return found.state(place.project_code, project, names, place.lock)
 
 
@@ -123,7 +123,6 @@ def has_changed(rest: RestClient, before: ServerState, name: str) -> bool:
     row = find(rest, before.project_code, name).row
     if row is None or before.code is None:
         return (row is None) != (before.code is None)
-    process = before.raw["workflow"]
-    if any(row.get(key) != process.get(key) for key in ("code", "version", "releaseState", "updateTime")):
+    if row.is_written(own_row(before.raw)):
         return True
     return rest.schedules(before.project_code, before.code) != before.schedules

@@ -43,6 +43,7 @@ from dsflow.dolphinscheduler.wire.gateway import Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import own_row
 from dsflow.errors import DsflowError, ServerError, SeveralErrors, UnreachableError
 
 SETTLE_CHECKS = 20
@@ -197,7 +198,7 @@ class Submitter:
 
     def _tenant_change(self, state: ServerState) -> tuple[Change, ...]:
         """3.1 stores a tenant on the workflow and always takes the submitting user's."""
-        held = state.raw["workflow"].get("tenantCode") if state.raw else None
+        held = own_row(state.raw).tenant if state.raw else None
         own = self._rest.user().get("tenantCode") if held else None
         return (Change("tenant", held, own),) if held != own and self._rest.series().user_has_tenant else ()
 
@@ -447,7 +448,7 @@ class Submitter:
     # ---------------------------------------------------------------- afterwards
 
     def _verify(self, definition: Definition, after: ServerState) -> None:
-        name = after.raw["workflow"]["name"]
+        name = own_row(after.raw).name
         left = self._differences(definition, after)
         if name != definition.name or not left.is_empty:
             raise VerificationError(

@@ -12,8 +12,9 @@ from dsflow.dolphinscheduler.repair import rewrite
 from dsflow.dolphinscheduler.wire import names as kinds
 from dsflow.dolphinscheduler.wire.arrival import Target, callees_first, name_taken, own_names, prepare
 from dsflow.dolphinscheduler.wire.branches import references, with_params
-from dsflow.dolphinscheduler.wire.files import KEY, Given, TransferError, definitions
+from dsflow.dolphinscheduler.wire.files import Given, TransferError, definitions, has_live_schedule
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import own_row, set_offline
 from dsflow.errors import DsflowError, ServerError
 
 
@@ -59,7 +60,7 @@ def import_to_server(
         raise TransferError(
             f"there is no project {project!r} on the server", hint=f"make it: dsflow bootstrap --project {project!r}"
         )
-    held = {str(w["name"]) for w in rest.workflows(code)}
+    held = {w.name for w in rest.workflows(code)}
     ordered = callees_first(exported)
     if not rest.series().has_export:
         return _submit_all(server, ordered, project, name, held, given or {})
@@ -68,7 +69,7 @@ def import_to_server(
     coming = own_names(exported)
     for entry in ordered:  # everything that can be refused is refused before anything is written
         prepare(entry, target, held, kinds.server_names(rest), coming)
-        held.add(name or entry["workflow"]["name"])
+        held.add(name or own_row(entry).name)
     done: list[Imported] = []
     try:
         for entry in ordered:
@@ -90,7 +91,7 @@ def _submit_all(
     found = []
     for entry in ordered:
         # a code is one server's own; an id is a small number, which means something else on another one
-        at_home = int(entry["workflow"].get("projectCode") or 0) in here
+        at_home = own_row(entry).project_code in here
         (definition,) = definitions([entry], project, names if at_home else None, given=_told(ordered, given))
         definition = replace(definition, name=name or definition.name)
         if definition.name in held:
@@ -127,24 +128,20 @@ def _wanting(environment: str) -> Callable[[str], bool]:
 
 def _import_one(server: Server, entry: JsonDict, project: str, project_code: int) -> Imported:
     rest = server.rest
-    wanted = entry["workflow"]
-    before = {int(w["code"]) for w in rest.workflows(project_code)}
-    online = wanted.get("releaseState") == "ONLINE"
-    offline = {**entry, "workflow": {**wanted, "releaseState": "OFFLINE"}}
-    rest.import_workflows(project_code, [offline])
+    wanted = own_row(entry)
+    before = {w.code for w in rest.workflows(project_code)}
+    rest.import_workflows(project_code, [set_offline(entry)])
     new = [
-        w
-        for w in rest.workflows(project_code)
-        if int(w["code"]) not in before and str(w["name"]).startswith(wanted["name"] + "_import_")
+        w for w in rest.workflows(project_code) if w.code not in before and w.name.startswith(wanted.name + "_import_")
     ]
     if len(new) != 1:
         raise TransferError(
-            f"the server took the file, but {len(new)} workflows {wanted['name'] + '_import_...'!r} appeared in "
+            f"the server took the file, but {len(new)} workflows {wanted.name + '_import_...'!r} appeared in "
             f"project {project!r}"
         )
-    code = int(new[0]["code"])
+    code = new[0].code
     try:
-        return _put_right(server, entry, project, project_code, new[0]["name"], online)
+        return _put_right(server, entry, project, project_code, new[0].name, wanted.online)
     except BaseException as error:
         _remove(rest, project_code, code, error)
         raise
@@ -158,7 +155,7 @@ def _put_right(
     name: str,
     online: bool,
 ) -> Imported:
-    wanted = entry["workflow"]
+    wanted = own_row(entry).name
     state = server.state(project, name)
     raw = with_params(state.raw)
     codes = {t["name"]: int(t["code"]) for t in raw["tasks"]}
@@ -168,15 +165,15 @@ def _put_right(
         if dangling.code in new_codes:
             put(new_codes[dangling.code])
             rewritten += 1
-    raw["workflow"]["name"] = wanted["name"]
+    raw["workflow"]["name"] = wanted
     schedules = [s.id for s in state.schedules]
-    live = schedules if (entry.get(KEY) or {}).get("scheduleOnline") and online else []
-    rewrite(server.rest, state, raw, f"import workflow {wanted['name']!r}", online=online, schedules=live)
+    live = schedules if has_live_schedule(entry) and online else []
+    rewrite(server.rest, state, raw, f"import workflow {wanted!r}", online=online, schedules=live)
     notes = []
     if schedules and not live:
         notes.append("its schedule is there, and offline: exported files do not say whether it was live")
     assert state.code is not None
-    return Imported(project, wanted["name"], state.code, project_code, rewritten, tuple(notes))
+    return Imported(project, wanted, state.code, project_code, rewritten, tuple(notes))
 
 
 def _remove(rest: RestClient, project: int, code: int, error: BaseException) -> None:
@@ -204,7 +201,7 @@ def read_definition(server: Server, project: str, name: str) -> Definition:
     definition = server.read(project, name)
     if definition is None:
         code = rest.project_code(project)
-        known = ", ".join(sorted(w["name"] for w in rest.workflows(code))) if code else ""
+        known = ", ".join(sorted(w.name for w in rest.workflows(code))) if code else ""
         what = f"project {project!r} has no workflow {name!r}" if code else f"there is no project {project!r}"
         raise TransferError(f"{what} on the server", hint=f"workflows there: {known or 'none'}" if code else None)
     default = default_environment(rest, server.profile)

@@ -16,6 +16,7 @@ from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import own_row
 from dsflow.errors import DsflowError, RunError, ServerError, UnreachableError
 
 NOT_THERE = 50003  # org.apache.dolphinscheduler.api.enums.Status
@@ -182,13 +183,12 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
         ServerError: the server refuses, because another workflow uses it, for example; it is online again then, and so
             are its schedules.
     """
-    process = rest.workflow(project, code)["workflow"]
-    online = process["releaseState"] == "ONLINE"
+    own = own_row(rest.workflow(project, code))
     schedules = rest.schedules(project, code)
     live = [s.id for s in schedules if s.online]
     try:
-        with _online_after_failure(rest, project, code, online, live):
-            if online:
+        with _online_after_failure(rest, project, code, own.online, live):
+            if own.online:
                 rest.release(project, code, "OFFLINE")
             for schedule in rest.schedules(project, code):
                 if schedule.online:
@@ -196,7 +196,7 @@ def delete_workflow(rest: RestClient, project: int, code: int) -> None:
             if len(schedules) > 1:  # 3.1 lets one make several, and then fails to delete the workflow
                 for schedule in schedules[1:]:
                     rest.delete_schedule(project, schedule.id)
-            rest.delete_workflow(project, code, str(process["name"]))
+            rest.delete_workflow(project, code, own.name)
     except _LeftOfflineError as error:
         if not (isinstance(error.first, UnreachableError) and _is_gone(rest, project, code)):  # else it was deleted
             raise error.first from error
@@ -248,7 +248,7 @@ def _online_after_failure(rest: RestClient, project: int, code: int, online: boo
 def _set_online(rest: RestClient, project: int, code: int, online: bool, live: list[int]) -> None:
     if not online:
         return
-    if rest.workflow(project, code)["workflow"]["releaseState"] != "ONLINE":
+    if not own_row(rest.workflow(project, code)).online:
         rest.release(project, code, "ONLINE")
     offline = {s.id for s in rest.schedules(project, code) if not s.online}
     for schedule in live:

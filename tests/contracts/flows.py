@@ -162,7 +162,7 @@ def repair(do: Session) -> None:
         state = server.state(project, "flow")
         form = {"codes": state.code, "targetProjectCode": state.project_code}
         server.rest.post(f"/projects/{state.project_code}/process-definition/batch-copy", "copy", form)
-        (copy,) = {str(w["name"]) for w in server.rest.workflows(state.project_code)} - {"flow"}
+        (copy,) = {w.name for w in server.rest.workflows(state.project_code)} - {"flow"}
     do.dsflow("repair", f"{project}/{copy}", "--dry-run", code=2)
     assert "repaired, 2 references set" in do.dsflow("repair", f"{project}/{copy}", "--yes")
 

@@ -48,7 +48,7 @@ def outcomes(text: str) -> dict[str, str]:
 
 def names(server: Server, project: str) -> set[str]:
     code = server.rest.project_code(project)
-    return {str(w["name"]) for w in server.rest.workflows(code)} if code else set()
+    return {w.name for w in server.rest.workflows(code)} if code else set()
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def silent(server: Server, wanted: Definition) -> list[str]:
 def strangers(server: Server, project: str, known: set[str]) -> list[str]:
     """Workflows of the project that should not be there, such as a lock."""
     code = server.rest.project_code(project)
-    names = {str(w["name"]) for w in server.rest.workflows(code)} if code else set()
+    names = {w.name for w in server.rest.workflows(code)} if code else set()
     return [f"{name!r} left" for name in sorted(names - known)]
 
 

@@ -70,7 +70,7 @@ def texts_of(server: Server, project: str) -> tuple[set[str], int]:
     state = server.state(project, "race")
     assert state.definition is not None
     assert state.online
-    assert [w["name"] for w in server.rest.workflows(state.project_code)] == ["race"]
+    assert [w.name for w in server.rest.workflows(state.project_code)] == ["race"]
     assert [s.online for s in state.schedules] == [True]
     last = next(t.name for t in state.definition.tasks if t.name not in ("first", "second"))
     assert sorted((r.pre, r.post) for r in state.definition.relations) == [("first", "second"), ("second", last)]
@@ -176,9 +176,9 @@ def test_two_deployments_at_once(running: Any, server: Server, project: str, tmp
     assert time.monotonic() - began < 100  # a lock that is never let go is taken over after two minutes
     names = set()
     for row in server.rest.workflows(server.rest.project_code(project) or 0):
-        names.add(row["name"])
-        if row["name"].startswith("w"):
-            state = server.state(project, row["name"])
+        names.add(row.name)
+        if row.name.startswith("w"):
+            state = server.state(project, row.name)
             assert state.definition is not None
             assert (state.online, len(state.live_schedules)) == (True, 1)
             last = next(t.name for t in state.definition.tasks if t.name not in ("first", "second"))

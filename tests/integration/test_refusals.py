@@ -154,7 +154,7 @@ def test_a_server_of_a_version_that_is_not_known(server: Server, running: Any, p
             deployer.apply(deployment)
     assert server.state(project, "small") == before
     assert server.rest.project_code(f"{project}-new") is None
-    assert [w["name"] for w in server.rest.workflows(before.project_code)] == ["small"]
+    assert [w.name for w in server.rest.workflows(before.project_code)] == ["small"]
 
 
 def test_the_administrator_is_left_as_he_was(server: Server, running: Any, project: str) -> None:

@@ -25,7 +25,7 @@ def copied(server: Server, project: str) -> str:
     code = state.project_code
     form = {"codes": state.code, "targetProjectCode": code}
     server.rest.post(f"/projects/{code}/process-definition/batch-copy", "copy", form)
-    (name,) = {str(w["name"]) for w in server.rest.workflows(code)} - {"steering"}
+    (name,) = {w.name for w in server.rest.workflows(code)} - {"steering"}
     return name
 
 

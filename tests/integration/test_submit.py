@@ -594,7 +594,7 @@ def test_an_edit_between_plan_and_submit_is_noticed(server: Server, project: str
     with pytest.raises(DriftError):
         submitter.submit(complete, checked=checked)
     assert server.state(project, "chain") == before
-    assert [w["name"] for w in server.rest.workflows(state.project_code)] == ["chain"]
+    assert [w.name for w in server.rest.workflows(state.project_code)] == ["chain"]
     assert submitter.submit(complete, checked=checked, overwrite=True).written
     again = submitter.submit(complete, checked=checked)  # somebody else has done it meanwhile
     assert (again.written, server.plan(changed).is_empty) == (False, True)
@@ -617,7 +617,7 @@ def test_submits_at_once_come_one_after_the_other(running: Any, server: Server, 
     last = texts[versions.index(5)]
     assert state.definition.task("a").task_params["rawScript"] == last
     assert {t.name for t in state.definition.tasks} == {"a", last}
-    assert [w["name"] for w in server.rest.workflows(state.project_code)] == ["chain"]
+    assert [w.name for w in server.rest.workflows(state.project_code)] == ["chain"]
     assert (state.online, [s.online for s in state.schedules]) == (True, [True])
 
 
@@ -642,7 +642,7 @@ def test_a_lock_that_was_left_behind_is_taken_over(
     monkeypatch.setattr("dsflow.dolphinscheduler.lock.PATIENCE", 1.0)
     assert server.plan(chain(project, "a")).notes == ("another submit of this workflow is under way (somebody)",)
     assert server.submit(chain(project, "a")).written
-    assert [w["name"] for w in server.rest.workflows(code)] == ["chain"]
+    assert [w.name for w in server.rest.workflows(code)] == ["chain"]
 
 
 DATABASE_CONFLICT = (

@@ -186,7 +186,7 @@ def test_what_a_command_says_when_it_may_not(
         assert done.stderr.count("error: ") == 1
         assert "Traceback" not in done.stderr
         assert server.state(project, "flow") == before, variables
-    assert [w["name"] for w in server.rest.workflows(before.project_code)] == ["flow"]
+    assert [w.name for w in server.rest.workflows(before.project_code)] == ["flow"]
 
 
 def test_a_project_that_one_may_only_read(

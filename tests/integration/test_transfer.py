@@ -133,9 +133,9 @@ def import_by_server(server: Server, project: str, exported: Any) -> str:
     """What the web page's import does; gives the name that the server made up."""
     code = server.rest.project_code(project)
     assert code is not None
-    before = {w["name"] for w in server.rest.workflows(code)}
+    before = {w.name for w in server.rest.workflows(code)}
     server.rest.import_workflows(code, exported)
-    (name,) = {str(w["name"]) for w in server.rest.workflows(code)} - before
+    (name,) = {w.name for w in server.rest.workflows(code)} - before
     return name
 
 
@@ -294,7 +294,7 @@ def test_a_name_that_is_taken_changes_nothing(server: Server, project: str) -> N
         transfer.import_to_server(server, exported, project)
     code = server.rest.project_code(project)
     assert code is not None
-    assert [w["name"] for w in server.rest.workflows(code)] == ["steering"]
+    assert [w.name for w in server.rest.workflows(code)] == ["steering"]
 
 
 def test_codes_of_another_server_are_refused_before_anything_is_written(server: Server, project: str) -> None:

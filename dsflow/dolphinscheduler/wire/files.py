@@ -186,6 +186,11 @@ Given = Mapping[tuple[str, str], str]
 """Names for codes that only a server which may be gone could name: kind and code -> name."""
 
 
+def has_live_schedule(entry: JsonDict) -> bool:
+    """Whether the schedule of an entry was online where dsflow exported it; other files do not say."""
+    return bool((entry.get(KEY) or {}).get("scheduleOnline"))
+
+
 def definitions(
     exported: list[JsonDict],
     project: str | None = None,
@@ -215,7 +220,7 @@ def definitions(
         lookup = _file_names(exported, str(own), names, given or {}, notes if notes is not None else [])
         raw = _with_projects(entry)
         definition = codec.from_server(raw, str(own), lookup, entry.get("schedule") or None)
-        if definition.schedule is not None and (entry.get(KEY) or {}).get("scheduleOnline"):
+        if definition.schedule is not None and has_live_schedule(entry):
             definition = replace(definition, schedule=replace(definition.schedule, online=True))
         found.append(definition)
     return found

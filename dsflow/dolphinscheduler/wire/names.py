@@ -203,7 +203,7 @@ _LOADERS: dict[str, Callable[[RestClient, Scope], Mapping[str, Code]]] = {
     K8S_NAMESPACE: lambda rest, _: {k8s_name(n): k8s_name(n) for n in rest.k8s_namespaces()},
     RESOURCE: _resources,
     PROJECT: lambda rest, _: {p["name"]: int(p["code"]) for p in rest.projects()},
-    WORKFLOW: lambda rest, scope: {w["name"]: int(w["code"]) for w in rest.workflows(int(scope[0]))},
+    WORKFLOW: lambda rest, scope: {w.name: w.code for w in rest.workflows(int(scope[0]))},
     TASK: _workflow_tasks,
 }
 

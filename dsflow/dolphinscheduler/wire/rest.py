@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.wire.known import SERIES, series_of
-from dsflow.dolphinscheduler.wire.rows import Instance, Schedule, TaskRun, TaskVersion, Version
+from dsflow.dolphinscheduler.wire.rows import Instance, Schedule, TaskRun, TaskVersion, Version, WorkflowRow
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, Words
 from dsflow.errors import ServerError, UnreachableError
@@ -474,23 +474,23 @@ class RestClient:
             ) from error
         return int(data["code"])
 
-    def workflows(self, project: int) -> list[JsonDict]:
-        """The workflows of a project: ``code``, ``name``, ``releaseState``, ``version``."""
-        return list(self.pages(self._workflows(project), "list the workflows"))
+    def workflows(self, project: int) -> list[WorkflowRow]:
+        """The workflows of a project."""
+        return [WorkflowRow.of(row) for row in self.pages(self._workflows(project), "list the workflows")]
 
-    def workflows_named(self, project: int, text: str, doing: str) -> Iterator[JsonDict]:
+    def workflows_named(self, project: int, text: str, doing: str) -> Iterator[WorkflowRow]:
         """The workflows of a project in whose names a text stands.
 
         Args:
             doing: what for, for errors, such as ``look for the lock``.
         """
-        return self.pages(self._workflows(project), doing, searchVal=text)
+        return map(WorkflowRow.of, self.pages(self._workflows(project), doing, searchVal=text))
 
     def workflow_code(self, project: int, name: str) -> int | None:
         """The code of the workflow of that name, or None."""
         for row in self.workflows_named(project, name, f"look for workflow {name!r}"):
-            if row["name"] == name:
-                return int(row["code"])
+            if row.name == name:
+                return row.code
         return None
 
     def workflow(self, project: int, code: int) -> JsonDict:

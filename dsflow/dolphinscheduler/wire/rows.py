@@ -16,7 +16,7 @@ from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, JsonDict
 _LIST = "complementScheduleDateList"
 _LATER_LIST = "backfillTimeList"  # what 3.3 and later make of it, or of a range
 _VERSIONED = ("description", "globalParams", "timeout", "executionType")  # what a version holds besides its tasks
-ONLINE = "ONLINE"
+ONLINE, OFFLINE = "ONLINE", "OFFLINE"
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,62 @@ class TaskRun:
     def outputs(self) -> dict[str, Any]:
         """What it gave to the tasks after it, by name."""
         return _values(self.pool)
+
+
+@dataclass(frozen=True)
+class WorkflowRow:
+    """A workflow as it stands in a list, or what reading it says of the workflow itself.
+
+    Attributes:
+        state: ``ONLINE`` or ``OFFLINE``.
+        changed: when it was last changed, in the server's words.
+        project_code: 0 where the server does not say.
+        tenant: as whom it runs, where the workflow says so.
+    """
+
+    code: int
+    name: str
+    version: int
+    state: str
+    changed: str
+    description: str
+    project_code: int
+    tenant: str | None
+
+    @classmethod
+    def of(cls, row: JsonDict) -> WorkflowRow:
+        """A row of the list of workflows, or the part of a workflow that is its own row."""
+        return cls(
+            code=int(row.get("code") or 0),
+            name=str(row.get("name") or ""),
+            version=int(row.get("version") or 0),
+            state=str(row.get("releaseState") or ""),
+            changed=str(row.get("updateTime") or ""),
+            description=str(row.get("description") or ""),
+            project_code=int(row.get("projectCode") or 0),
+            tenant=row.get("tenantCode"),
+        )
+
+    @property
+    def online(self) -> bool:
+        """Whether it can be run."""
+        return self.state == ONLINE
+
+    def is_written(self, before: WorkflowRow) -> bool:
+        """Whether somebody has written it since."""
+        return (self.code, self.version, self.state, self.changed) != (
+            before.code, before.version, before.state, before.changed
+        )  # fmt: skip
+
+
+def own_row(raw: JsonDict) -> WorkflowRow:
+    """What reading a workflow, or an entry of a file, says of the workflow itself."""
+    return WorkflowRow.of(raw[WORKFLOW])
+
+
+def set_offline(raw: JsonDict) -> JsonDict:
+    """An entry of a file, of a workflow that is to arrive offline."""
+    return {**raw, WORKFLOW: {**raw[WORKFLOW], "releaseState": OFFLINE}}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dsflow.dolphinscheduler.wire.fingerprint import (
     with_schedule_part,
     without_schedule,
 )
+from dsflow.dolphinscheduler.wire.rows import WorkflowRow
 
 SCHEDULE = ScheduleDefinition("0 0 2 * * ? *", "2030-01-01 00:00:00", "2031-01-01 00:00:00", "Asia/Shanghai")
 SUBMITTED = Definition(
@@ -29,7 +30,7 @@ DURING = datetime(2030, 12, 31, 15, 59, tzinfo=timezone.utc)  # one minute befor
 AFTER = datetime(2030, 12, 31, 16, 1, tzinfo=timezone.utc)
 
 
-def held(definition: Definition, *, lock: dict[str, Any] | None = None, with_record: bool = True) -> ServerState:
+def held(definition: Definition, *, lock: WorkflowRow | None = None, with_record: bool = True) -> ServerState:
     """A server that holds this, with the record of SUBMITTED."""
     raw = {
         "workflow": {"releaseState": definition.release_state},
@@ -60,7 +61,7 @@ def test_an_edit(definition: Definition, field: str, values: tuple[Any, Any]) ->
     assert schedule_edits(held(definition), DURING) == {field: values}
     # an earlier record does not tell, and a submit that is under way or was cut short leaves a lock
     assert schedule_edits(held(definition, with_record=False), DURING) == {}
-    assert schedule_edits(held(definition, lock={"name": "dsflow lock w"}), DURING) == {}
+    assert schedule_edits(held(definition, lock=WorkflowRow.of({"name": "dsflow lock w"})), DURING) == {}
 
 
 def test_the_server_sets_a_schedule_offline_at_its_end_and_with_its_workflow() -> None:

@@ -19,6 +19,7 @@ from dsflow.dolphinscheduler.lock import Lock, Spares, is_dead, lock_name, submi
 from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import WorkflowRow
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ServerError, UnreachableError
 
@@ -298,8 +299,8 @@ class Locks:
         self.delete_workflow(project, code)
         self.held[name] = {"name": name, "code": code, "description": description}
 
-    def workflows_named(self, project: int, text: str, doing: str) -> list[dict[str, Any]]:
-        return [row for name, row in self.held.items() if text in name]
+    def workflows_named(self, project: int, text: str, doing: str) -> list[WorkflowRow]:
+        return [WorkflowRow.of(row) for name, row in self.held.items() if text in name]
 
     def delete_workflow(self, project: int, code: int) -> None:
         self.held = {n: r for n, r in self.held.items() if r["code"] != code}
@@ -313,6 +314,9 @@ class Locks:
 
     def spares(self) -> Spares:
         return Spares(cast(RestClient, self), sleep=self.sleep)
+
+    def row(self, workflow: str = "w") -> WorkflowRow:
+        return WorkflowRow.of(self.held[lock_name(workflow)])
 
     def left_behind(self, **changes: Any) -> None:
         """As by a process that was killed, or is about to be."""
@@ -345,11 +349,11 @@ def test_a_lock_of_the_unknown_is_waited_for_and_taken_over() -> None:
 def test_a_lock_of_the_dead_is_taken_over_sooner() -> None:
     locks = Locks()
     locks.left_behind()
-    assert is_dead(locks.held[lock_name("w")])
+    assert is_dead(locks.row())
     with locks.lock() as lock:
         assert 10 < locks.now < 12
         assert lock.taken_over.endswith(f"process {os.getpid()}")
-        assert not is_dead(locks.held[lock_name("w")])
+        assert not is_dead(locks.row())
     assert locks.held == {}
 
 
@@ -357,9 +361,9 @@ def test_of_another_machine_nobody_is_known_to_be_dead() -> None:
     locks = Locks()
     locks.left_behind()
     text = locks.held[lock_name("w")]["description"]
-    assert is_dead({"description": re.sub(r"process \d+", "process 99999999", text)})
-    assert not is_dead({"description": re.sub(r"process \d+", "process 1", text)})
-    assert not is_dead({"description": re.sub(r"\(\w+/", "(other/", text)})
+    assert is_dead(WorkflowRow.of({"description": re.sub(r"process \d+", "process 99999999", text)}))
+    assert not is_dead(WorkflowRow.of({"description": re.sub(r"process \d+", "process 1", text)}))
+    assert not is_dead(WorkflowRow.of({"description": re.sub(r"\(\w+/", "(other/", text)}))
 
 
 def test_a_lock_whose_answers_were_lost() -> None:
@@ -388,9 +392,9 @@ def test_a_lock_that_is_done_becomes_the_next_one() -> None:
     for name in "abc":
         with locks.lock(name, spares):
             assert list(locks.held) == [lock_name(name)]
-            assert not is_dead(locks.held[lock_name(name)])
+            assert not is_dead(locks.row(name))
     assert locks.next == 2  # only one was made
-    assert not is_dead(locks.held[lock_name("c")])
+    assert not is_dead(locks.row("c"))
     assert spares.remove()
     assert locks.held == {}
 
