@@ -18,6 +18,7 @@ from dsflow.dolphinscheduler.wire import files, oldfiles, v3_4
 from dsflow.dolphinscheduler.wire.codec import normalise
 from dsflow.dolphinscheduler.wire.files import TransferError
 from dsflow.dolphinscheduler.wire.names import Names
+from dsflow.dolphinscheduler.wire.rows import WorkflowRow
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ServerError
 from tests.unit.source.definitions import EMPTY, SCHEDULE, definitions, every_type, orderly
@@ -159,8 +160,8 @@ class WithoutImporter:
     def project_code(self, name: str) -> int:
         return 100
 
-    def workflows(self, project: int) -> list[dict[str, Any]]:
-        return [{"name": "there", "code": 1}]
+    def workflows(self, project: int) -> list[WorkflowRow]:
+        return [WorkflowRow.of({"name": "there", "code": 1})]
 
     def projects(self) -> list[dict[str, Any]]:
         return [{"name": "p", "code": 100}]
