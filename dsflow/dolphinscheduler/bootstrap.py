@@ -6,20 +6,19 @@ of them are read first and sent back as they were, with an empty password, which
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from dsflow.config import Profile
-from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.environments import MARK
 from dsflow.dolphinscheduler.errors import AuthenticationError
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import WorkerGroup
 from dsflow.errors import ConfigError, ServerError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ADMIN_HINT = "only an administrator may do that: set DSFLOW_USER and DSFLOW_PASSWORD to one, or ask one"
-ADMIN = "ADMIN_USER"
+KEPT = ("id", "name", "email", "phone", "queue", "state")  # of a user whose tenant is changed
 
 
 def bootstrap(
@@ -80,14 +79,14 @@ def _check_workers(rest: RestClient, group: str, workers: Sequence[str]) -> None
 
 def _worker_group(rest: RestClient, name: str, workers: Sequence[str], say: Callable[[str], None]) -> None:
     _require_admin(rest, f"make worker group {name!r}")
-    row = next((r for r in rest.worker_group_rows() if r["name"] == name), {})
-    held = [a for a in str(row.get("addrList") or "").split(",") if a]
-    new = [w for w in dict.fromkeys(workers) if w not in held]
+    held = next((group for group in rest.whole_worker_groups() if group.name == name), None)
+    before = held or WorkerGroup(0, name, (), "")
+    new = [w for w in dict.fromkeys(workers) if w not in before.workers]
     if not new:
-        say(f"worker group {name!r} exists already with {', '.join(held)}")
+        say(f"worker group {name!r} exists already with {', '.join(before.workers)}")
         return
-    rest.save_worker_group(int(row.get("id") or 0), name, [*held, *new], str(row.get("description") or ""))
-    say(f"worker group {name!r} " + (f"changed: {', '.join(new)} added" if row else f"made of {', '.join(new)}"))
+    rest.save_worker_group(before.id, name, [*before.workers, *new], before.description)
+    say(f"worker group {name!r} " + (f"changed: {', '.join(new)} added" if held else f"made of {', '.join(new)}"))
 
 
 def _check_worker_group(rest: RestClient, name: str) -> None:
@@ -101,7 +100,7 @@ def _check_worker_group(rest: RestClient, name: str) -> None:
 
 
 def _tenant(rest: RestClient, tenant: str, say: Callable[[str], None]) -> None:
-    if any(t["tenantCode"] == tenant for t in rest.tenants()):
+    if any(one.code == tenant for one in rest.tenants()):
         say(f"tenant {tenant!r} exists already")
         return
     _require_admin(rest, f"make tenant {tenant!r}")
@@ -110,43 +109,28 @@ def _tenant(rest: RestClient, tenant: str, say: Callable[[str], None]) -> None:
         raise ServerError(
             "the server has no queue, and a tenant needs one", hint="make one: Security > Yarn Queue Manage"
         )
-    queue = min(queues, key=lambda q: (q.get("queueName") != "default", int(q["id"])))
-    rest.create_tenant(tenant, int(queue["id"]), "")
+    queue = min(queues, key=lambda q: (q.name != "default", q.id))
+    rest.create_tenant(tenant, queue.id, "")
     say(f"tenant {tenant!r} made")
 
 
 def _bind(rest: RestClient, profile: Profile, tenant: str, say: Callable[[str], None]) -> None:
     user = rest.user(refresh=True)
-    name = user["userName"]
-    if user.get("tenantCode") == tenant:
+    name = user.name
+    if user.tenant == tenant:
         say(f"user {name!r} has tenant {tenant!r} already")
         return
     _require_admin(rest, f"bind tenant {tenant!r} to user {name!r}")
-    tenant_id = next(int(t["id"]) for t in rest.tenants() if t["tenantCode"] == tenant)
-    before = _kept(user)
-    rest.update_user({**before, "tenantId": tenant_id, "userPassword": ""})
+    rest.bind_tenant(user, next(one.id for one in rest.tenants() if one.code == tenant))
     after = rest.user(refresh=True)
-    changed = [k for k, v in _kept(after).items() if v != before[k]]
-    if after.get("tenantCode") != tenant or changed:
+    changed = [field for field in KEPT if getattr(after, field) != getattr(user, field)]
+    if after.tenant != tenant or changed:
         raise ServerError(
-            f"binding tenant {tenant!r} to user {name!r} did not work as meant: tenant is {after.get('tenantCode')!r}"
+            f"binding tenant {tenant!r} to user {name!r} did not work as meant: tenant is {after.tenant!r}"
             + (f", changed: {', '.join(changed)}" if changed else "")
         )
     _check_log_in(profile, name)
-    say(f"user {name!r} now has tenant {tenant!r} (before: {user.get('tenantCode') or 'none'})")
-
-
-def _kept(user: JsonDict) -> JsonDict:
-    """All fields of the user form but the tenant and the password, as they are."""
-    # Not the time zone: a user without one is shown with the server's, and a missing one is left alone.
-    return {
-        "id": int(user["id"]),
-        "userName": user["userName"],
-        "email": user.get("email") or "",
-        "phone": user.get("phone") or "",
-        "queue": user.get("queue") or "",
-        "state": 1 if user.get("state") is None else int(user["state"]),
-    }
+    say(f"user {name!r} now has tenant {tenant!r} (before: {user.tenant or 'none'})")
 
 
 def _check_log_in(profile: Profile, name: str) -> None:
@@ -171,7 +155,7 @@ def _project(rest: RestClient, project: str, say: Callable[[str], None]) -> None
 def _environment(
     rest: RestClient, name: str, lines: Mapping[str, str], worker_group: str, say: Callable[[str], None]
 ) -> None:
-    held = next((e for e in rest.environments() if e["name"] == name), None)
+    held = next((e for e in rest.environments() if e.name == name), None)
     if held is None:
         _require_admin(rest, f"make environment {name!r}")
         config = "\n".join(lines.values()) or "# made by dsflow bootstrap"
@@ -179,16 +163,15 @@ def _environment(
         say(f"environment {name!r} made for worker group {worker_group!r}: {', '.join(lines) or 'no variables'}")
         say(_WHEN)
         return
-    config, changed = merge_exports(str(held.get("config") or ""), lines)
-    bound = held.get("workerGroups") or []
-    bound = json.loads(bound) if isinstance(bound, str) else list(bound)
-    marked = held.get("description") == MARK
+    config, changed = merge_exports(held.config, lines)
+    bound = list(held.worker_groups)
+    marked = held.description == MARK
     if not changed and marked and worker_group in bound:
         say(f"environment {name!r} exists already with these variables")
         return
     _require_admin(rest, f"change environment {name!r}")
     wanted = bound if worker_group in bound else [*bound, worker_group]
-    rest.update_environment(int(held["code"]), name, config, MARK, wanted)
+    rest.update_environment(held.code, name, config, MARK, wanted)
     if not marked:
         changed.append("marked as the one of tasks that name none")
     say(f"environment {name!r} changed: {', '.join(changed) or f'worker group {worker_group!r} added'}")
@@ -233,5 +216,5 @@ def merge_exports(config: str, lines: Mapping[str, str]) -> tuple[str, list[str]
 
 def _require_admin(rest: RestClient, doing: str) -> None:
     user = rest.user()
-    if user.get("userType") != ADMIN:
-        raise ServerError(f"user {user['userName']!r} is no administrator and cannot {doing}", hint=_ADMIN_HINT)
+    if not user.is_admin:
+        raise ServerError(f"user {user.name!r} is no administrator and cannot {doing}", hint=_ADMIN_HINT)

@@ -59,14 +59,14 @@ def _place(error: DsflowError) -> tuple[str, int]:
 def _tenant(rest: RestClient, profile: Profile, plan: Plan) -> Iterator[DsflowError]:
     """The user must have a tenant, and it must be the one that the profile names."""
     user = rest.user()
-    name, own, wanted = user["userName"], user.get("tenantCode"), profile.tenant
+    name, own, wanted = user.name, user.tenant, profile.tenant
     if not own:
         yield ServerError(
             f"user {name!r} has no tenant, and DolphinScheduler takes workflows only from a user who has one",
             hint="bind one: dsflow bootstrap --tenant TENANT",
         )
     if wanted:
-        known = [str(t["tenantCode"]) for t in rest.tenants()]
+        known = [tenant.code for tenant in rest.tenants()]
         if wanted not in known:
             yield UnknownNameError(
                 f"profile {profile.name!r} names tenant {wanted!r}, which the server does not have",

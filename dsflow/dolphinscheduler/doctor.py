@@ -123,7 +123,7 @@ def _checks(profile: Profile, zookeeper: str | None, zookeeper_path: str | None,
         yield of_error("REST API", error)
         return
     with server:
-        yield ok("REST API", f"{server.rest.url} (DolphinScheduler {series}), user {user['userName']!r}")
+        yield ok("REST API", f"{server.rest.url} (DolphinScheduler {series}), user {user.name!r}")
         if series.experimental:
             yield warning(
                 "series",
@@ -187,12 +187,12 @@ def _gateway(profile: Profile, series: Series) -> Iterator[Check]:
 
 def _tenant(rest: RestClient, profile: Profile) -> Iterator[Check]:
     user = rest.user()
-    bound, wanted = user.get("tenantCode"), profile.tenant
-    known = [t["tenantCode"] for t in rest.tenants()]
+    bound, wanted = user.tenant, profile.tenant
+    known = [tenant.code for tenant in rest.tenants()]
     name = wanted or bound
     if not bound or (bound == "default" and wanted not in (None, "default")):
         yield problem(
-            "tenant", f"user {user['userName']!r} has no tenant, and tasks run as the tenant of their user",
+            "tenant", f"user {user.name!r} has no tenant, and tasks run as the tenant of their user",
             f"dsflow bootstrap --tenant {wanted or 'NAME'}",
         )  # fmt: skip
     elif wanted and wanted not in known:
@@ -218,7 +218,7 @@ def _workers(rest: RestClient, profile: Profile) -> Iterator[Check]:
     else:
         yield problem("workers", "no worker is alive: every run would wait", "start a worker-server")
     name = profile.environment
-    if name and name not in {e["name"] for e in rest.environments()}:
+    if name and name not in {environment.name for environment in rest.environments()}:
         yield problem(
             "environment", f"the profile's environment {name!r} does not exist",
             f"dsflow bootstrap --environment {name!r} --env KEY=VALUE ...",
@@ -252,7 +252,7 @@ def _on_worker(server: Server, zookeeper: str, zookeeper_path: str, timeout: flo
             "worker", f"after {timeout:.0f} s these still wait or run: {waiting}",
             "look at the master's and the worker's log; is the worker overloaded, or its clock off?",
         )  # fmt: skip
-    tenant = server.profile.tenant or server.rest.user().get("tenantCode")
+    tenant = server.profile.tenant or server.rest.user().tenant
     yield from judge_shell(report.task(SHELL), str(tenant))
     yield from judge_python(report.task(PYTHON), server.rest.series(), zookeeper, zookeeper_path)
     yield from judge_openmldb(report.task(OPENMLDB))

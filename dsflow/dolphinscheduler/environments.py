@@ -28,12 +28,12 @@ def default_environment(rest: RestClient, profile: Profile, names: Names | None 
     """
     if profile.environment:
         return profile.environment
-    rows = rest.environments()
+    known = rest.environments()
     if names is not None:
-        names.remember(ENVIRONMENT, environment_codes(rows))
-    marked = [e for e in rows if (e.get("description") or "") == MARK]
-    newest = max(marked, key=lambda e: (str(e.get("updateTime") or ""), int(e["code"])), default=None)
-    return str(newest["name"]) if newest else ""
+        names.remember(ENVIRONMENT, environment_codes(known))
+    marked = [environment for environment in known if environment.description == MARK]
+    newest = max(marked, key=lambda e: (e.changed, e.code), default=None)
+    return newest.name if newest else ""
 
 
 def completed(definition: Definition, rest: RestClient, profile: Profile, names: Names) -> Definition:

@@ -143,4 +143,4 @@ def _tenant(rest: RestClient, profile: Profile, held: Schedule | None) -> str | 
     if rest.series().user_has_tenant:
         return None
     kept = held.tenant if held else None
-    return str(profile.tenant or kept or rest.user().get("tenantCode") or "default")
+    return str(profile.tenant or kept or rest.user().tenant or "default")

@@ -133,7 +133,7 @@ class Submitter:
         code = self._rest.project_code(project)
         if code is None:
             raise ServerError(
-                f"the server has no project {project!r} that user {self._rest.user()['userName']!r} may see",
+                f"the server has no project {project!r} that user {self._rest.user().name!r} may see",
                 hint=f"make it: dsflow bootstrap --project {project!r}",
             )
         return code
@@ -199,7 +199,7 @@ class Submitter:
     def _tenant_change(self, state: ServerState) -> tuple[Change, ...]:
         """3.1 stores a tenant on the workflow and always takes the submitting user's."""
         held = own_row(state.raw).tenant if state.raw else None
-        own = self._rest.user().get("tenantCode") if held else None
+        own = self._rest.user().tenant if held else None
         return (Change("tenant", held, own),) if held != own and self._rest.series().user_has_tenant else ()
 
     def check(self, checked: Checked, *, overwrite: bool) -> None:
@@ -281,7 +281,7 @@ class Submitter:
             checked = replace(checked, state=state, plan=replace(checked.plan, notes=made))
         if checked.writes_content:
             try:
-                lease.gateway().check_server(str(self._rest.user()["userName"]), definition.project, state.project_code)
+                lease.gateway().check_server(self._rest.user().name, definition.project, state.project_code)
             except ServerError:
                 if is_new:
                     self._unmake_project(state.project_code, definition.project)
@@ -421,7 +421,7 @@ class Submitter:
             now.plan,
             codes,
             now.names,
-            user=str(self._rest.user()["userName"]),
+            user=self._rest.user().name,
             series=self._rest.series(),
         )
 

@@ -100,9 +100,9 @@ def versions(server: Server, project: str, name: str, limit: int) -> list[Kept]:
 def _users(rest: RestClient, ids: set[int]) -> dict[int, str]:
     """Names of users by their ids; only an administrator may ask for those of others."""
     own = rest.user()
-    known = {int(own["id"]): str(own["userName"])}
-    if not ids <= known.keys() and own.get("userType") == "ADMIN_USER":
-        known |= {int(user["id"]): str(user["userName"]) for user in rest.users()}
+    known = {own.id: own.name}
+    if not ids <= known.keys() and own.is_admin:
+        known |= {user.id: user.name for user in rest.users()}
     return {user: known.get(user, f"user {user}") for user in ids}
 
 

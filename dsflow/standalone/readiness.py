@@ -45,7 +45,7 @@ def wait_until_ready(info: Info, deadline: float, passwords: Sequence[str], besi
         worker = f":{info.ports['worker']}"
 
         def in_a_group() -> bool:
-            return any(worker in str(row.get("addrList")) for row in rest.worker_group_rows())
+            return any(worker in address for group in rest.whole_worker_groups() for address in group.workers)
 
         steps: list[tuple[str, Callable[[], object]]] = [
             ("its Python gateway", lambda: _gateway_answers(info, beside)),

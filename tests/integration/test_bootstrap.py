@@ -18,7 +18,7 @@ from tests.integration.commands import Commands
 def test_everything_is_made_once_and_said(server: Server, running: Any) -> None:
     mark = os.urandom(3).hex()
     user = server.rest.user()
-    before = next(u for u in server.rest.users() if u["userName"] == "admin")
+    before = next(u for u in server.rest.pages("/users/list-paging", "list the users") if u["userName"] == "admin")
     wanted: dict[str, Any] = {
         "tenant": f"tenant{mark}",
         "project": f"project {mark}",
@@ -36,17 +36,17 @@ def test_everything_is_made_once_and_said(server: Server, running: Any) -> None:
         server.bootstrap(**wanted, say=again.append)
         assert len(again) == 5
         assert wanted["worker_group"] in server.rest.worker_groups()
-        held = next(e for e in server.rest.environments() if e["name"] == wanted["environment"])
-        assert wanted["worker_group"] in held["workerGroups"]
+        held = next(e for e in server.rest.environments() if e.name == wanted["environment"])
+        assert wanted["worker_group"] in held.worker_groups
         assert all("already" in line for line in again)
-        after = next(u for u in server.rest.users() if u["userName"] == "admin")
+        after = next(u for u in server.rest.pages("/users/list-paging", "list the users") if u["userName"] == "admin")
         assert after["tenantCode"] == wanted["tenant"]
         for key in ("email", "phone", "timeZone", "userType", "state", "userPassword"):
             assert after[key] == before[key]
         with RestClient(running.profile()) as fresh:
             fresh.user()
     finally:
-        server.bootstrap(tenant=user["tenantCode"], say=said.append)
+        server.bootstrap(tenant=user.tenant, say=said.append)
 
 
 def test_an_environment_keeps_its_other_lines_and_reaches_the_task(server: Server, project: str) -> None:
@@ -56,8 +56,8 @@ def test_an_environment_keeps_its_other_lines_and_reaches_the_task(server: Serve
     task = TaskDefinition("a", "SHELL", {"rawScript": 'echo "[$KEPT|$A|$B]"'}, environment=name)
     definition = Definition(project, "flow", (task,), ())
     server.bootstrap(environment=name, variables={"A": 'a "quoted" value', "B": "$A!"}, say=said.append)
-    held = next(e for e in server.rest.environments() if e["name"] == name)
-    assert held["config"].splitlines() == [
+    held = next(e for e in server.rest.environments() if e.name == name)
+    assert held.config.splitlines() == [
         "# by hand", "export KEPT=kept", 'export A="a \\"quoted\\" value"', 'export B="$A!"',
     ]  # fmt: skip
     assert "A" in said[0]
@@ -80,8 +80,8 @@ def test_what_is_refused(server: Server) -> None:
         server.bootstrap(tenant="brand-new", worker_group="gpu", workers=["127.0.0.1:1"])
     with pytest.raises(ConfigError, match="every worker is in"):
         server.bootstrap(tenant="brand-new", workers=server.rest.worker_addresses())
-    assert "e" not in [e["name"] for e in server.rest.environments()]
-    assert "brand-new" not in [t["tenantCode"] for t in server.rest.tenants()]
+    assert "e" not in [e.name for e in server.rest.environments()]
+    assert "brand-new" not in [t.code for t in server.rest.tenants()]
 
 
 def test_tasks_run_in_a_worker_group_that_was_made(running: Any, server: Server, project: str) -> None:

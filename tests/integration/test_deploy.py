@@ -258,7 +258,7 @@ def rename(server: Server, state: Any, name: str, *, description: str = "") -> N
         "locations": "[]",
         "taskRelationJson": json.dumps([{**r, "conditionParams": {}} for r in raw["edges"]]),
         "taskDefinitionJson": json.dumps(raw["tasks"]),
-        "tenantCode": rest.user()["tenantCode"], "executionType": "PARALLEL", "releaseState": "OFFLINE",
+        "tenantCode": rest.user().tenant, "executionType": "PARALLEL", "releaseState": "OFFLINE",
     }  # fmt: skip
     rest.put(f"/projects/{state.project_code}/process-definition/{state.code}", "rename", form)
 

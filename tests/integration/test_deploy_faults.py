@@ -161,7 +161,7 @@ def attempt(running: Running, direct: Server, wanted: list[Definition], cut: Cut
 def somebody(running: Running, server: Server) -> Running:
     """The server as an ordinary user sees it, who has a tenant and no projects but those that he makes."""
     name = f"u{os.urandom(4).hex()}"
-    tenant = next(t["id"] for t in server.rest.tenants() if t["tenantCode"] == server.rest.user()["tenantCode"])
+    tenant = next(t.id for t in server.rest.tenants() if t.code == server.rest.user().tenant)
     user = {
         "userName": name,
         "userPassword": "secret123",

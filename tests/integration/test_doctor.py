@@ -40,7 +40,7 @@ def openmldb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def environment(server: Server, name: str, **variables: str) -> str:
     """Make or change a DolphinScheduler environment that is nobody's default."""
     config = "\n".join(f'export {key}="{value}"' for key, value in variables.items())
-    held = {e["name"]: int(e["code"]) for e in server.rest.environments()}
+    held = {e.name: e.code for e in server.rest.environments()}
     if name in held:
         server.rest.update_environment(held[name], name, config, "", ["default"])
     else:

@@ -55,7 +55,7 @@ def saved_on_the_web_page(server: Server, project: str, edit: Callable[[JsonDict
     form = {
         "name": "flow", "description": process["description"], "globalParams": process["globalParams"],
         "locations": json.dumps([{"taskCode": c, "x": 100, "y": 100} for c in codes]),
-        "timeout": process["timeout"], "tenantCode": server.rest.user()["tenantCode"], "releaseState": "OFFLINE",
+        "timeout": process["timeout"], "tenantCode": server.rest.user().tenant, "releaseState": "OFFLINE",
         "executionType": "PARALLEL", "taskRelationJson": json.dumps(edges), "taskDefinitionJson": json.dumps(tasks),
     }  # fmt: skip
     server.rest.put(f"/projects/{state.project_code}/process-definition/{state.code}", "edit", form)

@@ -45,7 +45,7 @@ def test_a_wrong_password_or_token(running: Any, project: str) -> None:
 
 
 def test_an_access_token_serves_for_everything(server: Server, running: Any, project: str) -> None:
-    user = server.rest.user()["id"]
+    user = server.rest.user().id
     form = {"userId": user, "expireTime": "2099-01-01 00:00:00"}
     token = server.rest.post("/access-tokens/generate", "generate a token", form)
     server.rest.post("/access-tokens", "store the token", {**form, "token": token})
@@ -57,7 +57,7 @@ def test_an_access_token_serves_for_everything(server: Server, running: Any, pro
 def test_a_session_that_another_log_in_ended_is_renewed(server: Server, running: Any) -> None:
     server.rest.user()
     server.rest._session = "00000000-0000-0000-0000-000000000000"
-    assert server.rest.user(refresh=True)["userName"] == "admin"
+    assert server.rest.user(refresh=True).name == "admin"
 
 
 def test_no_server_at_the_address(running: Any, project: str, closed_port: int, silent_port: int) -> None:
@@ -124,7 +124,7 @@ def test_a_gateway_of_another_server(server: Server, running: Any, prepared: Cal
 
 def test_a_user_who_is_no_administrator_submits(server: Server, running: Any, project: str) -> None:
     name = "u" + project[-6:]
-    user = {"userName": name, "userPassword": "secret123", "tenantId": server.rest.user()["tenantId"],
+    user = {"userName": name, "userPassword": "secret123", "tenantId": server.rest.user().tenant_id,
             "email": f"{name}@example.org", "state": 1}  # fmt: skip
     server.rest.post("/users/create", "create a user", user)
     with running.connect(user=name, password="secret123") as other:
@@ -158,13 +158,13 @@ def test_a_server_of_a_version_that_is_not_known(server: Server, running: Any, p
 
 
 def test_the_administrator_is_left_as_he_was(server: Server, running: Any, project: str) -> None:
-    before = next(u for u in server.rest.users() if u["userName"] == "admin")
+    before = next(u for u in server.rest.pages("/users/list-paging", "list the users") if u["userName"] == "admin")
     server.submit(small(project))
     server.bootstrap(tenant=before["tenantCode"], project=project, say=lambda line: None)
-    after = next(u for u in server.rest.users() if u["userName"] == "admin")
+    after = next(u for u in server.rest.pages("/users/list-paging", "list the users") if u["userName"] == "admin")
     assert after == before
     with RestClient(running.profile()) as fresh:
-        assert fresh.user()["userName"] == "admin"
+        assert fresh.user().name == "admin"
 
 
 def test_a_user_without_a_tenant_and_without_rights(server: Server, running: Any, project: str) -> None:
@@ -172,13 +172,13 @@ def test_a_user_without_a_tenant_and_without_rights(server: Server, running: Any
     user = {
         "userName": name,
         "userPassword": "secret123",
-        "tenantId": server.rest.user()["tenantId"],
+        "tenantId": server.rest.user().tenant_id,
         "email": f"{name}@example.org",
         "state": 1,
     }
     server.rest.post("/users/create", "create a user", user)
-    made = next(u for u in server.rest.users() if u["userName"] == name)
-    server.rest.update_user({**user, "id": made["id"], "tenantId": -1 if running.is_new else 0, "userPassword": ""})
+    made = next(u for u in server.rest.users() if u.name == name)
+    server.rest.bind_tenant(made, -1 if running.is_new else 0)
     with running.connect(user=name, password="secret123") as other:
         with pytest.raises(ServerError, match="may not see it" if running.is_new else "has no tenant"):
             other.submit(small(project))

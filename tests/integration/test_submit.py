@@ -63,7 +63,7 @@ def side_objects(server: Server, project: str, new: bool, monkeypatch: pytest.Mo
     form = {"name": names["group"], "description": "", "groupSize": 2, "projectCode": code}
     rest.post("/task-group/create", "create a task group", form)
     monkeypatch.setitem(kinds._LOADERS, kinds.DATASOURCE, lambda rest, scope: {names["datasource"]: 7})
-    folder = f"{rest.resource_base()}/{rest.user()['tenantCode']}/resources" if new else "/"
+    folder = f"{rest.resource_base()}/{rest.user().tenant}/resources" if new else "/"
     rest.post(
         "/resources/online-create", "create a file",
         {"type": "FILE", "fileName": project, "suffix": "sh", "content": "echo hi", "description": "", "pid": -1,
@@ -509,7 +509,7 @@ def edited_on_the_web_page(server: Server, project: str) -> None:
     server.rest.put(
         f"/projects/{state.project_code}/process-definition/{state.code}", "edit",
         {"name": "chain", "description": "", "globalParams": "[]", "locations": "[]", "timeout": 0,
-         "tenantCode": server.rest.user()["tenantCode"], "releaseState": "OFFLINE", "executionType": "PARALLEL",
+         "tenantCode": server.rest.user().tenant, "releaseState": "OFFLINE", "executionType": "PARALLEL",
          "taskRelationJson": json.dumps(edges), "taskDefinitionJson": json.dumps(tasks)},
     )  # fmt: skip
 

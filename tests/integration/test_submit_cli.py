@@ -68,7 +68,7 @@ def edited_elsewhere(server: Server, project: str) -> None:
     server.rest.put(
         f"/projects/{state.project_code}/process-definition/{state.code}", "edit",
         {"name": "flow", "description": "by hand", "globalParams": "[]", "locations": "[]", "timeout": 0,
-         "tenantCode": server.rest.user()["tenantCode"], "releaseState": "OFFLINE", "executionType": "PARALLEL",
+         "tenantCode": server.rest.user().tenant, "releaseState": "OFFLINE", "executionType": "PARALLEL",
          "taskRelationJson": json.dumps(edges), "taskDefinitionJson": json.dumps(state.raw["tasks"])},
     )  # fmt: skip
 
@@ -198,15 +198,15 @@ def test_a_project_that_one_may_only_read(
     name = "u" + project[-6:]
     server.rest.post(
         "/users/create", "create a user",
-        {"userName": name, "userPassword": "secret123", "tenantId": server.rest.user()["tenantId"],
+        {"userName": name, "userPassword": "secret123", "tenantId": server.rest.user().tenant_id,
          "email": f"{name}@example.org", "state": 1},
     )  # fmt: skip
     done = run("submit", DSFLOW_USER=name, DSFLOW_PASSWORD="secret123")
     assert (done.returncode, "may not see it" in done.stderr) == (1, True), done.stderr
-    made = next(u for u in server.rest.users() if u["userName"] == name)
-    grant = {"userId": made["id"], "projectIds": before.raw["workflow"].get("projectId") or ""}
+    made = next(u for u in server.rest.users() if u.name == name)
+    grant = {"userId": made.id, "projectIds": before.raw["workflow"].get("projectId") or ""}
     if running.is_new:
-        grant = {"userId": made["id"], "projectIds": _project_id(server, project)}
+        grant = {"userId": made.id, "projectIds": _project_id(server, project)}
         server.rest.post("/users/grant-project-with-read-perm", "grant", grant)
         done = run("submit", DSFLOW_USER=name, DSFLOW_PASSWORD="secret123")
         assert done.returncode == 1

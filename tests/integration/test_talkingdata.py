@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from dsflow.declare.steps import part_name
+from dsflow.dolphinscheduler.wire.rows import User
 from dsflow.embedded.server import EmbeddedServer
 from dsflow.serving import Options, PredictionServer
 from tests.integration.conftest import CLIENTS, TENANT, Running
@@ -91,11 +91,10 @@ def online_rows(openmldb: str) -> int:
     return int(row[4])
 
 
-def user(running: Running) -> dict[str, Any]:
+def user(running: Running) -> User:
     """The administrator, as the server knows them; asking needs the password to work."""
     with running.connect() as server:
-        found = server.rest.user(refresh=True)
-    return {key: found.get(key) for key in ("userName", "email", "phone", "state", "tenantCode", "userType")}
+        return server.rest.user(refresh=True)
 
 
 def test_bootstrap_submit_run_predict(

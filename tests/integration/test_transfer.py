@@ -329,7 +329,7 @@ def side_objects(server: Server, project: str, new: bool, monkeypatch: pytest.Mo
     form = {"name": names["group"], "description": "", "groupSize": 2, "projectCode": rest.project_code(project)}
     rest.post("/task-group/create", "create a task group", form)
     monkeypatch.setitem(kinds._LOADERS, kinds.DATASOURCE, lambda rest, scope: {names["datasource"]: 7})
-    folder = f"{rest.resource_base()}/{rest.user()['tenantCode']}/resources" if new else "/"
+    folder = f"{rest.resource_base()}/{rest.user().tenant}/resources" if new else "/"
     file = {"type": "FILE", "fileName": project, "suffix": "sh", "content": "echo hi", "description": "", "pid": -1}
     rest.post("/resources/online-create", "create a file", {**file, "currentDir": folder})
     server.submit(Definition(project, "the other", (shell("only"),), ()))

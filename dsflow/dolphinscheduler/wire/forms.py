@@ -54,7 +54,7 @@ def workflow_form(rest: RestClient, raw: JsonDict) -> JsonDict:
         ),
     }
     if rest.series().user_has_tenant:
-        form["tenantCode"] = own.get("tenantCode") or rest.user().get("tenantCode") or "default"
+        form["tenantCode"] = own.get("tenantCode") or rest.user().tenant or "default"
     return form
 
 
@@ -72,7 +72,7 @@ def content_form(rest: RestClient, call: WorkflowCall) -> JsonDict:
         "taskDefinitionJson": call.tasks,
     }
     if rest.series().user_has_tenant:
-        form["tenantCode"] = rest.user().get("tenantCode") or "default"
+        form["tenantCode"] = rest.user().tenant or "default"
     return form
 
 
@@ -113,7 +113,7 @@ def start_form(
         "dryRun": 0,
     }
     if not rest.series().user_has_tenant:
-        form["tenantCode"] = tenant or rest.user().get("tenantCode") or "default"
+        form["tenantCode"] = tenant or rest.user().tenant or "default"
     return form
 
 

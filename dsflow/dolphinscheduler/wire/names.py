@@ -16,6 +16,7 @@ from dsflow.errors import DeclarationError, SourceLocation, did_you_mean
 
 if TYPE_CHECKING:
     from dsflow.dolphinscheduler.wire.rest import RestClient
+    from dsflow.dolphinscheduler.wire.rows import Environment
 
 Code = int | str
 Scope = tuple[Code, ...]
@@ -147,9 +148,9 @@ def server_names(rest: RestClient) -> Names:
     return Names(lambda kind, scope: _LOADERS[kind](rest, scope))
 
 
-def environment_codes(rows: Iterable[dict[str, Any]]) -> dict[str, Code]:
+def environment_codes(environments: Iterable[Environment]) -> dict[str, Code]:
     """Environments as the server lists them, name -> code."""
-    return {e["name"]: int(e["code"]) for e in rows}
+    return {environment.name: environment.code for environment in environments}
 
 
 def k8s_name(row: Mapping[str, Any]) -> str:
@@ -175,7 +176,7 @@ def _resources(rest: RestClient, scope: Scope) -> dict[str, Code]:
     """3.1 knows files by id, 3.2 by their place in the store; a Definition by the path below the tenant's folder."""
     new = not rest.series().files_by_id
     found: dict[str, Code] = {}
-    tenant = str(rest.user().get("tenantCode") or "")
+    tenant = str(rest.user().tenant or "")
     base = rest.resource_base().rstrip("/") if new else ""
     own = f"{base}/{tenant}/resources"
 

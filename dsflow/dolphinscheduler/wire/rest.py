@@ -17,13 +17,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from dsflow.config import Profile
 from dsflow.dolphinscheduler.errors import AuthenticationError, RefusedError
 from dsflow.dolphinscheduler.wire.known import SERIES, series_of
-from dsflow.dolphinscheduler.wire.rows import Instance, Schedule, TaskRun, TaskVersion, Version, WorkflowRow
+from dsflow.dolphinscheduler.wire.rows import (
+    Environment,
+    Instance,
+    Queue,
+    Schedule,
+    TaskRun,
+    TaskVersion,
+    Tenant,
+    User,
+    Version,
+    WorkerGroup,
+    WorkflowRow,
+)
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, Words
 from dsflow.errors import ServerError, UnreachableError
@@ -74,7 +87,7 @@ class RestClient:
         self._sleep = sleep
         self._session: str | None = None
         self._logging_in = threading.Lock()
-        self._user: JsonDict | None = None
+        self._user: User | None = None
         self._candidates: tuple[Series, ...] = ()
         self._asking_series = threading.Lock()
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dsflow-read")  # starts threads when needed
@@ -344,37 +357,47 @@ class RestClient:
         """The workers that are alive, with what they say of themselves."""
         return list(self.get(self.series().workers, "list the workers") or [])
 
-    def user(self, *, refresh: bool = False) -> JsonDict:
-        """The user that the credentials belong to: ``id``, ``userName``, ``tenantId``, ``tenantCode``, ..."""
+    def user(self, *, refresh: bool = False) -> User:
+        """The user that the credentials belong to."""
         if self._user is None or refresh:
-            user = cast(JsonDict, self.get("/users/get-user-info", "ask who the user is"))
-            if not user.get("tenantCode") and user.get("tenantId"):
+            user = User.of(self.get("/users/get-user-info", "ask who the user is"))
+            if not user.tenant and user.tenant_id:
                 # 3.1 gives an administrator's tenant by its id only.
-                codes = {int(t["id"]): t["tenantCode"] for t in self.tenants()}
-                user["tenantCode"] = codes.get(int(user["tenantId"]))
+                codes = {tenant.id: tenant.code for tenant in self.tenants()}
+                user = replace(user, tenant=codes.get(user.tenant_id))
             self._user = user
         return self._user
 
-    def users(self) -> list[JsonDict]:
+    def users(self) -> list[User]:
         """Every user (administrators only)."""
-        return list(self.pages("/users/list-paging", "list the users"))
+        return [User.of(row) for row in self.pages("/users/list-paging", "list the users")]
 
-    def update_user(self, user: Mapping[str, Any]) -> None:
-        """Write a user back; ``user`` holds all fields of the form, an empty password leaves the password alone."""
-        self.post("/users/update", f"update user {user['userName']!r}", user)
+    def bind_tenant(self, user: User, tenant: int) -> None:
+        """Give a user another tenant; what else the form holds stays as it is.
 
-    def tenants(self) -> list[JsonDict]:
-        """Every tenant: ``id``, ``tenantCode``."""
-        return cast("list[JsonDict]", self.get("/tenants/list", "list the tenants"))
+        Args:
+            tenant: its id.
+        """
+        # Without the time zone: a user without one is shown with the server's, and a missing one is left alone. An
+        # empty password leaves the password alone.
+        form = {
+            "id": user.id, "userName": user.name, "email": user.email, "phone": user.phone, "queue": user.queue,
+            "state": user.state, "tenantId": tenant, "userPassword": "",
+        }  # fmt: skip
+        self.post("/users/update", f"update user {user.name!r}", form)
+
+    def tenants(self) -> list[Tenant]:
+        """Every tenant."""
+        return [Tenant.of(row) for row in self.get("/tenants/list", "list the tenants")]
 
     def create_tenant(self, code: str, queue_id: int, description: str) -> None:
         """Create a tenant."""
         form = {"tenantCode": code, "queueId": queue_id, "description": description}
         self.post("/tenants", f"create tenant {code!r}", form)
 
-    def queues(self) -> list[JsonDict]:
-        """Every YARN queue: ``id``, ``queueName``."""
-        return cast("list[JsonDict]", self.get("/queues/list", "list the queues"))
+    def queues(self) -> list[Queue]:
+        """Every YARN queue."""
+        return [Queue.of(row) for row in self.get("/queues/list", "list the queues")]
 
     def worker_groups(self) -> list[str]:
         """The names of the worker groups."""
@@ -384,18 +407,19 @@ class RestClient:
         """The workers that are alive, as ``host:port``."""
         return [str(a) for a in self.get("/worker-groups/worker-address-list", "list the workers")]
 
-    def worker_group_rows(self) -> list[JsonDict]:
-        """Every worker group: ``id``, ``name``, ``addrList``, ``description`` (administrators only)."""
-        return list(self.pages("/worker-groups", "list the worker groups"))
+    def whole_worker_groups(self) -> list[WorkerGroup]:
+        """Every worker group with its workers (administrators only)."""
+        return [WorkerGroup.of(row) for row in self.pages("/worker-groups", "list the worker groups")]
 
     def save_worker_group(self, number: int, name: str, addresses: list[str], description: str) -> None:
         """Make a worker group (``number`` 0), or replace the one with this id."""
         form = {"id": number, "name": name, "addrList": ",".join(addresses), "description": description}
         self.post("/worker-groups", f"save worker group {name!r}", {**form, "otherParamsJson": ""})
 
-    def environments(self) -> list[JsonDict]:
-        """Every environment: ``code``, ``name``, ``config``, ``workerGroups``."""
-        return list(self.get("/environment/query-environment-list", "list the environments"))
+    def environments(self) -> list[Environment]:
+        """Every environment."""
+        rows = self.get("/environment/query-environment-list", "list the environments")
+        return [Environment.of(row) for row in rows]
 
     def create_environment(self, name: str, config: str, description: str, worker_groups: list[str]) -> None:
         """Create an environment bound to ``worker_groups``."""
@@ -462,14 +486,14 @@ class RestClient:
         Raises:
             ServerError: there is one of that name, which the user may not see.
         """
-        form = {"projectName": name, "description": description, "userName": self.user()["userName"]}
+        form = {"projectName": name, "description": description, "userName": self.user().name}
         try:
             data = self.post("/projects", f"create project {name!r}", form)
         except RefusedError as error:
             if error.code != PROJECT_EXISTS:
                 raise
             raise ServerError(
-                f"project {name!r} exists, but user {self.user()['userName']!r} may not see it",
+                f"project {name!r} exists, but user {self.user().name!r} may not see it",
                 hint="let an administrator grant it: Security > User Manage > Authorize > Project",
             ) from error
         return int(data["code"])
@@ -540,7 +564,7 @@ class RestClient:
             form.update(executionType="PARALLEL", **_one_task(self.task_codes(project, 1)[0]))
             data = self.post(self._workflows(project), doing, form)
         elif not self.series().has_v2:
-            form.update(tenantCode=self.user().get("tenantCode") or "", executionType="PARALLEL")
+            form.update(tenantCode=self.user().tenant or "", executionType="PARALLEL")
             data = self.post(self._workflows(project, "empty"), doing, form)
         else:
             form.update(projectCode=project, releaseState="OFFLINE", warningGroupId=0, executionType="PARALLEL")
@@ -556,7 +580,7 @@ class RestClient:
             form.update(_one_task(int(self.workflow(project, code)[TASKS][0]["code"])))
             self.put(self._workflows(project, code), doing, form)
         elif not self.series().has_v2:
-            form.update(globalParams="[]", timeout=0, tenantCode=self.user().get("tenantCode") or "")
+            form.update(globalParams="[]", timeout=0, tenantCode=self.user().tenant or "")
             form.update(scheduleJson="", otherParamsJson="", releaseState="OFFLINE")
             self.put(self._workflows(project, code, "basic-info"), doing, form)
         else:

@@ -307,6 +307,117 @@ class TaskVersion:
         return cls(int(row["version"]), str(row.get("updateTime") or ""), row)
 
 
+@dataclass(frozen=True)
+class User:
+    """A user of the server.
+
+    Attributes:
+        tenant: as whom its workflows run; None without one.
+        tenant_id: None without one.
+        is_admin: whether it may change what is the whole server's.
+        email: this and what follows is kept as it is when the tenant changes.
+        state: 1 when it may log in.
+    """
+
+    id: int
+    name: str
+    tenant: str | None = None
+    tenant_id: int | None = None
+    is_admin: bool = False
+    email: str = ""
+    phone: str = ""
+    queue: str = ""
+    state: int = 1
+
+    @classmethod
+    def of(cls, row: JsonDict) -> User:
+        """A row of the list of users, or the answer to asking who the user is."""
+        return cls(
+            id=int(row["id"]),
+            name=str(row["userName"]),
+            tenant=row.get("tenantCode") or None,
+            tenant_id=int(row["tenantId"]) if row.get("tenantId") else None,
+            is_admin=row.get("userType") == "ADMIN_USER",
+            email=row.get("email") or "",
+            phone=row.get("phone") or "",
+            queue=row.get("queue") or "",
+            state=1 if row.get("state") is None else int(row["state"]),
+        )
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant; ``code`` is the name by which the rest of the server knows it."""
+
+    id: int
+    code: str
+
+    @classmethod
+    def of(cls, row: JsonDict) -> Tenant:
+        """A row of the list of tenants."""
+        return cls(int(row["id"]), str(row["tenantCode"]))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A YARN queue."""
+
+    id: int
+    name: str
+
+    @classmethod
+    def of(cls, row: JsonDict) -> Queue:
+        """A row of the list of queues."""
+        return cls(int(row["id"]), str(row.get("queueName") or ""))
+
+
+@dataclass(frozen=True)
+class WorkerGroup:
+    """A worker group; ``workers`` are addresses, as ``HOST:PORT``."""
+
+    id: int
+    name: str
+    workers: tuple[str, ...]
+    description: str
+
+    @classmethod
+    def of(cls, row: JsonDict) -> WorkerGroup:
+        """A row of the list of worker groups; the one that the server makes by itself has no id."""
+        workers = tuple(address for address in str(row.get("addrList") or "").split(",") if address)
+        return cls(int(row.get("id") or 0), str(row["name"]), workers, str(row.get("description") or ""))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment of tasks.
+
+    Attributes:
+        config: its ``export`` lines.
+        worker_groups: those whose tasks may have it.
+        changed: when it was last changed, in the server's words.
+    """
+
+    code: int
+    name: str
+    config: str
+    description: str
+    worker_groups: tuple[str, ...]
+    changed: str
+
+    @classmethod
+    def of(cls, row: JsonDict) -> Environment:
+        """A row of the list of environments."""
+        bound = row.get("workerGroups") or []
+        return cls(
+            code=int(row["code"]),
+            name=str(row["name"]),
+            config=str(row.get("config") or ""),
+            description=str(row.get("description") or ""),
+            worker_groups=tuple(json.loads(bound) if isinstance(bound, str) else bound),
+            changed=str(row.get("updateTime") or ""),
+        )
+
+
 def list_of_dates(dates: tuple[str, ...]) -> dict[str, str]:
     """Dates of a backfill, as the form of its start takes them one by one."""
     return {_LIST: ",".join(dates)}

@@ -10,6 +10,7 @@ import pytest
 from dsflow.definition import Definition, Property
 from dsflow.dolphinscheduler.wire import forms, v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.rest import RestClient
+from dsflow.dolphinscheduler.wire.rows import User
 from dsflow.dolphinscheduler.wire.series import Series
 
 
@@ -22,8 +23,8 @@ class Client:
     def series(self) -> Series:
         return self._series
 
-    def user(self) -> dict[str, Any]:
-        return {"tenantCode": "ml"}
+    def user(self) -> User:
+        return User(1, "anna", "ml")
 
 
 def started(series: Series, **params: str) -> dict[str, Any]:

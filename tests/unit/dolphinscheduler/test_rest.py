@@ -19,7 +19,7 @@ from dsflow.dolphinscheduler.lock import Lock, Spares, is_dead, lock_name, submi
 from dsflow.dolphinscheduler.wire import v3_1, v3_2, v3_3, v3_4
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
-from dsflow.dolphinscheduler.wire.rows import WorkflowRow
+from dsflow.dolphinscheduler.wire.rows import User, WorkflowRow
 from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import ServerError, UnreachableError
 
@@ -35,6 +35,9 @@ def ok(data: Any = None) -> httpx.Response:
 
 def refused(code: int, msg: str) -> httpx.Response:
     return httpx.Response(200, json={"code": code, "msg": msg, "data": None})
+
+
+ANNA = {"id": 1, "userName": "anna", "tenantCode": "ml"}
 
 
 class Played:
@@ -204,7 +207,7 @@ def test_which_rest_api_the_server_speaks() -> None:
     old = Played({**common, "/monitor/MASTER": httpx.Response(404, html="<html/>"), "/monitor/masters": ok([])})
     new = Played({**common, "/monitor/MASTER": ok([])})
     assert (old.client.series(), new.client.series()) == (v3_1.SERIES, v3_2.SERIES)
-    assert old.client.user()["tenantCode"] == "ml"
+    assert old.client.user().tenant == "ml"
     assert new.paths.count(PRODUCT) == 1
 
 
@@ -212,14 +215,24 @@ def test_which_rest_api_the_server_speaks() -> None:
     ("version", "series"), [("3.3.0", v3_3.SERIES), ("3.4.3", v3_4.SERIES), ("dev-SNAPSHOT", v3_4.SERIES)]
 )
 def test_a_server_that_tells_its_version_is_believed(version: str, series: Series) -> None:
-    server = Played({PRODUCT: ok({"version": version}), "/users/get-user-info": ok({"tenantCode": "ml"})})
+    server = Played(
+        {
+            PRODUCT: ok({"version": version}),
+            "/users/get-user-info": ok(ANNA),
+        }
+    )
     assert server.client.words is series.words
     assert server.client.series() is series
     assert server.paths.count(PRODUCT) == 1
 
 
 def test_a_version_that_is_not_known_is_refused() -> None:
-    server = Played({PRODUCT: ok({"version": "4.0.1"}), "/users/get-user-info": ok({"tenantCode": "ml"})})
+    server = Played(
+        {
+            PRODUCT: ok({"version": "4.0.1"}),
+            "/users/get-user-info": ok(ANNA),
+        }
+    )
     with pytest.raises(
         ServerError, match=r"is DolphinScheduler 4\.0\.1, which dsflow does not know\n.*3\.1, 3\.2, 3\.3, 3\.4"
     ):
@@ -272,7 +285,7 @@ def test_a_start_tells_its_runs_where_the_server_does() -> None:
 def test_files_are_named_below_the_tenants_folder(series: Any, nodes: Any, expected: Any) -> None:
     server = Played({"/resources/list": ok(nodes), "/resources/base-dir": ok("file:/base")})
     server.client._candidates = (series,)
-    server.client._user = {"tenantCode": "ml"}
+    server.client._user = User(1, "anna", "ml")
     assert server_names(server.client).known("resource") == expected
 
 
