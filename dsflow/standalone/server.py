@@ -27,6 +27,7 @@ GATEWAY_PASSWORD = "userPythonGateway"  # what pydolphinscheduler's submit() giv
 ATTEMPTS = 3  # when somebody else takes a port between our look and the server's
 LOCK = ".lock"
 TOKEN_FILE = "gateway.token"
+CLASS_PATH_FILE = "class-path.txt"
 DATABASE, MADE = "dolphinscheduler.mv.db", "made"
 # what DolphinScheduler's libraries reach into
 OPEN = (
@@ -256,10 +257,20 @@ def _command(source: Source, how: Start, java: Java) -> list[str]:
         f"-Djava.io.tmpdir={how.folder / 'tmp'}",
         f"-Dspring.config.additional-location=file:{conf}/dsflow.properties",
         *how.java_options,
-        "-cp",
-        os.pathsep.join(map(str, [conf, *source.class_path])),
+        f"@{_class_path_file(source, conf)}",
         MAIN_CLASS,
     ]
+
+
+def _class_path_file(source: Source, conf: Path) -> Path:
+    """A file of Java's own form with the class path: hundreds of jars in a long folder are more than one word of a
+    command may hold, 128 KiB on Linux."""
+    path = os.pathsep.join(map(str, [conf, *source.class_path]))
+    file = conf / CLASS_PATH_FILE
+    quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+    # Java reads the file with the encoding of the file system
+    file.write_bytes(os.fsencode(f'-cp\n"{quoted}"\n'))
+    return file
 
 
 def api_answers(info: Info) -> bool:
