@@ -54,19 +54,17 @@ def shadowed_outputs(definition: Definition) -> Iterator[Change]:
         own = {param.prop: param for param in task.local_params}
         for name in sorted(own.keys() & producers.keys()):
             makers = sorted(producers[name] & before[task.name])
-            if not makers:
-                continue
-            maker = makers[0]
             if own[name].direct == "OUT" and _uses(task, name):
+                other = f"the output {name!r} of {makers[0]!r}" if makers else f"${{{name}}}"
                 yield Change(
-                    f"task {task.name!r} uses the output {name!r} of {maker!r} and has an output of that name itself: "
-                    "the placeholder is empty in it",
-                    "give one of the two another name",
+                    f"task {task.name!r} uses {other} and has an output of that name itself: the placeholder is empty "
+                    "in it" + ("" if makers else ", where 3.1 and 3.2 leave it, such as for a variable of the shell"),
+                    "give one of the two another name" if makers else f"write a variable of the shell as ${name}",
                     task.where,
                 )
-            elif own[name].direct == "IN" and own[name].value != f"${{{name}}}":
+            elif makers and own[name].direct == "IN" and own[name].value != f"${{{name}}}":
                 yield Change(
-                    f"task {task.name!r} has a parameter {name!r} of its own, and {maker!r} before it an output of "
+                    f"task {task.name!r} has a parameter {name!r} of its own, and {makers[0]!r} before it an output of "
                     "that name: the output replaces it",
                     "give one of the two another name",
                     task.where,

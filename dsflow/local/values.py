@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from dsflow.declare.params import Scalar, parse_value
 from dsflow.definition import Definition, Property, TaskDefinition
 from dsflow.errors import RunError
+from dsflow.newer import FIRST
 from dsflow.outputs import OutputError, coded_params
 from dsflow.outputs import read_outputs as read
 from dsflow.placeholders import SYSTEM, TIME, USUAL, PlaceholderError, Series, fill, fill_names
@@ -79,15 +80,25 @@ class Shared:
         return self.now.replace(microsecond=0)
 
     def seen_by(self, task: TaskDefinition, outputs: Mapping[str, str], series: Series) -> dict[str, str]:
-        """All that a task sees by name: the workflow's parameters, below outputs before it, below its own."""
+        """All that a task sees by name.
+
+        The workflow's parameters are below outputs before it, below its own, below those of the start (3.2); from 3.3
+        on outputs are above each of them.
+        """
         shared = self.of(series)
         own = {p.prop: p.value for p in task.local_params if p.direct == "IN"}
         if series < (3, 2):
             known = {**_times(self.now), **shared}
             seen = {**shared, **outputs, **own}
             return {n: fill(v, known, self._second, series) if v.startswith("$") else v for n, v in seen.items()}
-        builtin = system_values(self.now, self.definition.name, task.name)
-        seen = {**{n: p.value for n, p in builtin.items()}, **shared, **outputs, **own, **self.given}
+        builtin = {n: p.value for n, p in system_values(self.now, self.definition.name, task.name).items()}
+        if series >= FIRST:
+            # a task's own outputs are parameters without a value from 3.4 on
+            empty = {p.prop: p.value for p in task.local_params if p.direct == "OUT"} if series >= (3, 4) else {}
+            hidden = {n: value for n, value in empty.items() if n not in self.given}
+            seen = {**builtin, **shared, **own, **self.given, **outputs, **hidden}
+        else:
+            seen = {**builtin, **shared, **outputs, **own, **self.given}
         for name, value in seen.items():
             if "$" in value:
                 seen[name] = fill(value, seen, self._second, series)

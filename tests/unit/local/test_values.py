@@ -145,4 +145,4 @@ def test_an_output_without_a_value_fails_the_task_in_3_1() -> None:
 def test_of_two_outputs_of_one_name() -> None:
     early, late, none = ({"x": Property("x", "OUT", value=value)} for value in ("early", "late", ""))
     pools = [Pool(late, 2.0), Pool(early, 1.0), Pool(none, 0.5)]
-    assert [Pool.joined(pools, series)["x"].value for series in SERIES] == ["early", "late"]
+    assert [Pool.joined(pools, series)["x"].value for series in SERIES] == ["early", "late", "late", "late"]

@@ -15,6 +15,8 @@ def outputs() -> Workflow:
         again = Shell("again", f"echo {train.outputs.path}", outputs={"path": str})
         own = Shell("own", "echo ${rows}", params={"rows": 3})
         fine = Shell("fine", f"echo {train.outputs.path}")
+        Shell("variable", 'size=3; echo "\\${setValue(size=${size})}"', outputs={"size": int})
+        Shell("bare", 'weight=3; echo "\\${setValue(weight=$weight)}"', outputs={"weight": int})
         train >> [again, own, fine]
     return wf
 
@@ -35,6 +37,7 @@ def test_outputs_that_are_handed_on_otherwise(version: tuple[int, ...]) -> None:
         "task 'again' uses the output 'path' of 'train' and has an output of that name itself: "
         "the placeholder is empty in it",
         "task 'own' has a parameter 'rows' of its own",
+        "task 'variable' uses ${size} and has an output of that name itself: the placeholder is empty in it",
     ]
 
 
