@@ -114,7 +114,7 @@ def _tasks(definition: Definition, series: Series) -> Iterator[DsflowError]:
                 where=task.where,
                 hint="submit the workflow to DolphinScheduler 3.2, or write the task as one of another type",
             )
-        if task.task_type == "HTTP" and task.task_params.get("httpBody") and not series.has_http_body:
+        if codec.has_http_body(task) and not series.has_http_body:
             yield DeclarationError(
                 f"task {task.name!r} has an httpBody, which DolphinScheduler 3.1 does not know: it would send an "
                 "empty body",

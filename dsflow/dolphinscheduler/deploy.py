@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from dsflow.declare.tasks.about import DEPENDENCE, WORKFLOW
+from dsflow.declare.tasks.about import WORKFLOW
 from dsflow.definition import SUB_WORKFLOW, Definition, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
 from dsflow.dolphinscheduler.environments import default_environment, with_environment
@@ -24,6 +24,7 @@ from dsflow.dolphinscheduler.state import NO_PROJECT, Content, ServerState
 from dsflow.dolphinscheduler.submit import Checked, SubmitResult, Submitter
 from dsflow.dolphinscheduler.versions import delete_workflow
 from dsflow.dolphinscheduler.wire.codec import named_by
+from dsflow.dolphinscheduler.wire.dependences import dependences, without_dependences
 from dsflow.dolphinscheduler.wire.gateway import Gateways
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
@@ -449,39 +450,29 @@ def references(definition: Definition) -> set[Key]:
     found: set[Key] = set()
     for task in definition.tasks:
         found.update((definition.project, str(name)) for name in named_by(task, WORKFLOW))
-        found.update((str(i["projectCode"]), str(i["definitionCode"])) for i in named_by(task, DEPENDENCE))
+        found.update((one.project, one.workflow) for one in dependences(task))
     return found
 
 
 def _without(task: TaskDefinition, project: str, coming: dict[Key, Definition]) -> TaskDefinition:
     """A task without its references to workflows that this deployment is about to write."""
-    params = task.task_params
     for name in map(str, named_by(task, WORKFLOW)):
         if (project, name) in coming:
             if coming[project, name].release_state != "ONLINE":
                 raise DeclarationError(
                     f"task {task.name!r} runs workflow {name!r}, which is declared offline", where=task.where
                 )
-            return replace(task, task_params={**params, SUB_WORKFLOW: ""})
-    if not named_by(task, DEPENDENCE):
-        return task
-    groups = []
-    for group in (params.get("dependence") or {}).get("dependTaskList") or []:
-        kept = []
-        for item in group.get("dependItemList") or []:
-            target = coming.get((str(item["projectCode"]), str(item["definitionCode"])))
-            if target is None:
-                kept.append(item)
-                continue
-            wanted = item.get("depTaskCode") or ""
-            if wanted not in ("", "*") and wanted not in {t.name for t in target.tasks}:
-                raise DeclarationError(
-                    f"task {task.name!r} waits for task {wanted!r} of {target.project}/{target.name}, "
-                    "which declares none of that name",
-                    where=task.where,
-                )
-        groups.append({**group, "dependItemList": kept})
-    return replace(task, task_params={**params, "dependence": {**params["dependence"], "dependTaskList": groups}})
+            return replace(task, task_params={**task.task_params, SUB_WORKFLOW: ""})
+    awaited = dependences(task)
+    for one in awaited:
+        target = coming.get((one.project, one.workflow))
+        if target is not None and one.task and one.task not in {t.name for t in target.tasks}:
+            raise DeclarationError(
+                f"task {task.name!r} waits for task {one.task!r} of {target.project}/{target.name}, "
+                "which declares none of that name",
+                where=task.where,
+            )
+    return without_dependences(task, lambda one: (one.project, one.workflow) in coming) if awaited else task
 
 
 def _check_unique(declared: list[Declared], deployment: Deployment) -> None:

@@ -3,7 +3,7 @@
 DolphinScheduler keeps every version of a workflow and of each task, but not of the edges, nor of the schedule: what
 that was stands in dsflow's record. A version that the web page
 saved holds the places of the tasks in its drawing; one that came through the gateway holds none, and one that dsflow
-wrote with places has its mark beside them (:mod:`dsflow.dolphinscheduler.locations`). So the last version of
+wrote with places has its mark beside them (:mod:`dsflow.dolphinscheduler.wire.locations`). So the last version of
 dsflow's is known also when the page's save has dropped dsflow's record of it (see
 :mod:`dsflow.dolphinscheduler.wire.fingerprint`).
 """
@@ -17,11 +17,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dsflow.definition import Definition
-from dsflow.dolphinscheduler.locations import content_mark
 from dsflow.dolphinscheduler.pagesave import with_types_of
 from dsflow.dolphinscheduler.plan import Plan, Since, build_plan, unversioned, versioned
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.fingerprint import fingerprint, recorded, recorded_schedule, with_schedule_part
+from dsflow.dolphinscheduler.wire.locations import content_mark
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rest import RestClient
 from dsflow.dolphinscheduler.wire.rows import TaskVersion, Version

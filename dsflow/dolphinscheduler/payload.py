@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 
 from dsflow.definition import Definition, JsonDict
-from dsflow.dolphinscheduler.locations import locations_text, stored
 from dsflow.dolphinscheduler.plan import Plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec
 from dsflow.dolphinscheduler.wire.fingerprint import record
 from dsflow.dolphinscheduler.wire.forms import sent_task
 from dsflow.dolphinscheduler.wire.gateway import WorkflowCall
+from dsflow.dolphinscheduler.wire.locations import locations_text, stored
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.series import Series
 

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dsflow.definition import Definition, JsonDict, TaskDefinition
-from dsflow.dolphinscheduler.wire.codec import task_params
+from dsflow.dolphinscheduler.wire import codec
 
 PREFIX = "dsflow deployed "
 TASK = "register"
@@ -69,7 +69,7 @@ def register_definition(project: str, owner: str, entries: Iterable[Entry]) -> D
     task = TaskDefinition(
         TASK,
         "SHELL",
-        {"rawScript": script, "localParams": [], "resourceList": []},
+        codec.script_params(script),
         flag="NO",
         description="not to be run",
     )
@@ -86,7 +86,7 @@ def entries_of(raw: JsonDict) -> list[Entry]:
     """The entries of a register, as the server gives it; lines that are no entry are passed over."""
     found = []
     for task in raw.get("tasks", []):
-        for line in str(task_params(task).get("rawScript") or "").splitlines():
+        for line in codec.script(task).splitlines():
             try:
                 data = json.loads(line.removeprefix("#"))
                 found.append(Entry(int(data["code"]), str(data["name"]), str(data["file"])))

@@ -21,7 +21,7 @@ from dsflow.dolphinscheduler.wire.codec import from_server, normalise
 from dsflow.dolphinscheduler.wire.forms import workflow_form
 from dsflow.dolphinscheduler.wire.names import Names, made_up_code, server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
-from dsflow.dolphinscheduler.wire.rows import own_row
+from dsflow.dolphinscheduler.wire.rows import edges_of, own_row
 from dsflow.errors import DsflowError, ServerError
 
 JsonDict = dict[str, Any]
@@ -130,9 +130,9 @@ def _labelled(
     if (dangling.task, dangling.code) in evidence.given:
         return evidence.given[dangling.task, dangling.code], "as you say"
     ends = [
-        names[int(e["postTaskCode"])]
-        for e in raw["edges"]
-        if names.get(int(e["preTaskCode"])) == dangling.task and e.get("name") == dangling.label
+        names[edge.post]
+        for edge in edges_of(raw)
+        if names.get(edge.pre) == dangling.task and edge.label == dangling.label
     ]
     return (ends[0], f"the edge to it says {dangling.label!r}") if len(ends) == 1 else None
 
@@ -189,12 +189,8 @@ def _candidates(
     raw: JsonDict, names: Mapping[int, str], dangling: Dangling, targets: Mapping[tuple[str, int], tuple[str, str]]
 ) -> list[str]:
     """The neighbours of the task that nothing in it leads to."""
-    mine, other = ("postTaskCode", "preTaskCode") if dangling.upstream else ("preTaskCode", "postTaskCode")
-    neighbours = [
-        names[int(r[other])]
-        for r in raw["edges"]
-        if names.get(int(r[mine])) == dangling.task and int(r[other]) in names
-    ]
+    ends = [(e.post, e.pre) if dangling.upstream else (e.pre, e.post) for e in edges_of(raw)]
+    neighbours = [names[other] for mine, other in ends if names.get(mine) == dangling.task and other in names]
     taken = {
         targets[d.task, d.code][0] for d, _ in references(raw) if (d.task, d.code) in targets and _same(d, dangling)
     }

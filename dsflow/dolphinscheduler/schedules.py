@@ -84,7 +84,7 @@ def apply_schedule(
     if held is None:
         if not online:
             rest.release(project, code, "ONLINE")  # a schedule can only be made on an online workflow
-        rest.create_schedule(project, {**form, "workflowCode": code})
+        rest.create_schedule(project, code, form)
         if not online:
             rest.release(project, code, "OFFLINE")
         held = rest.schedules(project, code)[0]

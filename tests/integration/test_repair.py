@@ -51,9 +51,8 @@ def broken(server: Server, project: str) -> str:
         "schedule": schedule_json(SCHEDULE),
         "warningType": "NONE",
         "failureStrategy": "CONTINUE",
-        "workflowCode": state.code,
     }
-    server.rest.create_schedule(state.project_code, form)
+    server.rest.create_schedule(state.project_code, state.code or 0, form)
     schedule = server.state(project, name).schedules[0]
     server.rest.release_schedule(state.project_code, schedule.id, online=True)
     return name

@@ -275,6 +275,21 @@ def outputs(row: JsonDict) -> list[Property]:
     return [param for param in local if param.direct == "OUT"]
 
 
+def script(row: JsonDict) -> str:
+    """What a SHELL or PYTHON task runs; '' for one of another type."""
+    return str(task_params(row).get("rawScript") or "")
+
+
+def script_params(text: str) -> JsonDict:
+    """The parameters of a SHELL or PYTHON task that runs a text and uses nothing else."""
+    return {"rawScript": text, "localParams": [], "resourceList": []}
+
+
+def has_http_body(task: TaskDefinition) -> bool:
+    """Whether a task sends a body of its own with an HTTP request."""
+    return task.task_type == "HTTP" and bool(task.task_params.get("httpBody"))
+
+
 def task_params(row: JsonDict) -> JsonDict:
     """A task's ``taskParams``, which some answers hold as a JSON text."""
     value = row.get("taskParams")

@@ -641,9 +641,10 @@ class RestClient:
         data = self.post(f"/projects/{project}/schedules/preview", "check the schedule", {"schedule": schedule})
         return [str(t) for t in data or []]
 
-    def create_schedule(self, project: int, form: Mapping[str, Any]) -> None:
+    def create_schedule(self, project: int, workflow: int, form: Mapping[str, Any]) -> None:
         """Create a schedule on an ONLINE workflow; it starts offline."""
-        self.post(f"/projects/{project}/schedules", "create the schedule", self.words.form(dict(form)))
+        whole = self.words.form({**form, "workflowCode": workflow})
+        self.post(f"/projects/{project}/schedules", "create the schedule", whole)
 
     def update_schedule(self, project: int, schedule: int, form: Mapping[str, Any]) -> None:
         """Change an offline schedule."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from dsflow.cron import FORMAT
-from dsflow.dolphinscheduler.wire.words import TASKS, WORKFLOW, JsonDict
+from dsflow.dolphinscheduler.wire.words import EDGES, TASKS, WORKFLOW, JsonDict
 
 _LIST = "complementScheduleDateList"
 _LATER_LIST = "backfillTimeList"  # what 3.3 and later make of it, or of a range
@@ -212,6 +212,26 @@ class WorkflowRow:
 def own_row(raw: JsonDict) -> WorkflowRow:
     """What reading a workflow, or an entry of a file, says of the workflow itself."""
     return WorkflowRow.of(raw[WORKFLOW])
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An edge of a workflow that was read.
+
+    Attributes:
+        pre: the code of the task before; 0 for the beginning.
+        post: the code of the task after.
+        label: the text beside it.
+    """
+
+    pre: int
+    post: int
+    label: str | None
+
+
+def edges_of(raw: JsonDict) -> list[Edge]:
+    """The edges of a workflow that was read."""
+    return [Edge(int(row["preTaskCode"]), int(row["postTaskCode"]), row.get("name")) for row in raw[EDGES]]
 
 
 def set_offline(raw: JsonDict) -> JsonDict:

@@ -10,10 +10,10 @@ import pytest
 
 from dsflow.definition import Definition, Relation, TaskDefinition
 from dsflow.dolphinscheduler.history import is_as_submitted
-from dsflow.dolphinscheduler.locations import locations_text
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.state import ServerState
 from dsflow.dolphinscheduler.wire import codec, v3_1
+from dsflow.dolphinscheduler.wire.locations import locations_text
 from dsflow.dolphinscheduler.wire.names import Names
 from dsflow.dolphinscheduler.wire.rows import TaskVersion, Version
 

@@ -8,11 +8,11 @@ import pytest
 
 from dsflow.branches import short_labels
 from dsflow.definition import Definition, Property, Relation, TaskDefinition
-from dsflow.dolphinscheduler.locations import content_mark, locations_text, stored
 from dsflow.dolphinscheduler.pagesave import with_types_of
 from dsflow.dolphinscheduler.plan import build_plan
 from dsflow.dolphinscheduler.wire.codec import relations_to_server
 from dsflow.dolphinscheduler.wire.fingerprint import fingerprint
+from dsflow.dolphinscheduler.wire.locations import content_mark, locations_text, stored
 
 
 def shell(name: str) -> TaskDefinition:
