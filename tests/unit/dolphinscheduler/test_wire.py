@@ -26,6 +26,17 @@ PATH = re.compile(
     r"environment/|alert-groups|access-tokens|datasources|v2/)"
 )
 FIELD = re.compile(r"\bprocess(Definition|Define|Task|Instance)\w*")
+KEY = re.compile(r"[a-z]+([A-Z][a-z]*)+")
+# dsflow's own JSON, and what a plan calls the fields of a workflow, which users know from the server
+OWN_KEYS = {
+    "dolphinscheduler/plan.py": {
+        "releaseState", "executionType", "warningType", "warningGroup", "workerGroup", "taskParams",
+    },
+    "dolphinscheduler/plan_text.py": {"oldName", "edgesAdded", "edgesRemoved", "nextRuns"},
+    "dolphinscheduler/runs.py": {"startTime", "startedBy", "commandType"},
+    "cli/deploy_text.py": {"dryRun", "toDelete"},
+    "cli/runs.py": {"commandType", "startTime", "endTime", "scheduleTime", "executorName"},
+}  # fmt: skip
 
 
 @cache
@@ -69,10 +80,21 @@ def test_no_path_of_the_server_is_named_outside_of_wire() -> None:
     assert found == set()
 
 
-def test_both_are_found_where_they_are() -> None:
+def test_no_key_of_a_row_is_named_outside_of_wire() -> None:
+    found: dict[str, set[str]] = {}
+    for file in outside():
+        place = str(file.relative_to(PACKAGE))
+        keys = {text for text in texts(file) if KEY.fullmatch(text)}
+        if keys and place.startswith(("dolphinscheduler/", "cli/")):
+            found[place] = keys
+    assert found == OWN_KEYS
+
+
+def test_all_are_found_where_they_are() -> None:
     names = [text for file in WIRE.glob("*.py") for text in texts(file)]
     assert any(FIELD.search(text) for text in names)
     assert any(PATH.search(text) for text in names)
+    assert {"releaseState", "startTime", "tenantCode", "preTaskCode"} <= {t for t in names if KEY.fullmatch(t)}
 
 
 def test_words_go_there_and_back() -> None:
