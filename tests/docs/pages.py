@@ -1,8 +1,8 @@
 """The code blocks of a page of the documentation, and how they are run.
 
-A block with ``title="FILE"`` is written to that file; a block of ``bash`` is run; a block of ``text`` after it is what
-that prints: each of its lines is found in the output, in order; ``…`` stands for anything. A comment before a block
-says what is special about it:
+A block with ``title="FILE"`` is written to that file; a block of ``bash`` is run, as if all of a page's were typed into
+one shell: a ``cd`` holds for what stands below, files too; a block of ``text`` after it is what that prints: each of
+its lines is found in the output, in order; ``…`` stands for anything. A comment before a block says what is special:
 
     <!-- fails -->     the command ends with an exit code that is not 0
     <!-- install -->   it changes the Python that it runs in; not run, only looked at
@@ -18,6 +18,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def run_page(page: Path, folder: Path, more: Mapping[str, str], *, server: bool)
                 continue
             if block.special == "install" or (block.special == "server" and not server):
                 continue
-            done = _run(block.text, folder, more)
+            done, folder = _run(block.text, folder, more)
             said, ran = done.stdout, ran + 1
             assert (done.returncode != 0) is (block.special == "fails"), f"{place}: {done.returncode}\n{said}"
         elif block.language == "text" and said:
@@ -110,20 +111,23 @@ def _parse(text: str, place: str) -> None:
                 raise AssertionError(f"{place}: {line}: {error}") from error
 
 
-def _run(text: str, folder: Path, more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(text: str, folder: Path, more: Mapping[str, str]) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Run commands in a folder; gives also the folder that they end in."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("DSFLOW_") or key in _KEPT}
     path = os.pathsep.join([str(Path(sys.executable).parent), clean["PATH"]])
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text],
-        cwd=folder,
-        env={**clean, **more, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as ended:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", f"trap 'pwd > {shlex.quote(ended.name)}' EXIT\n{text}"],
+            cwd=folder,
+            env={**clean, **more, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        return done, Path(ended.read().rstrip("\n") or folder)
 
 
 _KEPT = {"DSFLOW_OPENMLDB_SDK"}

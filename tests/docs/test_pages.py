@@ -52,3 +52,12 @@ def test_a_command_that_fails_is_seen(tmp_path: Path) -> None:
     page.write_text("```bash\nfalse | true\n```\n")
     with pytest.raises(AssertionError, match=r"page\.md:1: 1"):
         run_page(page, tmp_path, {}, server=False)
+
+
+def test_a_page_is_typed_into_one_shell(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        '```bash\nmkdir made\ncd made\n```\n\n```text title="note"\nhello\n```\n\n'
+        "```bash\ncat note\n```\n\n```text\nhello\n```\n\n<!-- fails -->\n```bash\ncd made\n```\n"
+    )
+    assert run_page(page, tmp_path, {}, server=False) == 3
