@@ -115,7 +115,7 @@ class FeatureView(features.FeatureView):
         Args:
             apiserver: the address of OpenMLDB's APIServer, ``http://host:port`` (the embedded OpenMLDB is one).
             sample: about how many rows.
-            deployment: the name given to :meth:`deploy`, if it was not given there.
+            deployment: the name given to `deploy`, if it was not given there.
             params: values of workflow parameters in place of their defaults.
             folder: a folder that OpenMLDB's offline jobs and this process share; not needed on one machine.
             tolerance: by what part floating-point numbers may differ and still be equal.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def preview(view: FeatureView, rows: int, params: Mapping[str, Scalar] | None) -> pd.DataFrame:
-    """See :meth:`dsflow.FeatureView.preview`."""
+    """See `dsflow.FeatureView.preview`."""
     try:
         import pandas as pd
 

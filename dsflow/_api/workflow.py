@@ -37,7 +37,7 @@ class Workflow(workflow.Workflow):
         return Findings.of(report, f"{self.project}/{self.name}")
 
     def plan(self, values: Mapping[str, Scalar] | None = None, *, profile: str | None = None) -> ShownPlan:
-        """What :meth:`submit` would change on the server; writes nothing.
+        """What `submit` would change on the server; writes nothing.
 
         Args:
             values: parameters' values in place of their defaults.

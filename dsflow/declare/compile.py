@@ -26,7 +26,7 @@ _SYSTEM_PREFIX = "system."
 def compile_workflow(
     workflow: Workflow, values: Mapping[str, Scalar | str], *, steps_alone: bool = False
 ) -> Definition:
-    """Compile; see :meth:`dsflow.Workflow.definition` for what goes in and out.
+    """Compile; see `dsflow.Workflow.definition` for what goes in and out.
 
     Args:
         steps_alone: each step asks for itself what it asks, so that it can be run, or not, without the one before it.

@@ -3,12 +3,12 @@
 The task (``OpenmldbTask.buildPythonScriptsFromSql``) replaces ``${name}`` in the text, cuts it at every ``;`` whatever
 that stands in, and pastes each piece between double quotes into a Python script: ``con.execute("PIECE")``. So a quote
 ends the string, a backslash is an escape, and a ``;`` inside a literal or a comment cuts a statement in two.
-:func:`encode` writes statements so that they arrive as they were; :func:`decode` reads a node's text the way the task
+`encode` writes statements so that they arrive as they were; `decode` reads a node's text the way the task
 does.
 
 The script goes through OpenMLDB's Python module, which counts every ``?`` of a text that begins with INSERT, also in
 literals and comments, and refuses it when there are not as many values. There they are written ``\\x3f``, an escape of
-OpenMLDB's own literals, and :func:`decode` writes them ``?`` again.
+OpenMLDB's own literals, and `decode` writes them ``?`` again.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def encode(statements: Iterable[str]) -> str:
     ``${name}`` and ``$[format]`` stay as they are: they are placeholders for DolphinScheduler to fill.
 
     Raises:
-        DeclarationError: a statement holds what no text can hold, see :func:`unencodable`.
+        DeclarationError: a statement holds what no text can hold, see `unencodable`.
     """
     return ";\n".join(_encode_one(statement) for statement in statements)
 
@@ -86,7 +86,7 @@ def literal(text: str) -> str:
 
 
 DOLLAR = "\udc24"
-"""What :func:`literal` writes for a ``$``: half of a surrogate pair, which no text holds that can be stored or sent."""
+"""What `literal` writes for a ``$``: half of a surrogate pair, which no text holds that can be stored or sent."""
 
 
 def _encode_one(statement: str) -> str:

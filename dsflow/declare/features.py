@@ -23,7 +23,7 @@ from dsflow.openmldb.types import ColumnType
 
 
 class Question(TypedDict):
-    """What :func:`dsflow.consistency.ask` needs to know of a feature view."""
+    """What `dsflow.consistency.ask` needs to know of a feature view."""
 
     view: str
     where: SourceLocation | None
@@ -38,7 +38,7 @@ class FeatureView:
     """Features computed by one query, offline for training and online for serving.
 
     Args:
-        name: a name for its steps, and the deployment's unless :meth:`deploy` gives another.
+        name: a name for its steps, and the deployment's unless `deploy` gives another.
         source: the table of the query's request rows.
         sql: the query.
         label: the output column that a model learns to predict; the others are its features.
@@ -112,7 +112,7 @@ class FeatureView:
 
     @property
     def deployed_as(self) -> Operand | None:
-        """The name that :meth:`deploy` was given; None while it was not, or was called without one."""
+        """The name that `deploy` was given; None while it was not, or was called without one."""
         return self._deployed_as
 
     @property
@@ -146,7 +146,7 @@ class FeatureView:
             quote: around texts of a CSV file that need it, by default ``"``.
             coalesce: how many part files to write at most; by default as many as Spark likes.
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the files hold rows.
-            fields: any field of :class:`~dsflow.OpenMLDB`.
+            fields: any field of `OpenMLDB`.
 
         Raises:
             DeclarationError: an option is not known, or its value is none of OpenMLDB's.
@@ -162,7 +162,7 @@ class FeatureView:
         return add_check(step, check, "check_extract", path=path, format=format, **headless)
 
     def deployment(self, name: Operand | None = None) -> str:
-        """The name that :meth:`deploy` deploys this version of the query under: ``NAME_VERSION``.
+        """The name that `deploy` deploys this version of the query under: ``NAME_VERSION``.
 
         OpenMLDB cannot change a deployment, so another query is deployed beside the old one, which keeps on serving
         until the prediction server has been pointed to the new one.
@@ -188,7 +188,7 @@ class FeatureView:
         Around it are tasks that ask whether it is, and choose.
 
         Args:
-            name: what :meth:`deployment` starts with.
+            name: what `deployment` starts with.
             task: the task's name, by default ``deploy VIEW``.
             range_bias: lengthens the TTL that OpenMLDB derives for time windows; ``"inf"`` keeps every row.
             rows_bias: likewise for windows of a number of rows.
@@ -236,11 +236,11 @@ class FeatureView:
         Args:
             server: the prediction server's address.
             model_path: the model's file, which the server must be able to read.
-            deployment: the name given to :meth:`deploy`.
+            deployment: the name given to `deploy`.
             compare: how many rows to compare: requests that came lately, then rows of the source table; 0 for none.
             drop_old: whether earlier deployments are dropped. Of several prediction servers, only for the last one.
             task: the task's name, by default ``serve VIEW``.
-            fields: any field of :class:`~dsflow.Http`.
+            fields: any field of `Http`.
         """
         body = {
             "database": self.source.database,
@@ -273,7 +273,7 @@ class FeatureView:
         """What is asked to compare offline and online features: everything with the parameters' values filled in.
 
         Args:
-            deployment: the name given to :meth:`deploy`, if it was not given there.
+            deployment: the name given to `deploy`, if it was not given there.
             params: values of workflow parameters in place of their defaults.
 
         Raises:

@@ -1,7 +1,7 @@
 """Parameters, outputs and the conditions made of them.
 
 A reference (``wf.params.min_auc``, ``train.outputs.auc``) becomes DolphinScheduler's placeholder ``${min_auc}`` when it
-is put into a text, so f-strings work as a reader expects. Comparing references gives a :class:`Condition`, which a
+is put into a text, so f-strings work as a reader expects. Comparing references gives a `Condition`, which a
 switch takes; a condition is never true or false here, and saying ``if`` of one is an error rather than a surprise.
 """
 

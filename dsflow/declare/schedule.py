@@ -20,7 +20,7 @@ class Schedule:
 
     Args:
         cron: Quartz's fields: second, minute, hour, day of month, month, day of week, and a year (``*`` when left out);
-            see :mod:`dsflow.cron`.
+            see `dsflow.cron`.
         timezone: an IANA name.
         start: from when on; None means 2000-01-01.
         end: until when; None means 2099-12-31.

@@ -48,7 +48,7 @@ class Then:
 
     Attributes:
         name: of the task that does it when there is no check, after the step's name.
-        function: of :mod:`dsflow.worker.checks`.
+        function: of `dsflow.worker.checks`.
         settings: what the function is given besides the cluster's address and the timeout.
     """
 
@@ -60,7 +60,7 @@ class Then:
 def add_check(
     step: OpenMLDB, check: bool | Check, function: str, then: Then | None = None, **settings: Any
 ) -> OpenMLDB:
-    """Let a step end with a task that runs a function of :mod:`dsflow.worker.checks`.
+    """Let a step end with a task that runs a function of `dsflow.worker.checks`.
 
     A task before the step asks for the number of OpenMLDB's newest job, so that the check takes no job of an earlier
     run for this one's. Nothing in DolphinScheduler would do as a mark in the statement: what is the same for all tasks
@@ -148,7 +148,7 @@ def _output(what: str, step: Task) -> str:
 
 
 Call = tuple[str, dict[str, Any]]
-"""A function of :mod:`dsflow.worker.checks`, and what it is given besides the cluster."""
+"""A function of `dsflow.worker.checks`, and what it is given besides the cluster."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,7 +170,7 @@ class StepScript(Python):
 
         Args:
             asks: the nodes that it stands for.
-            resolve: as for :meth:`~dsflow.declare.tasks.base.Task.task_params`.
+            resolve: as for `task_params`.
         """
         made = self.define(resolve)
         outputs = [p.to_dict() for ask in asks for p in ask.local_params]
@@ -205,7 +205,7 @@ def script(
     outputs: dict[str, type] | None = None,
     role: Literal["ask", "check", ""] = "",
 ) -> StepScript:
-    """A node of a step that calls functions of :mod:`dsflow.worker.checks`, each with the step's cluster."""
+    """A node of a step that calls functions of `dsflow.worker.checks`, each with the step's cluster."""
     places = step.workflow.openmldb
     cluster = (
         str(getattr(step, "zookeeper", "") or places.zookeeper),
@@ -239,7 +239,7 @@ def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[
 
     Args:
         asks: what is asked for the steps that come next. A run that begins there starts with this node (see
-            :func:`start_with`), and then it only asks.
+            `start_with`), and then it only asks.
     """
     functions = tuple(dict.fromkeys(function for function, _ in (*calls, *asks)))
     lines = [MARK, "def main():", f" cursor = connect({', '.join(map(_literal, cluster))})"]

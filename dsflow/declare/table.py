@@ -71,7 +71,7 @@ class Table:
         name: the table's name.
         columns: name -> type, in the table's order (a mapping, for names that Python reserves).
         database: its database: a name, or a reference to a parameter.
-        indexes: what its online rows are found by, beside the indexes that :meth:`create` derives. With neither,
+        indexes: what its online rows are found by, beside the indexes that `create` derives. With neither,
             OpenMLDB makes one of the first column.
         more: columns as keywords: ``Table("t", database="db", ip=t.Int, click_time=t.Timestamp)``.
 
@@ -165,7 +165,7 @@ class Table:
         Args:
             name: the task's name, by default ``create TABLE``.
             derive_indexes: False makes the declared indexes alone, and leaves the others to DEPLOY.
-            fields: any field of :class:`~dsflow.OpenMLDB`.
+            fields: any field of `OpenMLDB`.
         """
         written: list[Statement] = [CreateDatabase(str(self.database)), self.use]
         task = name or f"create {self.name}"
@@ -197,7 +197,7 @@ class Table:
             quote: around values of a CSV file, by default ``"``; empty for none.
             deep_copy: False leaves the rows in their files, which each query then reads.
             check: whether (and how) a task after it looks if OpenMLDB's job is FINISHED and the data there.
-            fields: any field of :class:`~dsflow.OpenMLDB`.
+            fields: any field of `OpenMLDB`.
 
         Raises:
             DeclarationError: an option is not known, or its value is none of OpenMLDB's.
@@ -239,7 +239,7 @@ class Table:
 
         The load is awaited (``@@sync_job``), which an online step otherwise is not.
 
-        The path, the file's options and ``check`` are as for :meth:`load_offline`.
+        The path, the file's options and ``check`` are as for `load_offline`.
 
         Args:
             replace: empty the table first, so that its rows are the file's and no others. Until the load is done,
@@ -248,7 +248,7 @@ class Table:
                 has it once and takes no look, ``refuse`` fails the step.
 
         Raises:
-            DeclarationError: ``repeated`` is none of these, or an option as for :meth:`load_offline`.
+            DeclarationError: ``repeated`` is none of these, or an option as for `load_offline`.
         """
         check_fields("load_online()", fields, (*CSV_OPTIONS, "format", "replace", "repeated", "check"))
         reading = {"delimiter": delimiter, "header": header, "null_value": null_value, "quote": quote}
@@ -327,7 +327,7 @@ class DerivedIndex:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CreateTable(OpenMLDB):
-    """The task of :meth:`Table.create`.
+    """The task of `Table.create`.
 
     Args:
         derive_indexes: whether the table gets the indexes that the workflow's deployments need.

@@ -47,8 +47,8 @@ class Workflow:
         name: unique in its project.
         project: the DolphinScheduler project.
         description: for the reader of the web page.
-        params: name -> default value or :class:`~dsflow.Param`; they are DolphinScheduler's global parameters.
-        schedule: a :class:`Schedule`, or a cron text.
+        params: name -> default value or `Param`; they are DolphinScheduler's global parameters.
+        schedule: a `Schedule`, or a cron text.
         timeout: minutes, None for never.
         execution_type: what happens when it is started while it runs.
         warning_type: of which ends the warning group hears.

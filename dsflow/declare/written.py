@@ -1,7 +1,7 @@
 """What a pipeline file writes into a task's fields, as plain data: other tasks, parameters and conditions by name.
 
 A task's class gives its arguments in this form when it is read back from ``taskParams``
-(:meth:`dsflow.declare.tasks.base.Task.arguments`); Python and YAML are written from it.
+(`dsflow.declare.tasks.base.Task.arguments`); Python and YAML are written from it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ParamRef:
 
 @dataclass(frozen=True)
 class TypedParam:
-    """A :class:`dsflow.Param`."""
+    """A `dsflow.Param`."""
 
     default: Scalar
     type: str | None = None
@@ -57,7 +57,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class DependsOn:
-    """For :class:`~dsflow.Dependent`: a workflow, or one task of it, that must have ended well.
+    """For `Dependent`: a workflow, or one task of it, that must have ended well.
 
     Args:
         workflow: its name.

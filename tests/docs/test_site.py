@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     loaded = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.html"))
     for tag in ('<script src="http', '<link rel="stylesheet" href="http', "fonts.googleapis"):
         assert tag not in loaded  # nothing is fetched from elsewhere
+    assert not re.findall(r":(?:class|meth|func|mod|attr|data):<code>[^<]*", loaded)  # the site knows no such roles
 
 
 def test_each_command_and_option_is_in_the_reference() -> None:

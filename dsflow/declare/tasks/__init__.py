@@ -1,7 +1,7 @@
 """Task types: one class for each of DolphinScheduler's that dsflow declares, found in the modules of this package.
 
 A class that has an ``about`` of its own is a task type. What is known of a type that has no class is in
-:data:`dsflow.declare.tasks.about.CLASSLESS`.
+`dsflow.declare.tasks.about.CLASSLESS`.
 """
 
 from __future__ import annotations

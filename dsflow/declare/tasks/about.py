@@ -1,7 +1,7 @@
 """What is known of a task type, whatever the values of its fields: said once, beside its class.
 
-A class of :mod:`dsflow.declare.tasks` has its :class:`TaskType` as ``about``. What nobody has declared a class for, and
-of which something must be known all the same (mostly where ids stand in its ``taskParams``), is in :data:`CLASSLESS`.
+A class of `dsflow.declare.tasks` has its `TaskType` as ``about``. What nobody has declared a class for, and
+of which something must be known all the same (mostly where ids stand in its ``taskParams``), is in `CLASSLESS`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from dsflow.definition import SUB_WORKFLOW, JsonDict
 
 Colour = Literal["amber", "blue", "green", "grey", "orange", "pink", "plain", "teal", "violet"]
-"""Of a type's boxes and words; what a terminal or a drawing makes of it stands in :mod:`dsflow.display.palette`."""
+"""Of a type's boxes and words; what a terminal or a drawing makes of it stands in `dsflow.display.palette`."""
 
 TASK = "task"
 WORKFLOW = "workflow"
@@ -70,7 +70,7 @@ class TaskType:
         program: its text is a program of a language in which ``${name}`` means something too.
         on_worker: a worker runs it, so that an environment matters to it; else the master does.
         stream: it runs without end.
-        needs_server: why it cannot run without a DolphinScheduler; '' when :mod:`dsflow.local.executors` runs it.
+        needs_server: why it cannot run without a DolphinScheduler; '' when `dsflow.local.executors` runs it.
         page_writes: what the web page writes into a task whose dialog was confirmed, though it says nothing. Of a
             mapping, the keys that are not there.
     """

@@ -53,7 +53,7 @@ class Task:
         memory_max: MB, None for no limit.
         cache: DolphinScheduler 3.2 and later: reuse the outputs of an identical earlier run.
         params: local IN parameters; a value may refer to a workflow parameter or an output, or be a
-            :class:`~dsflow.Param` that names one of DolphinScheduler's types.
+            `Param` that names one of DolphinScheduler's types.
         outputs: local OUT parameters with their types (a Python type, or DolphinScheduler's name of one); downstream
             tasks see them as ``${name}``.
         resources: full names of files of the resource centre that the task needs in its folder.

@@ -22,7 +22,7 @@ class HiveCli(Task):
     Args:
         script: the statements, ``;`` between them; ``${name}`` is a parameter. 3.1 pastes them between double quotes
             into a shell's command: texts go between single quotes, and there are no backslashes, backticks or ``$``.
-            A script that is a file of the resource centre is a :class:`~dsflow.RawTask`.
+            A script that is a file of the resource centre is a `RawTask`.
         options: further words of the command, such as ``--hiveconf a=b``.
     """
 

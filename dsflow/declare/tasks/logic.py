@@ -104,12 +104,12 @@ class _Status:
 
 
 def succeeded(task: Task) -> _Status:
-    """For :class:`Conditions`: the task (of a step with a check: its check) ended well."""
+    """For `Conditions`: the task (of a step with a check: its check) ended well."""
     return _Status(task, "SUCCESS")
 
 
 def failed(task: Task) -> _Status:
-    """For :class:`Conditions`: the task (of a step with a check: its check) failed."""
+    """For `Conditions`: the task (of a step with a check: its check) failed."""
     return _Status(task, "FAILURE")
 
 
@@ -162,7 +162,7 @@ class Conditions(Task):
     """Goes on by how upstream tasks ended.
 
     Args:
-        when: ``succeeded(task)``, ``failed(task)``, a group (:func:`all_of`, :func:`any_of`), or a list of groups.
+        when: ``succeeded(task)``, ``failed(task)``, a group (`all_of`, `any_of`), or a list of groups.
         relation: how several groups are joined: ``AND`` or ``OR``.
         success: the task to go on with when it holds.
         failure: the task when not.
@@ -360,7 +360,7 @@ class SubWorkflow(Task):
     """Runs another workflow of the same project and ends as it ends.
 
     Args:
-        runs: that workflow's name, or the :class:`~dsflow.Workflow` itself.
+        runs: that workflow's name, or the `Workflow` itself.
     """
 
     runs: object = ""

@@ -24,13 +24,13 @@ class OpenMLDB(Task):
 
     Args:
         sql: one text of statements separated by ``;``, or a list of statements. ``${name}`` is a parameter. The steps
-            of tables and feature views give them as objects (:mod:`dsflow.declare.statements`).
+            of tables and feature views give them as objects (`dsflow.declare.statements`).
         mode: ``offline`` (jobs of the TaskManager; DolphinScheduler waits for them) or ``online``.
         zookeeper: the cluster's ZooKeeper, ``host:port``; DolphinScheduler does not substitute parameters here, so
             their values are written in when the workflow is submitted.
         zookeeper_path: the cluster's path there.
         raw_sql: instead of ``sql``, the text of DolphinScheduler's node as it stands, with the node's own rules for
-            quotes, backslashes and ``;`` (see :mod:`dsflow.declare.encoding`).
+            quotes, backslashes and ``;`` (see `dsflow.declare.encoding`).
         origin: the Table or FeatureView that made the task, for what checks the task; users leave it out.
     """
 

@@ -15,7 +15,7 @@ from dsflow.definition import JsonDict
 class RawTask(Task):
     """A task given by its type and its ``taskParams``, as DolphinScheduler stores them.
 
-    Codes and ids stand there as names, as in a :class:`~dsflow.Definition`. Edges that follow from the fields (a
+    Codes and ids stand there as names, as in a `Definition`. Edges that follow from the fields (a
     switch's branches) are not drawn by themselves.
 
     Args:

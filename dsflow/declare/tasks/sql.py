@@ -20,7 +20,7 @@ _LEADING = re.compile(r"\A(?:\s+|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sql(Task):
-    """SQL on a datasource of DolphinScheduler (MySQL, PostgreSQL, Hive, ...). For OpenMLDB use :class:`OpenMLDB`.
+    """SQL on a datasource of DolphinScheduler (MySQL, PostgreSQL, Hive, ...). For OpenMLDB use `OpenMLDB`.
 
     Args:
         datasource: the datasource's name.
