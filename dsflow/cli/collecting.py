@@ -23,6 +23,7 @@ _LEFT_OUT = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "
 _YAML = re.compile(r"^workflow[ \t]*:[ \t]*[^\s#]", re.MULTILINE)  # a name: GitLab's `workflow:` has none
 # by which a file may declare workflows: others are not run, and other YAML is none of ours
 _WORDS = frozenset({"Workflow", "dsflow"})
+_WORKER = ["dsflow", "worker"]
 _DECLARES = {
     ".py": re.compile(r"\bWorkflow\b|\bdsflow\b"),
     ".yaml": _YAML,
@@ -112,7 +113,8 @@ def _name_foreign(file: Path, collection: Collection) -> None:
 
 def _may_declare(file: Path) -> bool:
     """Whether to look into a file that was found in a folder. Python is run for that, so its words alone do not count:
-    the code must name one of them (a training script may speak of dsflow in a comment).
+    the code must name one of them (a training script may speak of dsflow in a comment, and write its figures by
+    `dsflow.worker`, where nothing is declared).
     """
     text = file.read_text(encoding="utf-8", errors="replace")
     if not _DECLARES[file.suffix].search(text):
@@ -133,9 +135,11 @@ def _names(node: ast.AST) -> list[str]:
         case ast.Attribute():
             return [node.attr]
         case ast.ImportFrom():
-            return [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            module = (node.module or "").split(".")
+            return [] if module[:2] == _WORKER else [*module, *(alias.name for alias in node.names)]
         case ast.Import():
-            return [part for alias in node.names for part in alias.name.split(".")]
+            named = [alias.name.split(".") for alias in node.names]
+            return [part for parts in named if parts[:2] != _WORKER for part in parts]
     return []
 
 

@@ -45,7 +45,8 @@ def init(
     paths = dict(_files(_TEMPLATES / "common")) | dict(_files(_TEMPLATES / template.value))
     source = _source_of_dsflow()
     files = {name: path.read_bytes() for name, path in paths.items()}
-    lines = [f"{_PACKAGE}[local]{source or ''}", "pytest", "# for DolphinScheduler 3.1 also", *_FOR_3_1]
+    extras = "local" if template is Template.ETL else "local,report"  # a model has curves
+    lines = [f"{_PACKAGE}[{extras}]{source or ''}", "pytest", "# for DolphinScheduler 3.1 also", *_FOR_3_1]
     files["requirements.txt"] = "\n".join([*lines, ""]).encode()
     there = [name for name in files if (folder / name).exists()]
     if folder.exists() and not folder.is_dir():

@@ -54,7 +54,7 @@ def plots(figures: Mapping[str, Any]) -> list[Plot]:
     """The plots of what is there; the same figures give the same bytes.
 
     Args:
-        figures: as `dsflow.worker.figures.write_figures` writes them.
+        figures: as the functions of `dsflow.worker.figures` write them.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -66,6 +66,9 @@ def plots(figures: Mapping[str, Any]) -> list[Plot]:
         title = f"Precision and recall, average precision {figures['average_precision']:.4f}"
         found.append(_drawn(title, (3.4, 3.1), lambda axes: _precision_recall(axes, figures)))
         found.append(_drawn("Calibration", (3.4, 3.1), lambda axes: _calibration(axes, figures)))
+    if "predicted" in figures:
+        found.append(_drawn("Predictions and answers", (3.4, 3.1), lambda axes: _predicted(axes, figures)))
+        found.append(_drawn("What it is off by", (3.4, 3.1), lambda axes: _off(axes, figures)))
     if figures.get("importance"):
         most = sorted(figures["importance"].items(), key=lambda item: item[1])[-_MOST_FEATURES:]
         size = (3.4, max(1.2, 0.28 * len(most) + 0.6))
@@ -94,6 +97,20 @@ def _calibration(axes: Axes, figures: Mapping[str, Any]) -> None:
     axes.plot([0, most], [0, most], color=_GREY, linewidth=0.8, linestyle="--")
     axes.plot(predicted, observed, color=_MAIN, marker="o", markersize=4)
     axes.set(xlabel="predicted share of positives", ylabel="observed share", xlim=(0, most), ylim=(0, most))
+
+
+def _predicted(axes: Axes, figures: Mapping[str, Any]) -> None:
+    predicted, observed = figures["predicted"]
+    ends = [min([*predicted, *observed]), max([*predicted, *observed])]
+    axes.plot(ends, ends, color=_GREY, linewidth=0.8, linestyle="--")
+    axes.plot(predicted, observed, color=_MAIN, marker="o", markersize=4)
+    axes.set(xlabel="mean prediction, by tenths", ylabel="mean answer")
+
+
+def _off(axes: Axes, figures: Mapping[str, Any]) -> None:
+    axes.axvline(0, color=_GREY, linewidth=0.8, linestyle="--")
+    axes.plot(*figures["off"], color=_MAIN, marker="o", markersize=4)
+    axes.set(xlabel="prediction - answer", ylabel="share of the rows below", ylim=(0, 1))
 
 
 def _importance(axes: Axes, most: list[tuple[str, float]]) -> None:

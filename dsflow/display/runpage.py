@@ -108,17 +108,16 @@ def _training(task: TaskReport) -> str:
     figures: Mapping[str, Any] = task.figures or {}
     head = f"<h2>{escape(task.name)}: how good the model is</h2>"
     try:
-        words = f"On {figures['rows']} rows that it has not seen, {figures['positives']} of them positive."
-        table = _confusion(figures)
+        words, table = _judged(figures)
     except (KeyError, TypeError, ValueError, IndexError):
-        return f"{head}<p>Its figures are not as write_figures writes them.</p>"
+        return f"{head}<p>Its figures are not as dsflow.worker.figures writes them.</p>"
     try:
         drawn = plots(figures)
     except ImportError:
         missing = MissingExtraError("a page with plots", "report", "matplotlib")
         return f'{head}<p>{words}</p>{table}<p class="about">{escape(str(missing))}</p>'
     except (KeyError, TypeError, ValueError, IndexError):
-        return f"{head}<p>{words}</p>{table}<p>Its curves are not as write_figures writes them.</p>"
+        return f"{head}<p>{words}</p>{table}<p>Its curves are not as dsflow.worker.figures writes them.</p>"
     pictures = [f"<figure><figcaption>{escape(plot.title)}</figcaption>{plot.svg}</figure>" for plot in drawn]
     return f'{head}<p>{words}</p><div class="plots">{"".join([*pictures[:4], table, *pictures[4:]])}</div>'
 
@@ -136,6 +135,15 @@ def _compared(report: ConsistencyReport | str) -> str:
         drawn = None
     picture = f"<figure><figcaption>{escape(drawn.title)}</figcaption>{drawn.svg}</figure>" if drawn else ""
     return f'{head}<div class="compared">{report._repr_html_()}</div>{picture}'
+
+
+def _judged(figures: Mapping[str, Any]) -> tuple[str, str]:
+    """How good a model is in a sentence, and its table of confusion, if it tells classes apart."""
+    rows = f"On {figures['rows']:d} rows that it has not seen"
+    if "rmse" not in figures:
+        return f"{rows}, {figures['positives']:d} of them positive.", _confusion(figures)
+    share = "" if figures["r2"] is None else f", R² {figures['r2']:.3f}"
+    return f"{rows}: RMSE {figures['rmse']:.4g}, mean absolute error {figures['mae']:.4g}{share}.", ""
 
 
 def _confusion(figures: Mapping[str, Any]) -> str:

@@ -79,16 +79,16 @@ def test_the_data_is_what_the_tool_makes(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("origin", "requirement"),
     [
-        (None, "dsflow-openmldb[local]"),
+        (None, "dsflow-openmldb[local,report]"),
         (
             {"url": "https://git.example.com/dsflow", "vcs_info": {"vcs": "git", "commit_id": "1f3a"}},
-            "dsflow-openmldb[local] @ git+https://git.example.com/dsflow@1f3a",
+            "dsflow-openmldb[local,report] @ git+https://git.example.com/dsflow@1f3a",
         ),
         (
             {"url": "https://example.com/dsflow.whl", "archive_info": {}},
-            "dsflow-openmldb[local] @ https://example.com/dsflow.whl",
+            "dsflow-openmldb[local,report] @ https://example.com/dsflow.whl",
         ),
-        ({"url": "file:///home/me/dsflow", "dir_info": {"editable": True}}, "dsflow-openmldb[local]"),
+        ({"url": "file:///home/me/dsflow", "dir_info": {"editable": True}}, "dsflow-openmldb[local,report]"),
     ],
 )
 def test_its_requirements_say_where_dsflow_came_from(

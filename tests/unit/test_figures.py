@@ -11,7 +11,7 @@ import pytest
 
 from dsflow.figures import figures_beside, figures_in, without_figures
 from dsflow.worker.contract import write_contract
-from dsflow.worker.figures import write_figures
+from dsflow.worker.figures import write_figures, write_regression_figures
 
 HEAD = "[INFO] 2026-11-30 02:00:00.123 +0000 - [taskAppId=TASK-1] - "
 
@@ -60,3 +60,28 @@ def test_what_is_written_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
     assert f1(figures["threshold"]) == pytest.approx(max(map(f1, scores)))
     assert len(json.dumps(figures)) < 8000
+
+
+def test_a_regression_has_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "m.json"
+    model.write_bytes(b"{}")
+    write_contract(str(model), {"a": np.arange(200)})
+    answers = np.arange(200.0)
+    path = write_regression_figures(str(model), answers, answers + 3, {"a": 2.0})
+    figures = json.loads(Path(path).read_text(encoding="utf-8"))
+    assert figures_in(capsys.readouterr().out) == figures == figures_beside({"model_path": str(model)})
+    assert (figures["rmse"], figures["mae"], figures["rows"]) == (3, 3, 200)
+    assert figures["r2"] == pytest.approx(1 - 9 / np.var(answers))
+    predicted, observed = figures["predicted"]
+    assert [p - o for p, o in zip(predicted, observed, strict=True)] == pytest.approx([3] * 10)
+    assert figures["off"][0] == pytest.approx([3] * 19)
+    assert [feature["name"] for feature in figures["features"]] == ["a"]
+
+
+@pytest.mark.parametrize("answers", [[5.0], [5.0, 5.0]])
+def test_a_regression_of_too_little_has_no_share(tmp_path: Path, answers: list[float]) -> None:
+    model = tmp_path / "m.json"
+    model.write_bytes(b"{}")
+    path = write_regression_figures(str(model), answers, [4.0] * len(answers))
+    figures = json.loads(Path(path).read_text(encoding="utf-8"))
+    assert (figures["r2"], figures["rmse"], len(figures["predicted"][0])) == (None, 1, len(answers))

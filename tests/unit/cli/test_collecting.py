@@ -117,6 +117,8 @@ def test_the_repositorys_identity(tmp_path: Path) -> None:
 
 def test_a_script_that_only_speaks_of_dsflow_is_not_run(tmp_path):
     write(tmp_path, "train.py", '"""It needs nothing of dsflow, and no Workflow."""\nraise RuntimeError("was run")\n')
+    write(tmp_path, "figures.py", "from dsflow.worker.figures import write_figures\nraise RuntimeError('was run')\n")
+    write(tmp_path, "module2.py", "import dsflow.worker.contract as c\nraise RuntimeError('was run')\n")
     write(tmp_path, "named.py", f"{HEAD}with Workflow('a', project='p') as wf:\n    Shell('s', 'x')\n")
     write(tmp_path, "module.py", "import dsflow as d\nwith d.Workflow('b', project='p'):\n    d.Shell('s', 'x')\n")
     write(tmp_path, "broken.py", "from dsflow import (\n")

@@ -84,6 +84,28 @@ def test_a_training_is_drawn() -> None:
     assert text == page(FIGURES, log='figures: {"format":1}\nend\n')
 
 
+def test_a_regression_is_drawn() -> None:
+    figures = {
+        "format": 1,
+        "rows": 100,
+        "rmse": 5.25,
+        "mae": 2.5,
+        "r2": 0.5,
+        "predicted": [[1.0, 2.0], [1.5, 2.5]],
+        "off": [[-1.0, 0.0, 1.0], [0.25, 0.5, 0.75]],
+        "importance": {"a": 1.0},
+    }
+    tags = _Tags()
+    tags.feed(page(figures))
+    assert "On 100 rows that it has not seen: RMSE 5.25, mean absolute error 2.5, R² 0.500." in tags.text
+    for said in ("Predictions and answers", "What it is off by", "Importance"):
+        assert said in tags.text
+    assert "Confusion" not in tags.text
+    assert "Its curves are not as" in page({**figures, "off": 3})
+    assert "Its figures are not as" in page({**figures, "rmse": "<b>"})
+    assert "<b>" not in page({**figures, "r2": "<b>"})
+
+
 def compared(*, equal: bool = True) -> ConsistencyReport:
     offline = [{"n": n, "word": "x", "far": float(n)} for n in range(20)]
     online = [row | ({} if equal else {"n": row["n"] + 5}) for row in offline]
@@ -116,7 +138,7 @@ def test_offline_and_online_stand_side_by_side() -> None:
     [{"format": 1}, *(FIGURES | {"confusion": wrong} for wrong in (3, [["a", 1], [2, 3]])), FIGURES | {"roc": 3}],
 )
 def test_other_figures_are_said_to_be_so(figures: dict[str, Any]) -> None:
-    assert "not as write_figures writes them" in page(figures)
+    assert "not as dsflow.worker.figures writes them" in page(figures)
 
 
 def test_without_matplotlib_the_numbers_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
