@@ -7,11 +7,13 @@ Without a number each of them means the newest run. Those that follow a run end 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -304,6 +306,10 @@ def backfill(
     detach: Detach = False,
     stop_on_interrupt: StopOnInterrupt = False,
     report: ReportFile = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FOLDER", help="Write each date's run there, as a page that needs no network."),
+    ] = None,
     server_timeout: ServerTimeout = SERVER_TIMEOUT,
     profile: ProfileName = None,
 ) -> None:
@@ -312,6 +318,12 @@ def backfill(
 
     following = Following(False, timeout, detach, stop_on_interrupt, report, server_timeout, profile)
     following.check()
+    if html is not None and detach:
+        raise typer.BadParameter(
+            "--html and --detach exclude each other: of a run that is over, `status --html` writes it"
+        )
+    if html is not None:
+        _make_folder(html)
     values = typed(workflow, parse_set(set_))
     begin, end = parse_date(first), parse_date(last, end=True)
     if begin > run_now():
@@ -328,6 +340,8 @@ def backfill(
             print(f"  how it stands:     {again(workflow, 'runs', profile)}")
             return
         code = _follow_backfill(workflow, backfills, started, following)
+        if html is not None:
+            _write_pages(html, there, started)
     if report is not None:
         report.write_text(json.dumps(_backfill_report(workflow, started), indent=2) + "\n", encoding="utf-8")
     rows = [("DATE", "STATE", "RUN", "TOOK")]
@@ -336,6 +350,23 @@ def backfill(
     if started.hopeless():
         print("dates that are SKIPPED were not run, because the one before them did not succeed")
     raise typer.Exit(code)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the folder {folder} for the pages: {error.strerror}") from error
+
+
+def _write_pages(folder: Path, there: _There, started: Backfill) -> None:
+    """Write one page for each date that was run; their names sort as the dates do."""
+    numbers = {run.instance: run.date for run in started.rows() if run.instance is not None}
+    for number, date in numbers.items():
+        outcome = there.operations.server.report(there.operations.pick(number), there.definition)
+        name = re.sub(r"\W+", "-", f"{date} run {number}")
+        write_page(folder / f"{name}.html", there.definition, readable(outcome))
+    print(f"{len(numbers)} pages in {folder}")
 
 
 def _follow_backfill(workflow: Workflow, backfills: Any, started: Backfill, following: Following) -> int:

@@ -91,6 +91,11 @@ def test_what_can_not_be_is_refused_in_words(dsflow: Commands) -> None:
         (("run", "flow.py", "--fresh"), "go with --local"),
         (("run", "flow.py", "--apiserver", "http://127.0.0.1:9"), "--apiserver goes with --html"),
         (("status", "flow.py", "--html", "no/run.html"), "there is no folder"),
+        (("backfill", "flow.py", "--from", "2024-01-01", "--to", "2024-01-01", "--html", "no/pages"), "cannot make"),
+        (
+            ("backfill", "flow.py", "--from", "2024-01-01", "--to", "2024-01-01", "--html", "p", "--detach"),
+            "--html and --detach exclude each other",
+        ),
         (("run", "flow.py", "--set", "nope=1"), "no parameter 'nope'"),
         (("run", "flow.py", "--set", "code=many"), "'code' is of type int; 'many' is not"),
         (("backfill", "flow.py", "--from", "2024-01-01", "--to", "2024-01-01", "--set", "nap=x"), "of type int"),
@@ -221,7 +226,8 @@ def test_an_interrupted_run_goes_on_or_is_stopped(dsflow: Commands, number: sign
 
 
 def test_backfill(dsflow: Commands, tmp_path: Path) -> None:
-    serial = dsflow("backfill", "flow.py", "--from", "2024-01-31", "--to", "2024-02-01", "--report", "b.json")
+    dates = ("--from", "2024-01-31", "--to", "2024-02-01")
+    serial = dsflow("backfill", "flow.py", *dates, "--report", "b.json", "--html", "pages")
     assert serial.code == 0, serial.all
     report = json.loads((tmp_path / "b.json").read_text())
     assert [(r["date"][:10], r["state"]) for r in report["runs"]] == [
@@ -229,6 +235,10 @@ def test_backfill(dsflow: Commands, tmp_path: Path) -> None:
     ]  # fmt: skip
     numbers = [r["instance"] for r in report["runs"]]
     assert numbers == sorted(numbers)
+    pages = sorted((tmp_path / "pages").iterdir())
+    assert [page.name[:10] for page in pages] == ["2024-01-31", "2024-02-01"]
+    for page, number in zip(pages, numbers, strict=True):
+        assert f"run {number}" in page.read_text(encoding="utf-8")
 
     parallel = dsflow("backfill", "flow.py", "--from", "2024-03-01", "--to", "2024-03-03", "--parallel", "2")
     assert (parallel.code, parallel.out.count("SUCCESS")) == (0, 3)
