@@ -172,7 +172,7 @@ def _small_multiples(title: str, known: list[_Spread]) -> Plot:
             axes.grid(axis="x", visible=False)
             step = max(1, -(-len(each.edges) // 5))
             places = [n + 0.5 for n in range(0, len(each.edges), step)]
-            axes.set_xticks(places, [f"{edge:g}" for edge in each.edges[::step]])
+            axes.set_xticks(places, [f"{edge:.3g}" for edge in each.edges[::step]])
         if any(each.online is not None for each in known):
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
         return Plot(title, _svg(figure))
