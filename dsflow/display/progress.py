@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _LOG_LINES = 30
 _OUTPUTS_ROOM = 20
+_EVENT = re.compile(r"^[-\d]{10} [:.\d]{12} \w+ +\[[^\]]*\] - (Publish|Success fire) \w+LifecycleEvent: \{\s*$")
 _PROGRESS_PAUSE = 5.0  # seconds between two lines about a task's progress, where lines are written
 
 
@@ -323,7 +325,7 @@ def run_summary(definition: Definition, report: RunReport, *, listed: bool = Tru
 def _failure(definition: Definition, report: RunReport, task: TaskReport) -> list[str]:
     """The end of the log, and where to go from there."""
     log = task.log.rstrip().splitlines()
-    kept = log[-_LOG_LINES:]
+    kept = without_events(log)[-_LOG_LINES:]
     name = one_line(task.name)
     if kept:
         size = f"the last {len(kept)} of {len(log)} lines of its log" if len(log) > len(kept) else "its log"
@@ -334,6 +336,23 @@ def _failure(definition: Definition, report: RunReport, task: TaskReport) -> lis
     else:
         lines = [f"{look(task.state).symbol} {name} ({task.type}) {_ended(task)} and wrote no log"]
     return lines + [f"  → {step}" for step in _next_steps(definition, report, task)]
+
+
+def without_events(log: Sequence[str]) -> list[str]:
+    """A log's lines without the events that DolphinScheduler 3.3 and later write into it: dozens of lines of JSON.
+
+    They stand also after the last line of the script, where its error is looked for.
+    """
+    kept: list[str] = []
+    event: list[str] = []
+    for line in log:
+        if event or _EVENT.search(line):
+            event.append(line)
+            if line.rstrip() == "}":
+                event.clear()
+        else:
+            kept.append(line)
+    return kept + event  # of one that is cut off nobody knows where it ends
 
 
 def _missing(task: TaskReport) -> list[str]:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dsflow.definition import Definition, Relation, TaskDefinition
-from dsflow.display.progress import RunDisplay, run_summary
+from dsflow.display.progress import RunDisplay, run_summary, without_events
 from dsflow.display.states import duration
 from dsflow.errors import SourceLocation
 from dsflow.report import (
@@ -242,6 +242,22 @@ def test_a_failed_run_shows_the_end_of_the_log_and_where_to_go():
 )
 def test_what_a_failure_says(train, fields, said):
     assert said in summary(train, **fields)
+
+
+def test_events_of_newer_servers_do_not_hide_what_a_script_wrote():
+    stamp = "2024-03-01 07:48:46.041 INFO  [exclusive-task-executor-container-worker-0] - "
+    event = [f"{stamp}Publish TaskExecutorFailedLifecycleEvent: {{", *['  "taskInstanceId" : 10,'] * 40, "}"]
+    fired = [line.replace("Publish", "Success fire") for line in event[:-1]] + ["} "]
+    own = ["Traceback:", "{", '  "rows" : 3', "}", "KeyError: 'clicks'"]
+    assert without_events([*event, *own, *event, *fired, f"{stamp}FINALIZE_SESSION", *fired]) == [
+        *own,
+        f"{stamp}FINALIZE_SESSION",
+    ]
+    assert without_events([*own, *event[:5]]) == [*own, *event[:5]]  # cut off: it may be anything
+    failed = TaskReport("train", "PYTHON", state=FAILURE, log="\n".join([*own, *event, *fired]))
+    text = run_summary(Definition("p", "w", (), ()), RunReport("w", FAILURE, tasks=[failed]))
+    assert "the last 5 of 89 lines of its log:\n  │ Traceback:\n" in text
+    assert "LifecycleEvent" not in text
 
 
 def test_of_what_goes_on_no_duration_is_made_up():
