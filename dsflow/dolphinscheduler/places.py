@@ -19,6 +19,7 @@ from dsflow.layered import lay_out
 Edge = tuple[str, str]
 Place = tuple[int, int]
 """The upper left corner of a box, in the page's pixels."""
+_Move = tuple[int, float, str, Place]
 
 WIDTH, HEIGHT = 220, 48
 STEP_X, STEP_Y = 265, 110
@@ -36,6 +37,8 @@ _WIDTHS = (4, 5, 6)  # ranks in a band
 _HIT, _CROSSING, _UPWARDS = 1000.0, 3.0, 6.0
 _FREE_X, _FREE_Y = WIDTH + _GAP_X, HEIGHT + _GAP_Y
 _AROUND = [(right, down) for right in (0, -1, 1, -2, 2) for down in range(-5, 6) if (right, down) != (0, 0)]
+# looked at only where those are not enough
+_FAR = [(right, down) for right in range(-4, 5) for down in range(-10, 11) if (right, down) not in {(0, 0), *_AROUND}]
 
 
 def places(
@@ -234,7 +237,8 @@ def _clear(drawing: _Drawing) -> None:
             drawing.open_row(min(stuck)[1])
             stuck.clear()
             continue
-        moves = [best for name in (hit[1], *hit[0]) if (best := _best_move(drawing, name, right)) is not None]
+        ends = (hit[1], *hit[0])
+        moves = _moves(drawing, ends, right, _AROUND) or _moves(drawing, ends, right, _FAR)
         if moves:
             _, _, name, place = min(moves)
             drawing.move(name, place)
@@ -243,12 +247,17 @@ def _clear(drawing: _Drawing) -> None:
             stuck.add(hit)
 
 
-def _best_move(drawing: _Drawing, name: str, border: int) -> tuple[int, float, str, Place] | None:
+def _moves(drawing: _Drawing, names: Iterable[str], border: int, around: Sequence[tuple[int, int]]) -> list[_Move]:
+    """The best move of each box that has one."""
+    return [best for name in names if (best := _best_move(drawing, name, border, around)) is not None]
+
+
+def _best_move(drawing: _Drawing, name: str, border: int, around: Sequence[tuple[int, int]]) -> _Move | None:
     """Where a box has fewer hits than where it is: how many, what else it costs there, the box, and the place."""
     here = drawing.at[name]
     limit = drawing.hits_of(name, _MANY)
-    best: tuple[int, float, str, Place] | None = None
-    for right, down in _AROUND:
+    best: _Move | None = None
+    for right, down in around:
         place = here[0] + right * STEP_X, here[1] + down * STEP_Y // 2
         if not 0 <= place[0] <= border or not drawing.is_free(name, place):
             continue
