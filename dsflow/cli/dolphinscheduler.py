@@ -73,7 +73,7 @@ def start(
     """Start a server; it is ready when this command ends, and says what to do next.
 
     REST API and gateway listen on the loopback only. 3.1.1 comes from Maven Central, others from Apache's releases
-    (3.1 and 3.2). Needs Java 11 to 22: pip install 'dsflow-openmldb[server]' brings one.
+    (3.1 to 3.4). Needs Java 11 to 22: pip install 'dsflow-openmldb[server]' brings one.
     """
     from dsflow.standalone.java import find_java
     from dsflow.standalone.model import Start
