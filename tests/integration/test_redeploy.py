@@ -29,7 +29,7 @@ from dsflow.serving.model import read_model
 from dsflow.serving.places import ModelPlaces
 
 REDEPLOYMENTS = 10
-CLICKS = 1500
+CLICKS = 3000
 CLIENTS = 2
 WIDTH = "count(channel) OVER w1 AS qty"
 STEP = 1000  # what a version adds to the feature qty, times its number: an answer's features tell whose they are
@@ -136,7 +136,7 @@ class Site:
     def _training(self, number: int) -> Path:
         """The training script, with so many rounds that each version has a model of its own."""
         text = (self.pipelines / "talkingdata_train.py").read_text()
-        for old, new in (("ROUNDS = 100", f"ROUNDS = {5 + number}"), ("COMPARE_BELOW = 100", "COMPARE_BELOW = 0")):
+        for old, new in (("ROUNDS = 20171106, 100", f"ROUNDS = 20171106, {5 + number}"), ("sum() < 100", "sum() < 0")):
             assert old in text
             text = text.replace(old, new)
         script = self.folder / f"train{number}.py"

@@ -133,7 +133,7 @@ def test_a_user_who_is_no_administrator_submits(server: Server, running: Any, pr
         assert not other.submit(small(own)).written
 
 
-@pytest.mark.parametrize("version", ["2.0.9", "3.0.6", "3.3.0-alpha"])
+@pytest.mark.parametrize("version", ["2.0.9", "3.0.6", "3.5.0-alpha"])
 def test_a_server_of_a_version_that_is_not_known(server: Server, running: Any, project: str, version: str) -> None:
     """Said as such, before anything is made: also no project."""
 
