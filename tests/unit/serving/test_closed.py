@@ -349,17 +349,17 @@ def test_as_many_connections_as_are_allowed_can_be_open(apiserver: FakeApiServer
 def test_large_requests_that_arrive_slowly_do_not_take_the_memory(
     apiserver: FakeApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dsflow.serving.body.MAX_ARRIVING", 150_000)
+    monkeypatch.setattr("dsflow.serving.body.MAX_ARRIVING", 250_000)
     head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 200000\r\n\r\n"
     with serving(apiserver, Options()) as client:
         place = client.base_url.host, client.base_url.port or 0
         for _ in range(3):  # what was taken is given back
             with socket.create_connection(place) as one, socket.create_connection(place) as other:
-                for connection in (one, other):
+                for connection, count in ((one, 60_000), (other, 150_000)):
                     connection.settimeout(20)
-                    connection.sendall(head + b" " * 60_000)
+                    connection.sendall(head + b" " * count)
                 time.sleep(0.2)
-                other.sendall(b" " * 60_000)
+                other.sendall(b" " * 45_000)
                 told = other.recv(65536)
                 assert told.startswith(b"HTTP/1.1 503 ")
                 assert b"retry-after: 1" in told

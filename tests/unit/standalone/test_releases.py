@@ -66,7 +66,7 @@ def test_an_archive_is_unpacked_once(tmp_path: Path, cache: Path) -> None:
     assert SAID == []
 
 
-@pytest.mark.parametrize("version", ["2.0.9", "3.0.6", "3.1.0", "3.3.2", "3.4.3"])
+@pytest.mark.parametrize("version", ["2.0.9", "3.0.6", "3.1.0", "3.5.0"])
 def test_a_release_of_another_series(tmp_path: Path, cache: Path, version: str) -> None:
     archive = tmp_path / "x.tar.gz"
     archive.write_bytes(release(version))
