@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from dsflow.conditions.switch import Known, decide
+from dsflow.declare.steps import MARK
 from dsflow.declare.tasks import type_of
 from dsflow.definition import TaskDefinition
 from dsflow.errors import DsflowError, RunError
-from dsflow.local.processes import run_process
+from dsflow.local.processes import Forker, Running, python_command, start_process, wait_for
 from dsflow.local.progress import progress_line
 from dsflow.local.values import TaskValues, check_outputs, read_outputs
 from dsflow.outputs import OutputError, decoded, is_coded
@@ -41,6 +43,7 @@ class Attempt:
         timeout: seconds, None for none.
         stop: set when the run is interrupted.
         openmldb_url: the embedded OpenMLDB, '' when the workflow has no use for it.
+        forker: runs the scripts that dsflow has written; None when each gets a Python of its own.
     """
 
     task: TaskDefinition
@@ -51,6 +54,7 @@ class Attempt:
     timeout: float | None
     stop: threading.Event
     openmldb_url: str
+    forker: Forker | None = None
     outputs: dict[Series, dict[str, str]] = field(default_factory=dict)
 
     def fill(self, text: str) -> str:
@@ -73,14 +77,31 @@ def run_shell(attempt: Attempt) -> Outcome:
     """SHELL: the script, in bash where there is one, as on a worker."""
     script = attempt.folder / "script.sh"
     script.write_text(attempt.fill(_script_text(attempt)), encoding="utf-8")
-    return _run_script(attempt, [shutil.which("bash") or "sh", str(script)])
+    return _run_script(attempt, partial(start_process, [shutil.which("bash") or "sh", str(script)]))
 
 
 def run_python(attempt: Attempt) -> Outcome:
-    """PYTHON: the script, with the Python that runs dsflow."""
+    """PYTHON: the script, with the Python that runs dsflow; one of dsflow's own in a fork of one that is there."""
     script = attempt.folder / "script.py"
     script.write_text(attempt.fill(_script_text(attempt)), encoding="utf-8")
-    return _run_script(attempt, [sys.executable, "-u", str(script)])
+    if attempt.forker is not None and is_own(attempt.task):
+        return _run_script(attempt, partial(attempt.forker.start, script))
+    return _run_script(attempt, partial(start_process, python_command(script)))
+
+
+def is_own(task: TaskDefinition) -> bool:
+    """Whether a task's script is one of those by which dsflow asks OpenMLDB and looks what a step has done."""
+    return task.task_type == "PYTHON" and str(task.task_params.get("rawScript")).startswith(MARK)
+
+
+def own_forker() -> Forker:
+    """What runs such scripts: all that they import comes with the `openmldb` module."""
+    from dsflow.worker.environment import worker_python_path
+
+    return Forker(["openmldb.dbapi"], {**_ENCODING, "PYTHONPATH": worker_python_path()})
+
+
+_ENCODING = {"PYTHONIOENCODING": "utf-8"}
 
 
 def _script_text(attempt: Attempt) -> str:
@@ -91,21 +112,16 @@ def _script_text(attempt: Attempt) -> str:
     return str(params["rawScript"])
 
 
-def _run_script(attempt: Attempt, command: list[str]) -> Outcome:
+def _run_script(attempt: Attempt, start: Callable[..., Running]) -> Outcome:
     from dsflow.worker.environment import worker_environment
 
-    start = attempt.log.tell()
-    code = run_process(
-        command,
-        folder=attempt.folder,
-        log=attempt.log,
-        environment={"PYTHONIOENCODING": "utf-8", **worker_environment(attempt.openmldb_url)},
-        timeout=attempt.timeout,
-        stop=attempt.stop,
-    )
+    begin = attempt.log.tell()
+    environment = {**os.environ, **_ENCODING, **worker_environment(attempt.openmldb_url)}
+    process = start(folder=attempt.folder, log=attempt.log, environment=environment)
+    code = wait_for(process, attempt.timeout, attempt.stop)
     attempt.log.flush()
     with open(attempt.log.name, encoding="utf-8", errors="replace", newline="") as written:
-        written.seek(start)
+        written.seek(begin)
         text = written.read()
     if code:
         failure = TaskFailed(f"the script ended with exit code {code}")

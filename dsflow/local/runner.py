@@ -20,10 +20,11 @@ from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
 from dsflow.errors import MissingExtraError, RunError, did_you_mean
 from dsflow.local.example import ask_prediction
-from dsflow.local.executors import check_runnable
+from dsflow.local.executors import check_runnable, is_own, own_forker
 from dsflow.local.folders import earlier_folder_name, folder_name
 from dsflow.local.following import LogFollower
 from dsflow.local.held import held
+from dsflow.local.processes import Forker
 from dsflow.local.reuse import Past, Reuse, earlier_outputs
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import SUCCESS, RunReport, TaskReport
@@ -205,7 +206,12 @@ def local_run(
                     f"an older dsflow kept a state in {earlier}, which other names could share; this run begins anew in"
                     f" {state}. If it is this workflow's, run with --state {shlex.quote(str(earlier))}"
                 )
-            run = _execute(workflow, values or {}, state, display, servers, needs_openmldb, own_server, version, part)
+            forker = None
+            if Forker.is_possible() and any(map(is_own, probe.tasks)):
+                forker = servers.enter_context(own_forker())  # first, so that it imports while the others start
+            run = _execute(
+                workflow, values or {}, state, display, servers, needs_openmldb, own_server, version, part, forker
+            )
         yield run
 
 
@@ -219,6 +225,7 @@ def _execute(
     needs_predict_server: bool,
     version: tuple[int, ...] | None,
     part: Part,
+    forker: Forker | None,
 ) -> LocalRun:
     """Start the servers, run the workflow, and ask for a prediction."""
     places = {"here": str(workflow.folder), "state": str(state), "openmldb": ""}
@@ -257,6 +264,7 @@ def _execute(
         only=chosen,
         earlier=earlier,
         limit=part.limit,
+        forker=forker,
     )
     started = time.monotonic()
     with LogFollower(scheduler, display, tail=part.tail):

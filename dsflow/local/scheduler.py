@@ -19,7 +19,7 @@ from dsflow.figures import figures_beside, figures_in
 from dsflow.local.executors import EXECUTORS, Attempt, choose_branch, choose_by_states, switch_branches
 from dsflow.local.folders import folder_name
 from dsflow.local.order import Ending, Order, rules_of
-from dsflow.local.processes import Stopped, TimedOut
+from dsflow.local.processes import Forker, Stopped, TimedOut
 from dsflow.local.reuse import Past, Reuse
 from dsflow.local.values import Pool, Shared, TaskValues, series_of, typed
 from dsflow.newer import FIRST
@@ -83,6 +83,7 @@ class Scheduler:
         only: the tasks to run; None: all. The others are SKIPPED, and what they hand on is that of ``earlier``.
         earlier: how tasks that are not to run ended before, by name.
         limit: seconds, after which all that runs is stopped and the run is a TIMEOUT; None for none.
+        forker: runs the scripts that dsflow has written; None gives each a Python of its own.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Scheduler:
         only: frozenset[str] | None = None,
         earlier: Mapping[str, Past] | None = None,
         limit: float | None = None,
+        forker: Forker | None = None,
     ) -> None:
         self.definition = definition
         self.folder = folder
@@ -118,6 +120,7 @@ class Scheduler:
         self._rules = rules_of(version or (3, 2))
         self._reuse = reuse
         self._limit = limit
+        self._forker = forker
         self._out_of_time = False
         part = definition if only is None else definition.part(only)
         self._order = Order(part, self._rules, strategy)
@@ -291,6 +294,7 @@ class Scheduler:
             timeout=limit,
             stop=node.stop,
             openmldb_url=self.openmldb_url,
+            forker=self._forker,
         )
         warning = None
         if task.timeout and "WARN" in task.timeout_notify_strategy:

@@ -15,9 +15,11 @@ def worker_path_folder() -> Path:
     return Path(__file__).parent / "path"
 
 
+def worker_python_path() -> str:
+    """The PYTHONPATH with that folder before what this process was given."""
+    return os.pathsep.join([str(worker_path_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def worker_environment(url: str) -> dict[str, str]:
     """The variables by which a process finds that module and the embedded OpenMLDB at ``url``; none without one."""
-    if not url:
-        return {}
-    paths = [str(worker_path_folder()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {"PYTHONPATH": os.pathsep.join(paths), "DSFLOW_EMBEDDED_OPENMLDB": url}
+    return {"PYTHONPATH": worker_python_path(), "DSFLOW_EMBEDDED_OPENMLDB": url} if url else {}
