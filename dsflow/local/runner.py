@@ -6,19 +6,20 @@ import contextlib
 import importlib.util
 import json
 import shlex
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dsflow.declare.compile import compile_workflow
 from dsflow.declare.params import Scalar, placeholders, to_text
 from dsflow.declare.workflow import Workflow
 from dsflow.definition import Definition
-from dsflow.errors import MissingExtraError, RunError, did_you_mean
+from dsflow.errors import DsflowError, MissingExtraError, RunError, did_you_mean
 from dsflow.local.example import ask_prediction
 from dsflow.local.executors import check_runnable, is_own, own_forker
 from dsflow.local.folders import earlier_folder_name, folder_name
@@ -28,6 +29,9 @@ from dsflow.local.processes import Forker
 from dsflow.local.reuse import Past, Reuse, earlier_outputs
 from dsflow.local.scheduler import Scheduler
 from dsflow.report import SUCCESS, RunReport, TaskReport
+
+if TYPE_CHECKING:
+    from dsflow.serving import ServerBeside
 
 STATES = ".dsflow"
 """The folder below the working directory that holds the states of local runs."""
@@ -230,18 +234,20 @@ def _execute(
     """Start the servers, run the workflow, and ask for a prediction."""
     places = {"here": str(workflow.folder), "state": str(state), "openmldb": ""}
     places.update(predict_server="", predict_address="")
+    server = None
     if needs_openmldb:
         from dsflow.embedded.server import EmbeddedServer
 
         places["openmldb"] = servers.enter_context(EmbeddedServer(state / "openmldb")).url
         display.note(f"embedded OpenMLDB at {places['openmldb']}, its data in {state / 'openmldb'}")
     if needs_predict_server:
-        from dsflow.serving import Options, PredictionServer
+        from dsflow.serving import Options, ServerBeside
 
         # a model lies in the state, beside the pipeline file, or where a parameter says
         named = [Path(text) for text in map(str, values.values()) if text.startswith("/") and text.strip("/")]
         options = Options(models=(state, workflow.folder, *(path for path in named if not path.is_file())))
-        server = PredictionServer(apiserver=places["openmldb"], model_dir=state / "served", options=options)
+        log = state / "prediction-server.log"
+        server = ServerBeside(places["openmldb"], model_dir=state / "served", options=options, log=log)
         places["predict_server"] = servers.enter_context(server).url
         places["predict_address"] = places["predict_server"].removeprefix("http://")
         display.note(f"prediction server at {places['predict_server']}")
@@ -267,7 +273,7 @@ def _execute(
         forker=forker,
     )
     started = time.monotonic()
-    with LogFollower(scheduler, display, tail=part.tail):
+    with LogFollower(scheduler, display, tail=part.tail), _starting(server, scheduler):
         outcome = scheduler.run()
     report = RunReport(
         workflow=definition.name,
@@ -281,6 +287,29 @@ def _execute(
         report.prediction = ask_prediction(places["predict_server"], places["openmldb"])
         report.write(folder / "report.json")
     return LocalRun(report, places["openmldb"], places["predict_server"], folder)
+
+
+@contextlib.contextmanager
+def _starting(server: ServerBeside | None, scheduler: Scheduler) -> Iterator[None]:
+    """Let a run begin while its prediction server still starts; if that fails, the run is stopped.
+
+    Raises:
+        ServingError: the server did not start.
+    """
+    failed: list[DsflowError] = []
+
+    def wait(server: ServerBeside) -> None:
+        try:
+            server.wait()
+        except DsflowError as error:
+            failed.append(error)
+            scheduler.stop.set()
+
+    if server is not None:
+        threading.Thread(target=wait, args=[server], daemon=True, name="dsflow-prediction-server").start()
+    yield
+    if failed:
+        raise failed[0]
 
 
 def local_definition(workflow: Workflow, values: Mapping[str, Scalar] | None = None) -> Definition:

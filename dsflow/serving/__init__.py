@@ -12,10 +12,11 @@ from dsflow.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from dsflow.serving.app import create_app
+    from dsflow.serving.beside import ServerBeside
     from dsflow.serving.options import Options
     from dsflow.serving.server import PredictionServer, serve
 
-__all__ = ["Options", "PredictionServer", "create_app", "serve"]
+__all__ = ["Options", "PredictionServer", "ServerBeside", "create_app", "serve"]
 
 _PACKAGES = ("httptools", "msgspec", "numpy", "prometheus_client", "starlette", "uvicorn", "uvloop", "xgboost")
 
@@ -24,10 +25,10 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from dsflow.serving import app, options, server
+        from dsflow.serving import app, beside, options, server
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in _PACKAGES:
             raise MissingExtraError("the prediction server", "serve", package) from error
         raise
-    return getattr({"create_app": app, "Options": options}.get(name, server), name)
+    return getattr({"create_app": app, "Options": options, "ServerBeside": beside}.get(name, server), name)

@@ -45,6 +45,12 @@ class Checker:
         """Of the process; None when there is none."""
         return None if self._process is None else self._process.pid
 
+    def prepare(self) -> None:
+        """Start the process already, so that the first check need not wait for it."""
+        with self._lock:
+            if self._process is None:
+                self._start()
+
     def check(self, name: str, raw: bytes) -> None:
         """Have a model loaded and looked at.
 

@@ -141,6 +141,11 @@ _good: set[bytes] = set()
 """Digests of contents that passed the check in this process: the same content need not pass it twice."""
 
 
+def prepare_check() -> None:
+    """Have the process that checks models import its libraries before there is a model to check."""
+    _checker.prepare()
+
+
 def read_model(path: str, places: ModelPlaces) -> Model:
     """The model in a file that nobody has checked yet, with the contract beside it, if there is one.
 

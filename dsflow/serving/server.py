@@ -70,12 +70,9 @@ def serve(
     if workers > 1:
         serve_workers(settings, host, port, workers)
         return
-    with contextlib.closing(listen(host, port)) as listening, _quiet_signals():
+    with contextlib.closing(listen(host, port)) as listening:
         told = f"dsflow prediction server on {url_of(host, listening, settings.tls)}, APIServer {apiserver}"
-        server = _Process(_app(settings), settings, lambda: print(told, flush=True))
-        server.run(sockets=[listening])
-    if not server.was_ready:
-        raise ServingError("the prediction server did not start", hint="the lines above say why")
+        serve_on(listening, settings, lambda: print(told, flush=True))
 
 
 def run_worker(settings: Settings, listening: socket.socket, descriptor: int) -> None:
@@ -99,6 +96,22 @@ def run_worker(settings: Settings, listening: socket.socket, descriptor: int) ->
         server.run(sockets=[listening])
     if not server.was_ready:
         raise ServingError("a worker of the prediction server did not start", hint="the lines above say why")
+
+
+def serve_on(listening: socket.socket, settings: Settings, ready: Callable[[], object]) -> None:
+    """Serve in this process on a socket that listens, until SIGTERM.
+
+    Args:
+        ready: called when requests are answered.
+
+    Raises:
+        ServingError: it does not start, or the model directory cannot be used.
+    """
+    with _quiet_signals():
+        server = _Process(_app(settings), settings, ready)
+        server.run(sockets=[listening])
+    if not server.was_ready:
+        raise ServingError("the prediction server did not start", hint="the lines above say why")
 
 
 class PredictionServer:

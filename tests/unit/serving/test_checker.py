@@ -105,6 +105,15 @@ def test_a_process_that_was_killed_is_started_again(checker: Checker, raws: tupl
     assert checker.pid != killed
 
 
+def test_a_process_may_be_there_before_it_is_asked(checker: Checker, raws: tuple[bytes, bytes]) -> None:
+    checker.prepare()
+    prepared = checker.pid
+    assert prepared is not None
+    checker.prepare()
+    checker.check("first.json", raws[0])
+    assert checker.pid == prepared
+
+
 def test_a_process_that_nobody_asks_gives_its_memory_back(raws: tuple[bytes, bytes]) -> None:
     checker = Checker(idle=0.2)
     checker.check("first.json", raws[0])
