@@ -18,6 +18,7 @@ from dsflow.embedded.failures import LoadError
 from dsflow.embedded.jobs import Job, JobRun, Jobs
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.queryerrors import named_errors
+from dsflow.embedded.repeatedrows import Reading, RepeatedRows
 from dsflow.embedded.results import Result
 from dsflow.embedded.shows import TEXT_COLUMN, Shows
 from dsflow.embedded.storage import Kind, Stage, Storage
@@ -50,6 +51,7 @@ class Engine:
         self.jobs = Jobs(self._storage)
         self._plans = deployments.Plans(self._storage)
         self._shows = Shows(self._storage, self.jobs, "127.0.0.1:0")
+        self._repeated = RepeatedRows()
 
     def close(self) -> None:
         """Stop running jobs, write everything to the folder and let go of it."""
@@ -350,7 +352,8 @@ class Engine:
         connection: duckdb.DuckDBPyConnection,
     ) -> Iterator[CompiledQuery]:
         """A query, compiled in the transaction in which it is to run."""
-        with self._storage.reading(connection), links.LinkedRows(connection) as rows:
+        known = self._repeated.known_for(query)
+        with self._storage.reading(connection), links.LinkedRows(connection, known) as rows:
             yield self._compile(query, db, kind, parameters, connection, rows)
 
     def _explain(self, statement: nodes.Explain, db: str | None) -> Result:
@@ -373,6 +376,7 @@ class Engine:
             if not options.deep_copy:
                 return self._link(run, table, statement.path, options)
             run.doing(loading.size_of(statement.path), "bytes")
+            reading = Reading.of(table, statement.path, options)
             place = Stage.of_job(run.job.id)
             try:
                 staged = loading.stage(
@@ -386,8 +390,11 @@ class Engine:
                         current = transaction.state.table(table.db, table.name)
                         if current.has_offline:
                             links.check_same(current, "parquet", {})
-                    loading.store(transaction, table, kind, staged, options)
+                    done = loading.store(transaction, table, kind, staged, options)
+                    if done.left_out is not None:
+                        log += f"\nput_if_absent left out {done.left_out} of them; the table has {done.stored} rows now"
                     run.finish_in(transaction, log)
+                self._repeated.keep(reading, table, statement.path, options, done.repeated)
             finally:
                 place.drop(run.connection)
             return log

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from dsflow.embedded.catalog import Table
+    from dsflow.embedded.repeatedrows import Known
 
 _ROWS_OF_A_PATH = 1 << 34
 """``__row`` of a path's rows begins at its place times this, so that what is copied comes first, then path by path."""
@@ -100,10 +101,12 @@ class LinkedRows:
 
     Args:
         connection: the one that runs the query; None reads nothing, and is enough to see whether a query is right.
+        known: gives the rows that matter to the query where they need not be read.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None, known: Known | None = None) -> None:
         self._connection = connection
+        self._known = known
         self._staged: dict[int, str] = {}
 
     def relation(self, table: Table) -> str:
@@ -128,7 +131,12 @@ class LinkedRows:
         parts = [f"SELECT {names}, {ROW_COLUMN} FROM {stored_rows(table, 'offline')}"]
         for place, path in enumerate(table.links, 1):
             name = f"linked_{table.tid}_{place}"
-            _stage(connection, table, path, options, name)
+            alone = table.links == (path,) and not table.copied
+            known = self._known(table, path, options) if self._known is not None and alone else None
+            if known is not None:
+                _make(connection, name, known)
+            else:
+                _stage(connection, table, path, options, name)
             parts.append(f"SELECT {names}, {ROW_COLUMN} + {place * _ROWS_OF_A_PATH} FROM {name}")
         return f"({' UNION ALL '.join(parts)})"
 
@@ -149,8 +157,13 @@ def _stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, optio
     with connection.cursor() as beside:
         staged = loading.stage(beside, table, path, options)
         rows = beside.sql(f"SELECT *, rowid AS {ROW_COLUMN} FROM {staged.place.relation}").to_arrow_reader()
-        connection.register("linked_rows", rows)
-        try:
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM linked_rows")
-        finally:
-            connection.unregister("linked_rows")
+        _make(connection, name, rows)
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+    """A temporary table of rows of Arrow's."""
+    connection.register("linked_rows", rows)
+    try:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM linked_rows")
+    finally:
+        connection.unregister("linked_rows")

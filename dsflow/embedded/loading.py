@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from dsflow.embedded import csvfiles, parquetfiles
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
+from dsflow.embedded.repeatedrows import left_out
 from dsflow.embedded.sources import Source, find_sources
-from dsflow.embedded.storage import Kind, Stage, Transaction, quote
+from dsflow.embedded.storage import Kind, Stage, Transaction, quote, relation
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from dsflow.embedded.catalog import Table
 
@@ -133,7 +135,22 @@ def check_staged(connection: duckdb.DuckDBPyConnection, table: Table, kind: Kind
             raise LoadError(f"{files}: {error.message}", hint=error.hint) from None
 
 
-def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, options: LoadOptions) -> None:
+@dataclass(frozen=True)
+class Stored:
+    """What became of rows that were stored.
+
+    Attributes:
+        left_out: how many of them are not, because they are there; None where all of them are stored in any case.
+        stored: how many rows the table has afterwards; None likewise.
+        repeated: see `repeatedrows.left_out`; None likewise.
+    """
+
+    left_out: int | None = None
+    stored: int | None = None
+    repeated: pa.Table | None = None
+
+
+def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, options: LoadOptions) -> Stored:
     """Move staged rows into the table, as a part of a transaction."""
     from dataclasses import replace
 
@@ -147,14 +164,24 @@ def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, op
     if kind == "offline":
         transaction.append(current, staged.place)
     else:
-        transaction.insert_staged(current, staged.place.relation, staged.count, if_absent=absent)
-    if kind == "online":
-        return
+        return _store_online(transaction, current, staged, if_absent=absent)
     after = replace(current, has_offline=True, copied=True)
     if options.mode == "overwrite":
         after = replace(after, links=(), offline_format="parquet", offline_options={})
     if after != current:
         transaction.state = transaction.state.with_table(after)
+    return Stored()
+
+
+def _store_online(transaction: Transaction, table: Table, staged: Staged, *, if_absent: bool) -> Stored:
+    before = transaction.count_online(table)
+    first = transaction.insert_staged(table, staged.place.relation, staged.count, if_absent=if_absent)
+    if not if_absent:
+        return Stored()
+    after = transaction.count_online(table)
+    missing, target = staged.count - (after - before), relation(table, "online")
+    found = left_out(transaction.connection, table, target, staged.place.relation, first, staged.count, missing)
+    return Stored(missing, after, found)
 
 
 def _check_not_null(connection: duckdb.DuckDBPyConnection, table: Table, sources: Sequence[Source], name: str) -> None:

@@ -375,11 +375,14 @@ class Transaction:
             self.connection.execute(f"INSERT INTO {target} SELECT * FROM {stage.relation}")
             stage.drop(self.connection)
 
-    def insert_staged(self, table: Table, staged: str, count: int, *, if_absent: bool = False) -> None:
+    def insert_staged(self, table: Table, staged: str, count: int, *, if_absent: bool = False) -> int:
         """Append the rows of a relation that has the table's columns to the online ones, in the order of its ``rowid``.
 
         Args:
             if_absent: leave out a row that equals, column by column, one that is stored or came before it.
+
+        Returns:
+            The ``__row`` that the first of them has, or would have.
 
         Raises:
             SqlError: OpenMLDB's online storage takes no such row.
@@ -407,6 +410,12 @@ class Transaction:
         if count > _BLOCK_ROWS:
             order = f" ORDER BY {quote(layout_key(table))}, {ROW_COLUMN}"
         self.connection.execute(f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {source}{order}")
+        return first
+
+    def count_online(self, table: Table) -> int:
+        """How many online rows are stored, with this transaction's changes, expired ones included."""
+        ((count,),) = self.connection.execute(f"SELECT count(*) FROM {relation(table, 'online')}").fetchall()
+        return int(count)
 
     def _reserve(self, target: str, count: int) -> int:
         first = self.next_rows.get(target)

@@ -285,7 +285,8 @@ def test_rows_that_the_load_left_out_are_inserted(doubled: Cluster, capsys: pyte
         "SET @@execute_mode='offline'", "SET @@sync_job=true", "SET @@job_timeout=120000", LINK, FIND,
         "SET @@execute_mode='online'", "SET @@sync_job=true", "SET @@job_timeout=120000",
         "SELECT * FROM t__equal", "DROP TABLE IF EXISTS t__rows", "DROP TABLE IF EXISTS t__equal",
-        "SHOW CREATE TABLE t", STORED, f"INSERT INTO t VALUES {once}, {once}", "USE d", "SHOW TABLE STATUS",
+        "SHOW CREATE TABLE t", "SHOW JOBS", STORED, f"INSERT INTO t VALUES {once}, {once}",
+        "USE d", "SHOW TABLE STATUS",
     ]  # fmt: skip
     assert "of their 3 copies 2 were missing in t and are added" in capsys.readouterr().out
 
@@ -300,6 +301,33 @@ def test_rows_that_are_there_or_expired_are_not_inserted(
     equal_rows()
     assert not [statement for statement in doubled.asked if statement.startswith("INSERT")]
     assert said in capsys.readouterr().out
+
+
+SAID = "loaded 9 rows\nput_if_absent left out 2 of them; the table has 5 rows now"
+
+
+@pytest.mark.parametrize(
+    ("log", "created", "kind", "counted"),
+    [
+        (SAID, CREATED, "ImportOnlineData", False),
+        (SAID.replace("out 2", "out 3"), CREATED, "ImportOnlineData", True),  # one was there before
+        (SAID.replace("5 rows", "4 rows"), CREATED, "ImportOnlineData", True),  # one has come since
+        (SAID, CREATED.replace("TTL=0m", "TTL=90m"), "ImportOnlineData", True),  # a row may be gone
+        (SAID, CREATED, "ImportOfflineData", True),
+        ("a log of Spark's", CREATED, "ImportOnlineData", True),
+        (RuntimeError("no such log"), CREATED, "ImportOnlineData", True),
+    ],
+)
+def test_rows_that_the_load_has_just_stored_are_there_once(
+    doubled: Cluster, log: str | Exception, created: str, kind: str, counted: bool
+) -> None:
+    doubled.answers["SHOW CREATE TABLE t"] = [[("t", created)]]
+    doubled.answers["SHOW JOBS"] = [[job(2, "FINISHED", LOAD, kind), job(7, "FAILED", LOAD.replace("x.csv", "y.csv"))]]
+    doubled.answers["SHOW JOBLOG 2"] = [[log]] if isinstance(log, Exception) else [[(log,)]]  # type: ignore[list-item]
+    equal_rows()
+    assert bool([statement for statement in doubled.asked if statement.startswith("SELECT * FROM t WHERE")]) == counted
+    (inserted,) = [statement for statement in doubled.asked if statement.startswith("INSERT")]
+    assert inserted.count("2020-01-02") == 2
 
 
 def test_a_file_without_equal_rows(doubled: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -339,7 +367,8 @@ def test_literals(value: object, kind: str, literal: str) -> None:
 
 def test_a_row_without_a_key_is_looked_up_by_its_other_values(cluster: Cluster) -> None:
     cluster.answers["SHOW CREATE TABLE t"] = [[("t", CREATED)]]
-    names, keys = checks.index_to_count_by(checks.connect(**PLACE), "t", KINDS.split(","))
+    names, keys, unlimited = checks.index_to_count_by(checks.connect(**PLACE), "t", KINDS.split(","))
+    assert unlimited
     columns = list(zip(names, KINDS.split(","), strict=True))
     assert checks.selection("t", columns, (None, None, 1.0, None, True, "x"), keys) == (
         "SELECT * FROM t WHERE ok = true AND note = 'x'"
