@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import calibration, metrics
 
 from dsflow.figures import figures_beside, figures_in, without_figures
 from dsflow.worker.contract import write_contract
-from dsflow.worker.figures import write_figures, write_regression_figures
+from dsflow.worker.figures import auc, write_figures, write_regression_figures
 
 HEAD = "[INFO] 2026-11-30 02:00:00.123 +0000 - [taskAppId=TASK-1] - "
 
@@ -60,6 +61,35 @@ def test_what_is_written_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
     assert f1(figures["threshold"]) == pytest.approx(max(map(f1, scores)))
     assert len(json.dumps(figures)) < 8000
+
+
+@pytest.mark.parametrize(("rows", "share", "digits"), [(40, 0.2, 1), (400, 0.01, 9), (5000, 0.5, 2), (5000, 0.003, 9)])
+def test_they_are_what_scikit_learn_says(tmp_path: Path, rows: int, share: float, digits: int) -> None:
+    rng = np.random.default_rng(rows)
+    answers = np.append([0, 1], rng.random(rows - 2) < share).astype(np.int8)
+    scores = np.round(0.8 * rng.beta(2, 5, rows) + 0.2 * answers, digits).astype(np.float32)
+    model = tmp_path / "m.json"
+    figures = json.loads(Path(write_figures(str(model), answers, scores)).read_text(encoding="utf-8"))
+    assert figures["rows"] == rows
+    assert figures["positives"] == answers.sum()
+    assert figures["auc"] == auc(answers, scores) == pytest.approx(metrics.roc_auc_score(answers, scores))
+    assert figures["average_precision"] == pytest.approx(metrics.average_precision_score(answers, scores))
+    assert figures["confusion"] == metrics.confusion_matrix(answers, scores >= figures["threshold"]).tolist()
+    precision, recall, _ = metrics.precision_recall_curve(answers, scores)
+    best = (2 * precision * recall / np.maximum(precision + recall, 1e-9)).max()
+    (_, false), (missed, hit) = figures["confusion"]
+    assert 2 * hit / (2 * hit + false + missed) == pytest.approx(best)
+    observed, predicted = calibration.calibration_curve(answers, scores, n_bins=10, strategy="quantile")
+    assert np.ptp(predicted) == pytest.approx(np.ptp(figures["calibration"][0]), abs=1e-4)
+    assert set(figures["calibration"][1]) <= set(np.round(observed, 5))
+    assert np.trapezoid(figures["roc"][1], figures["roc"][0]) == pytest.approx(figures["auc"], abs=0.02)
+
+
+@pytest.mark.parametrize(("answers", "scores"), [([1, 1], [0.1, 0.2]), ([0], [0.1]), ([0, 1], [0.1, np.nan])])
+def test_one_class_has_no_curves(tmp_path: Path, answers: list[int], scores: list[float]) -> None:
+    with pytest.raises(ValueError, match="rows of both classes"):
+        write_figures(str(tmp_path / "m.json"), answers, scores)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_regression_has_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
