@@ -12,6 +12,8 @@ with Workflow(
         "database": "demo_db",
         "feature_dir": Param("/tmp/talkingdata/features", local="{state}/features"),
         "model_dir": Param("/tmp/talkingdata/models", local="{state}/models"),
+        "device": "cpu",  # or cuda: where the training computes
+        "memory": 0.25,  # how much of the worker's the training may take
         "min_auc": 0.7,
         "deployment": "demo",
         "predict_server": Param("127.0.0.1:8881", local="{predict_address}"),

@@ -1,8 +1,10 @@
 """Train the click model: the script of the workflow's PYTHON task "train".
 
-It reads the features that OpenMLDB has written (CSV with a header line, or parquet), learns the earlier clicks, is
-judged by the latest ones, and writes the model with its contract and figures. DolphinScheduler fills in the
-placeholders of the five lines below before Python sees the script.
+It reads the features that OpenMLDB has written (parquet, or CSV with a header line), learns the earlier clicks, is
+judged by the latest ones, and writes the model with its contract and figures. Files are read in batches, several
+times, so that many clicks need little memory; the same clicks make the same model, however they are spread over files,
+whatever their order and the number of processors. DolphinScheduler fills in the placeholders of the seven lines below
+before Python sees the script.
 """
 
 from __future__ import annotations
@@ -10,24 +12,29 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import xgboost as xgb
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
 
 FEATURE_DIR = r"${feature_dir}"
 MODEL_DIR = r"${model_dir}"
 FEATURES = r"${features}"
 LABEL = r"${label}"
 FINGERPRINTS = r"${fingerprints}"
+DEVICE = r"${device}"
+MEMORY = r"${memory}"
 
 SHARE, LEAST = 0.3, 5  # of the clicks, held out; of either class, on either side
-SEED, ROUNDS = 20171106, 100
-# small trees and slow steps, because positives are few; no weights, so that predictions stay probabilities
-PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 3, "eta": 0.1, "nthread": 1}
+SEED, ROUNDS = 20171106, 20
+SAMPLE, PAGE = 500_000, 4_000_000  # clicks that say where bins begin; clicks that are binned at once
+MANY = 1_000_000  # clicks from which on threads are worth it
+MONTH = 31 * 24  # hours
+# no weights, so that predictions stay probabilities; positives are few: a limit for the step that a leaf of them takes
+PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 5, "eta": 0.3, "max_delta_step": 4}
 
 
 def main() -> None:
@@ -35,30 +42,53 @@ def main() -> None:
     label, features = given("label", LABEL), [name.strip() for name in given("features", FEATURES).split(",")]
     if len({label, "", *features}) < len(features) + 2:
         sys.exit(f"train: features takes names, each once, without the label {label}; it is {', '.join(features)}")
-    models = place("model_dir", MODEL_DIR)
-    clicks = read_features(place("feature_dir", FEATURE_DIR), features, label)
-    answers = clicks[label].to_numpy(dtype=np.int8)
-    whole = xgb.DMatrix(clicks[features].to_numpy(dtype=np.float32), answers, feature_names=features)
-    held_out, how = split(answers, hours(clicks))
-    print(f"{len(clicks)} clicks, {answers.sum()} of them with {label} = 1; held out: {how}")
+    models, directory, limit, on = place("model_dir", MODEL_DIR), place("feature_dir", FEATURE_DIR), memory(), device()
+    clicks = AllClicks(find_parts(str(directory), [label, *features]), features, label, limit // 8)
+    counts, sample = survey(clicks)
+    late, how = split(clicks, counts)
+    count, threads = int(counts.sum()), 0 if counts.sum() >= MANY else 1
+    print(f"{count} clicks, {counts[:, 1].sum()} of them with {label} = 1; held out: {how}")
 
-    booster = xgb.train(PARAMETERS, whole.slice(np.flatnonzero(~held_out)), ROUNDS, callbacks=[Progress()])
-    unseen, scores = answers[held_out], booster.predict(whole)[held_out]
-    auc = float(roc_auc_score(unseen, scores))
-    print(f"AUC {auc:.4f} on {len(unseen)} unseen clicks ({unseen.sum()} positive)")
-    if unseen.sum() < 100:  # an AUC by so few is uncertain
-        folds = StratifiedKFold(5, shuffle=True, random_state=SEED).split(answers, answers)
-        found = xgb.cv(PARAMETERS, whole, ROUNDS, folds=list(folds), metrics="auc")
-        print(f"for comparison: AUC {found['test-auc-mean'].iloc[-1]:.4f} in a cross-validation over all clicks")
+    early = sample.take(~late(sample))
+    with tempfile.TemporaryDirectory() as folder:  # for what has no room in memory
+        fits = on != "cpu" or count * (1 - SHARE) * (4 * len(features) + 50) < limit
+        known = Binned(clicks, lambda some: ~late(some), None if fits else f"{folder}/clicks").by(early, threads)
+        answers = known.get_label()
+        parameters = PARAMETERS | {"device": on, "nthread": threads, "base_score": float(answers.mean(dtype=float))}
+        booster = xgb.train(parameters, known, ROUNDS, callbacks=[Progress()])
+        del known
+    booster.set_param({"device": "cpu"})
+    judged = [
+        (some.answers.astype(np.int8), booster.inplace_predict(some.values))
+        for some in (some.take(late(some)) for some in clicks)
+        if len(some.answers)
+    ]
+    unseen, scores = (np.concatenate(each) for each in zip(*judged, strict=True))
+    area = auc(unseen, scores)
+    print(f"AUC {area:.4f} on {len(unseen)} unseen clicks ({unseen.sum()} positive)")
+    if unseen.sum() < 100 and count == len(sample.answers):  # an AUC by so few is uncertain
+        whole = xgb.DMatrix(sample.values, sample.answers)
+        found = xgb.cv(
+            PARAMETERS | {"nthread": 1},
+            whole,
+            ROUNDS,
+            nfold=5,
+            stratified=True,
+            metrics="auc",
+            as_pandas=False,
+            seed=SEED,
+        )
+        print(f"for comparison: AUC {found['test-auc-mean'][-1]:.4f} in a cross-validation over all clicks")
 
-    booster.set_attr(auc=f"{auc:.6f}", label=label, validation=how, clicks=str(len(clicks) - len(unseen)))
+    booster.set_attr(auc=f"{area:.6f}", label=label, validation=how, clicks=str(len(answers)))
     path = write_model(models, bytes(booster.save_raw("json")))
     write_contract(
-        path, clicks.loc[~held_out, features], label=label, kind="binary", classes=(0, 1), metrics={"auc": auc},
-        fingerprints="" if FINGERPRINTS.startswith("$") else FINGERPRINTS, time_range=days(clicks[~held_out]),
+        path, early.columns(features), rows=len(answers), label=label, kind="binary", classes=(0, 1),
+        metrics={"auc": area}, time_range=days(early.hours, start(counts)),
+        fingerprints="" if FINGERPRINTS.startswith("$") else FINGERPRINTS,
     )  # fmt: skip
     write_figures(path, unseen, scores, booster.get_score(importance_type="total_gain"))
-    for output in (f"auc={auc:.6f}", f"model_path={path}"):
+    for output in (f"auc={area:.6f}", f"model_path={path}"):
         print("$" + "{setValue(" + output + ")}", flush=True)
 
 
@@ -78,74 +108,188 @@ def place(name: str, text: str) -> Path:
     return Path(path)
 
 
-def read_features(directory: Path, features: list[str], label: str) -> pd.DataFrame:
-    """The clicks of all part files: label, features and time, in an order that depends on the content only."""
-    found = [directory] if directory.is_file() else sorted(directory.glob("[!._]*.*"))
-    parts = [part for part in found if part.suffix in (".csv", ".parquet") and part.stat().st_size]
-    if len({part.suffix for part in parts}) != 1:
-        what = "both CSV and parquet files" if parts else "no feature files; did the extraction run?"
-        sys.exit(f"train: {directory} holds {what}")
-    frames = []
-    for part in parts:
-        try:
-            frame = pd.read_parquet(part) if part.suffix == ".parquet" else pd.read_csv(part)
-        except (ValueError, OSError, ImportError) as error:  # pandas' own errors of reading are ValueErrors
-            sys.exit(f"train: cannot read {part}: {error}")
-        if lacking := [name for name in (label, *features) if name not in frame]:
-            sys.exit(f"train: {part} has no column {', '.join(lacking)}; it has {', '.join(map(str, frame))}")
-        columns = dict.fromkeys([label, *features, *(name for name in ("day", "hour") if name in frame)])
-        frames += [frame[list(columns)]] if len(frame) else []
-    if not frames:
-        sys.exit(f"train: the feature files in {directory} hold no clicks; was the offline table loaded?")
-    clicks = pd.concat(frames, ignore_index=True)
-    counts = clicks[label].value_counts(dropna=False)
-    if set(counts.index) != {0, 1} or counts.min() < LEAST:
-        told = ", ".join(f"{count} times {value}" for value, count in counts.items())
-        sys.exit(f"train: the label {label} takes 0 and 1, each {LEAST} times at least; {directory} has {told}")
-    for name in clicks:
-        numbers = pd.to_numeric(clicks[name], errors="coerce")
-        if (numbers.isna() & clicks[name].notna()).any() or np.isinf(numbers).any():
-            sys.exit(f"train: the feature {name} in {directory} is no number in some clicks, or infinite")
-    # part files have random names and splits; sorted, the same clicks are the same training set
-    return clicks.sort_values(list(clicks), kind="stable", ignore_index=True)
+def memory() -> int:
+    """How many bytes the training may take: a share of the machine's memory, without the parameter a quarter."""
+    text = "0.25" if MEMORY.startswith("$") else MEMORY
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0
+    if not 0 < share <= 1:
+        sys.exit(f"train: the parameter memory is {text}; it takes a share of the machine's memory, such as 0.25")
+    return int(share * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def hours(clicks: pd.DataFrame) -> np.ndarray | None:
-    """Hours since the first day, which comes after the largest gap of the month; None if the features carry no day."""
-    if "day" not in clicks or clicks["day"].isna().any():
+def device() -> str:
+    """Where to train: on the cpu, or on a GPU by cuda."""
+    name = "cpu" if DEVICE.startswith("$") else DEVICE
+    if name not in ("cpu", "cuda"):
+        sys.exit(f"train: the parameter device is {name}; it takes cpu or cuda")
+    if name == "cuda" and not xgb.build_info()["USE_CUDA"]:
+        sys.exit(
+            f"train: device is cuda, and the xgboost of {sys.executable} cannot use a GPU: install xgboost's own wheel"
+        )
+    return name
+
+
+class Clicks(NamedTuple):
+    """Some clicks.
+
+    Attributes:
+        values: the features, a row for each click; float32, NaN for NULL.
+        answers: the label, 0 or 1.
+        hours: hours of the month, 0 for the first one of its first day; MONTH where the day is not known.
+    """
+
+    values: np.ndarray
+    answers: np.ndarray
+    hours: np.ndarray
+
+    def take(self, which: np.ndarray) -> Clicks:
+        return Clicks(*(part[which] for part in self))
+
+    def digests(self) -> np.ndarray:
+        """A number for each click that its content alone decides, as good as random."""
+        mixed = self.answers.astype(np.uint64)
+        for column in self.values.T:
+            mixed = (mixed ^ np.ascontiguousarray(column).view(np.uint32)) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(32)
+        return mixed
+
+    def columns(self, names: list[str]) -> dict[str, np.ndarray]:
+        """The features by name; whole numbers as such."""
+        found = dict(zip(names, self.values.T, strict=True))
+        return {name: some.astype(int) if (some % 1 == 0).all() else some for name, some in found.items()}
+
+
+Chosen = Callable[[Clicks], np.ndarray]
+
+
+class AllClicks:
+    """The clicks of part files, some at a time; read anew for each pass, unless they fit in so many bytes."""
+
+    def __init__(self, parts: list, features: list[str], label: str, room: int) -> None:
+        self.parts, self.features, self.label, self.room = parts, features, label, room
+        self.held: list[Clicks] = []
+        self.complete = False
+
+    def __iter__(self) -> Iterator[Clicks]:
+        if self.complete:
+            yield from self.held
+            return
+        left, self.held = self.room, []
+        for batch in read_parts(self.parts, list(dict.fromkeys([self.label, *self.features, "day", "hour"]))):
+            some = self.checked(batch)
+            left -= sum(part.nbytes for part in some)
+            self.held = [*self.held, some] if left > 0 else []
+            yield some
+        self.complete = left > 0
+
+    def checked(self, batch: dict[str, np.ndarray]) -> Clicks:
+        """A batch as clicks, unless something in it cannot be learned from."""
+        answers = batch[self.label]
+        if (wrong := answers[(answers != 0) & (answers != 1)]).size:
+            sys.exit(f"train: the label {self.label} takes 0 and 1; there is {wrong[0]:g}")
+        values = np.column_stack([batch[name] for name in self.features])
+        if (infinite := np.isinf(values).any(axis=0)).any():
+            sys.exit(f"train: the feature {self.features[infinite.argmax()]} is infinite in some clicks")
+        unknown = np.full(len(answers), np.nan, np.float32)
+        day, hour = batch.get("day", unknown), np.nan_to_num(batch.get("hour", unknown))
+        known = (day >= 1) & (day <= 31) & (hour >= 0) & (hour < 24)
+        return Clicks(values, answers, np.where(known, day * 24 - 24 + hour, MONTH).astype(np.int16))
+
+
+def survey(clicks: AllClicks) -> tuple[np.ndarray, Clicks]:
+    """How many clicks each hour of the month has of either class; and some clicks, the same for the same clicks."""
+    counts, samples, limit = np.zeros((MONTH + 1, 2), int), [], 2**64 - 1
+    for some in clicks:
+        for answer in (0, 1):
+            counts[:, answer] += np.bincount(some.hours[some.answers == answer], minlength=MONTH + 1)
+        samples.append(some.take(some.digests() <= limit))
+        while sum(len(part.answers) for part in samples) > SAMPLE and limit:
+            limit //= 2
+            samples = [part.take(part.digests() <= limit) for part in samples]
+    if counts.sum(axis=0).min() < LEAST:
+        told = " and ".join(f"{count} times {answer}" for answer, count in enumerate(counts.sum(axis=0)))
+        sys.exit(f"train: the label {clicks.label} takes 0 and 1, each {LEAST} times at least; there is {told}")
+    sample = Clicks(*(np.concatenate(part) for part in zip(*samples, strict=True)))
+    if not len(sample.answers):
+        sys.exit("train: too many clicks are equal: there is nothing to learn")
+    return counts, sample.take(np.argsort(sample.digests(), kind="stable"))
+
+
+def start(counts: np.ndarray) -> int | None:
+    """The hour of the month with which time begins, None where a click has no day.
+
+    After the end of a month it goes on with day 1: time begins after the largest gap between days.
+    """
+    present = np.flatnonzero(counts[:MONTH].reshape(31, 48).sum(axis=1))
+    if counts[MONTH].any():
         return None
-    day = clicks["day"].to_numpy(dtype=np.int64)
-    present = np.unique(day)
-    first = present[-np.diff(present, append=present[0] + 31)[::-1].argmax()]
-    hour = clicks["hour"].fillna(0).to_numpy(dtype=np.int64) if "hour" in clicks else 0
-    return np.asarray((day - first) % 31 * 24 + hour)
+    return int(present[-np.diff(present, append=present[0] + 31)[::-1].argmax()]) * 24
 
 
-def days(clicks: pd.DataFrame) -> tuple[str, str] | None:
-    """The first and the last day of the clicks; None if the features carry none."""
-    time = hours(clicks)
-    return None if time is None else tuple(f"day {clicks['day'].iloc[at]:.0f}" for at in (time.argmin(), time.argmax()))
+def days(hours: np.ndarray, first: int | None) -> tuple[str, str] | None:
+    """The first and the last day of clicks; None where a click has none."""
+    since = (hours - first) % MONTH if first is not None else None
+    return since if since is None else tuple(f"day {hours[at] // 24 + 1}" for at in (since.argmin(), since.argmax()))
 
 
-def split(answers: np.ndarray, time: np.ndarray | None) -> tuple[np.ndarray, str]:
+def split(clicks: AllClicks, counts: np.ndarray) -> tuple[Chosen, str]:
     """Which clicks are held out, and how they were chosen, in words."""
-    if time is not None:
-        for first in sorted(np.unique(time)[1:], key=lambda hour: abs((time >= hour).mean() - SHARE)):
-            late = time >= first
-            least = min(np.bincount(answers[side], minlength=2).min() for side in (late, ~late))
-            if abs(late.mean() - SHARE) <= 0.1 and least >= LEAST:
-                return late, f"the last {100 * late.mean():.1f} % of the clicks by day and hour"
-    thirds = StratifiedKFold(3, shuffle=True, random_state=SEED).split(answers, answers)
-    chosen = np.isin(np.arange(len(answers)), next(thirds)[1])
-    return chosen, "a third of each class at random; no cut in time has enough of both"
+    if (first := start(counts)) is not None:
+        whole = counts.sum(axis=0)
+        late = np.roll(counts[:MONTH], -first, axis=0)[::-1].cumsum(axis=0)[::-1]  # from each hour on
+        share = late.sum(axis=1) / whole.sum()
+        distance = np.where(np.minimum(late, whole - late).min(axis=1) >= LEAST, abs(share - SHARE), 1)
+        cut = distance.argmin()
+        if distance[cut] <= 0.1:
+            how = f"the last {100 * share[cut]:.1f} % of the clicks by day and hour"
+            return lambda some: (some.hours - first) % MONTH >= cut, how
+    digests: list[list[np.ndarray]] = [[], []]
+    for some in clicks:
+        for answer in (0, 1):
+            digests[answer].append(some.digests()[some.answers == answer])
+    numbers = [np.sort(np.concatenate(each)) for each in digests]
+    limits = np.array([each[len(each) // 3] for each in numbers])
+    if any(each[0] == limit for each, limit in zip(numbers, limits, strict=True)):
+        sys.exit(f"train: too many clicks of one {clicks.label} are equal: there is nothing to judge a model by")
+    how = "a third of each class at random; no cut in time has enough of both"
+    return lambda some: some.digests() < limits[some.answers.astype(int)], how
+
+
+class Binned(xgb.DataIter):
+    """Hands some of the clicks to XGBoost, a page at a time."""
+
+    def __init__(self, clicks: AllClicks, chosen: Chosen, cache: str | None) -> None:
+        self.clicks, self.chosen, self.cache, self.left = clicks, chosen, cache, iter(clicks)
+        super().__init__(cache_prefix=cache)
+
+    def reset(self) -> None:
+        self.left = iter(self.clicks)
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        page, rows = [], 0
+        while rows < PAGE and (some := next(self.left, None)) is not None:
+            page.append(some.take(self.chosen(some)))
+            rows += len(page[-1].answers)
+        if rows:
+            values, answers, _ = (np.concatenate(part) for part in zip(*page, strict=True))
+            input_data(data=values, label=answers, feature_names=self.clicks.features)
+        return rows > 0
+
+    def by(self, sample: Clicks, threads: int) -> xgb.DMatrix:
+        """The clicks, each value as the number of its bin; the sample alone says where bins begin."""
+        bins = xgb.QuantileDMatrix(sample.values, sample.answers, feature_names=self.clicks.features, nthread=1)
+        matrix = xgb.ExtMemQuantileDMatrix if self.cache else xgb.QuantileDMatrix
+        return matrix(self, ref=bins, nthread=threads)
 
 
 class Progress(xgb.callback.TrainingCallback):
     """Says how far the training is; dsflow shows such lines while the task runs."""
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: object) -> bool:
-        if epoch % 10 == 9:
-            print(f"progress: {epoch + 1}/{ROUNDS} rounds", flush=True)
+        print(f"progress: {epoch + 1}/{ROUNDS} rounds", flush=True)
         return False
 
 
@@ -164,7 +308,54 @@ def write_model(directory: Path, raw: bytes) -> str:
 
 
 # fmt: off
-# of dsflow.worker.contract and dsflow.worker.figures, which say more: a worker has no dsflow
+# of dsflow.worker.parts, contract and figures, which say more: a worker has no dsflow
+def find_parts(path, columns):
+ import sys
+ from pathlib import Path
+ import pyarrow as pa
+ import pyarrow.csv
+ import pyarrow.dataset as ds
+ found = [Path(path)] if Path(path).is_file() else sorted(Path(path).glob("[!._]*.*"))
+ files = [file for file in found if file.suffix in (".csv", ".parquet") and file.stat().st_size]
+ if len({file.suffix for file in files}) != 1:
+  what = "both CSV and parquet files" if files else "no feature files; did the extraction run?"
+  sys.exit(f"train: {path} holds {what}")
+ parts = []
+ for file in files:
+  try:
+   part = ds.dataset(file, format=file.suffix[1:])
+   kinds = dict(zip(part.schema.names, part.schema.types, strict=True))
+   if lacking := [name for name in columns if name not in kinds]:
+    sys.exit(f"train: {file} has no column {', '.join(lacking)}; it has {', '.join(kinds)}")
+   for name in columns:
+    kind = kinds[name]
+    known = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
+    if not any(is_kind(kind) for is_kind in known) and part.head(1).num_rows:
+     sys.exit(f"train: the column {name} in {file} is to be a number; it is {kind}")
+   if file.suffix == ".csv":
+    options = pyarrow.csv.ConvertOptions(
+     column_types={name: pa.float64() for name in columns if not pa.types.is_boolean(kinds[name])}
+    )
+    part = ds.dataset(file, format=ds.CsvFileFormat(convert_options=options))
+   parts += [part] if part.head(1).num_rows else []
+  except (pa.ArrowException, OSError) as error:
+   sys.exit(f"train: cannot read {file}: {error}")
+ if not parts:
+  sys.exit(f"train: the feature files in {path} hold no rows; was the offline table loaded?")
+ return parts
+
+def read_parts(parts, columns):
+ import sys
+ import pyarrow as pa
+ for part in parts:
+  wanted = [name for name in columns if name in part.schema.names]
+  try:
+   for batch in part.to_batches(columns=wanted, batch_readahead=4):
+    numbers = (batch[name].cast(pa.float32(), safe=False) for name in wanted)
+    yield {name: some.to_numpy(zero_copy_only=False) for name, some in zip(wanted, numbers, strict=True)}
+  except (pa.ArrowException, OSError) as error:
+   sys.exit(f"train: cannot read {part.files[0]}: {error}")
+
 def write_contract(
  model_path,
  features,
@@ -176,6 +367,7 @@ def write_contract(
  fingerprints = "",
  metrics = None,
  time_range = None,
+ rows = None,
 ):
  import hashlib
  import json
@@ -229,7 +421,7 @@ def write_contract(
   "libraries": libraries,
   "metrics": {str(name): float(value) for name, value in (metrics or {}).items() if math.isfinite(value)},
   "trained_on": {
-   "rows": len(np.asarray(features[names[0]])) if names else 0,
+   "rows": rows if rows is not None else len(np.asarray(features[names[0]])) if names else 0,
    "from": moment(time_range[0]) if time_range else None,
    "to": moment(time_range[1]) if time_range else None,
   },
@@ -244,30 +436,55 @@ def write_contract(
  os.replace(temporary, path)
  return path
 
+def auc(answers, scores):
+ import numpy as np
+ answers, scores = np.asarray(answers), np.asarray(scores)
+ ones, others = np.sort(scores[answers == 1]), np.sort(scores[answers == 0])
+ if not (len(ones) and len(others)) or np.isnan([ones[-1], others[-1]]).any():
+  raise ValueError("figures take rows of both classes, 0 and 1, and scores that are numbers")
+ below, up_to = np.searchsorted(others, ones), np.searchsorted(others, ones, "right")
+ return int(below.sum() + up_to.sum()) / 2 / len(ones) / len(others)
+
 def write_figures(model_path, answers, scores, importance = None):
  import json
  import os
  import numpy as np
- from sklearn import calibration, metrics
  def curve(x, y):
   way = np.cumsum(np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0])))
   kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], 50)))
   return [[round(float(value), 5) for value in axis[kept]] for axis in (x, y)]
- precision, recall, cuts = metrics.precision_recall_curve(answers, scores)
- harmonic = precision * recall / np.maximum(precision + recall, 1e-9)
- threshold = float(cuts[np.argmax(harmonic[:-1])])
- observed, predicted = calibration.calibration_curve(answers, scores, n_bins=10, strategy="quantile")
+ def counted(some):
+  above = np.stack([np.searchsorted(some, cuts, "right"), np.searchsorted(some, cuts)], axis=1)
+  return np.concatenate([[0], len(some) - above.ravel(), [len(some)]])
+ area = auc(answers, scores)
+ answers, scores = np.asarray(answers), np.asarray(scores)
+ ones, others = np.sort(scores[answers == 1]), np.sort(scores[answers == 0])
+ cuts = np.unique(ones)[::-1]
+ hits, misses = counted(ones), counted(others)
+ told = hits + misses
+ recall, precision = hits / len(ones), np.where(told, hits / np.maximum(told, 1), 1)
+ best = int(np.argmax(hits / (told + len(ones))))
+ edges = np.quantile(scores, np.arange(1, 10) / 10)
+ tenths = [np.split(some, np.searchsorted(some, edges, "right")) for some in (others, ones)]
+ calibration = [
+  (sum(float(some.sum(dtype=float)) for some in tenth) / rows, len(tenth[1]) / rows)
+  for tenth in zip(*tenths, strict=True)
+  if (rows := sum(map(len, tenth)))
+ ]
  figures = {
   "format": 1,
   "rows": len(answers),
-  "positives": int(np.sum(answers)),
-  "auc": float(metrics.roc_auc_score(answers, scores)),
-  "average_precision": float(metrics.average_precision_score(answers, scores)),
-  "roc": curve(*metrics.roc_curve(answers, scores)[:2]),
-  "precision_recall": curve(recall, precision),
-  "calibration": curve(predicted, observed),
-  "threshold": threshold,
-  "confusion": metrics.confusion_matrix(answers, np.asarray(scores) >= threshold).tolist(),
+  "positives": len(ones),
+  "auc": area,
+  "average_precision": float(np.sum(np.diff(recall) * precision[1:])),
+  "roc": curve(misses / len(others), recall),
+  "precision_recall": curve(recall[::-1], precision[::-1]),
+  "calibration": curve(*np.transpose(calibration)),
+  "threshold": float(cuts[best // 2 - 1]),
+  "confusion": [
+   [len(others) - int(misses[best]), int(misses[best])],
+   [len(ones) - int(hits[best]), int(hits[best])],
+  ],
   "importance": {str(name): float(value) for name, value in (importance or {}).items()},
  }
  if os.path.exists(model_path + ".contract.json"):

@@ -402,6 +402,7 @@ def _modules(found: JsonDict) -> Iterator[Check]:
         ("openmldb", "openmldb==0.9.2' 'sqlalchemy>=1.4,<2"),
         ("sqlalchemy", "sqlalchemy>=1.4,<2"),
         ("pandas", "pandas"),
+        ("pyarrow", "pyarrow"),
         ("sklearn", "scikit-learn"),
         ("xgboost", "xgboost"),
     ):

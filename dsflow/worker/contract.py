@@ -20,6 +20,7 @@ def write_contract(
     fingerprints: str = "",
     metrics: Any = None,
     time_range: Any = None,
+    rows: int | None = None,
 ) -> str:
     """Write ``MODEL.contract.json`` beside a model: what goes in, what it was trained on, how good it was.
 
@@ -33,6 +34,7 @@ def write_contract(
         fingerprints: ``NAME:DIGITS,...`` of the feature view, as ``view.fingerprints`` gives them to /update.
         metrics: name -> number, as {"auc": 0.93}.
         time_range: the first and last moment of the training's rows, as ISO texts or anything with ``isoformat``.
+        rows: how many rows the training had, where ``features`` holds a sample of them.
 
     Returns:
         the path of the contract.
@@ -94,7 +96,7 @@ def write_contract(
         "libraries": libraries,
         "metrics": {str(name): float(value) for name, value in (metrics or {}).items() if math.isfinite(value)},
         "trained_on": {
-            "rows": len(np.asarray(features[names[0]])) if names else 0,
+            "rows": rows if rows is not None else len(np.asarray(features[names[0]])) if names else 0,
             "from": moment(time_range[0]) if time_range else None,
             "to": moment(time_range[1]) if time_range else None,
         },

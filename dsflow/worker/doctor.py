@@ -86,7 +86,7 @@ found = {
     "executable": sys.executable,
     "version": sys.version.split()[0],
     "python3": python3 if os.path.exists(python3) else "",
-    "modules": {name: version(name) for name in ("openmldb", "sqlalchemy", "pandas", "sklearn", "xgboost")},
+    "modules": {name: version(name) for name in ("openmldb", "sqlalchemy", "pandas", "pyarrow", "sklearn", "xgboost")},
     "folders": [free(path) for path in OPTIONS["folders"]],
 }
 if "error" not in found["modules"]["openmldb"] and "error" not in found["modules"]["sqlalchemy"]:

@@ -82,6 +82,7 @@ def test_all_is_well(server: Server, profile: Profile, tmp_path: Path) -> None:
         "package openmldb",
         "package sqlalchemy",
         "package pandas",
+        "package pyarrow",
         "package sklearn",
         "package xgboost",
         "OpenMLDB",

@@ -184,7 +184,7 @@ def test_the_workers_python_has_what_the_tasks_import() -> None:
     imported = {
         name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
     }
-    assert {"numpy", "pandas", "xgboost"} <= imported & set(wanted)
+    assert {"numpy", "pyarrow", "xgboost"} <= imported & set(wanted)
     text = dockerfile(SERVICES["dolphinscheduler"])
     environment = re.search(r"python3 -m venv (\S+)", text)
     assert environment

@@ -138,7 +138,7 @@ def test_a_step_is_one_row_of_a_first_plan(definition: Definition) -> None:
     text = render_plan(plan)
     assert "  + deploy features [OPENMLDB] + ask, check, choose, skip\n" in text
     assert "  + load offline talkingdata -> extract features\n" in text
-    assert text.endswith("  9 tasks added, 8 edges changed, 9 parameters changed, settings changed\n")
+    assert text.endswith("  9 tasks added, 8 edges changed, 11 parameters changed, settings changed\n")
     assert max(map(len, text.splitlines())) < 120
     assert len(plan_to_dict(plan)["tasks"]) == 18  # JSON stays whole
     every = render_plan(plan, every=True)

@@ -28,7 +28,7 @@ def worker(**changes: Any) -> dict[str, Any]:
         "executable": "/py/bin/python3",
         "version": "3.11.7",
         "python3": "/py/bin/python3",
-        "modules": dict.fromkeys(("openmldb", "sqlalchemy", "pandas", "sklearn", "xgboost"), there),
+        "modules": dict.fromkeys(("openmldb", "sqlalchemy", "pandas", "pyarrow", "sklearn", "xgboost"), there),
         "folders": [{"path": "/tmp", "free": 50 * GIB, "writable": True}],
         "openmldb": {
             "connected": True,

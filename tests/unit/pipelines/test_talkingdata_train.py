@@ -10,9 +10,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +28,7 @@ from dsflow.serving.contract import check_model, read_contract
 from dsflow.worker.contract import write_contract
 from dsflow.worker.excerpt import excerpt
 from dsflow.worker.figures import write_figures
+from dsflow.worker.parts import find_parts, read_parts
 
 SCRIPT = Path(__file__).parents[3] / "pipelines" / "talkingdata_train.py"
 FEATURES = "app,device,os,channel,hour,day,qty,ip_app_count,ip_app_os_count"
@@ -62,7 +65,7 @@ def parameters_of(tmp_path: Path, feature_dir: Path | str, parameters: dict[str,
 def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feature_dir: Path | str, **parameters: str) -> None:
     """The script's work in this process, for the many cases in which only the message counts."""
     filled = parameters_of(tmp_path, feature_dir, parameters)
-    for name in ("feature_dir", "model_dir", "features", "label"):
+    for name in ("feature_dir", "model_dir", "features", "label", "device", "memory"):
         monkeypatch.setattr(train, name.upper(), filled.get(name, "${" + name + "}"))
     train.main()
 
@@ -110,7 +113,7 @@ def module() -> ModuleType:
 train = module()
 
 
-def test_the_script_has_exactly_its_five_placeholders() -> None:
+def test_the_script_has_exactly_its_seven_placeholders() -> None:
     text = SCRIPT.read_text(encoding="utf-8")
     assert re.findall(r"\$\{([^}]*)\}?", text) == [
         "feature_dir",
@@ -118,14 +121,16 @@ def test_the_script_has_exactly_its_five_placeholders() -> None:
         "features",
         "label",
         "fingerprints",
+        "device",
+        "memory",
     ]
     assert "$[" not in text
     assert text.isascii()
 
 
-@pytest.mark.parametrize("written", [write_contract, write_figures])
-def test_it_holds_functions_of_dsflow(written: Callable[..., str]) -> None:
-    held = excerpt(Path(inspect.getfile(written)), (written.__name__,)).strip()
+@pytest.mark.parametrize("functions", [(find_parts, read_parts), (write_contract,), (write_figures,)])
+def test_it_holds_functions_of_dsflow(functions: tuple[Callable[..., object], ...]) -> None:
+    held = excerpt(Path(inspect.getfile(functions[0])), tuple(each.__name__ for each in functions)).strip()
     assert held + "\n" in SCRIPT.read_text(encoding="utf-8")
 
 
@@ -260,13 +265,14 @@ def test_without_a_day_each_class_is_split_at_random(tmp_path: Path) -> None:
         (lambda f: f.drop(columns=["os", "qty"]), "part-0.csv has no column os, qty; it has is_attributed, app"),
         (lambda f: f.drop(columns=["is_attributed"]), "has no column is_attributed"),
         (lambda f: f.assign(is_attributed=0), "takes 0 and 1, each 5 times at least"),
-        (lambda f: f.assign(is_attributed=1), "has 300 times 1"),
-        (lambda f: f.assign(is_attributed=[None, *f["is_attributed"][1:]]), "1 times nan"),
-        (lambda f: f.assign(is_attributed=[2, *f["is_attributed"][1:]]), "takes 0 and 1"),
-        (lambda f: f.assign(is_attributed="yes"), "takes 0 and 1"),
-        (lambda f: f.assign(os="linux"), "the feature os in"),
-        (lambda f: f.assign(qty=[float("inf"), *f["qty"][1:]]), "the feature qty in"),
-        (lambda f: f.iloc[:0], "hold no clicks"),
+        (lambda f: f.assign(is_attributed=1), "there is 0 times 0 and 300 times 1"),
+        (lambda f: f.assign(is_attributed=[None, *f["is_attributed"][1:]]), "takes 0 and 1; there is nan"),
+        (lambda f: f.assign(is_attributed=[2, *f["is_attributed"][1:]]), "takes 0 and 1; there is 2"),
+        (lambda f: f.assign(is_attributed="yes"), "the column is_attributed in"),
+        (lambda f: f.assign(day="Monday"), "the column day in"),
+        (lambda f: f.assign(os="linux"), "the column os in"),
+        (lambda f: f.assign(qty=[float("inf"), *f["qty"][1:]]), "the feature qty is infinite"),
+        (lambda f: f.iloc[:0], "hold no rows"),
     ],
 )
 def test_features_that_cannot_be_learnt_from(
@@ -281,6 +287,9 @@ def test_features_that_cannot_be_learnt_from(
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
+        ({"device": "gpu"}, "device is gpu; it takes cpu or cuda"),
+        ({"memory": "8GB"}, "memory is 8GB; it takes a share of the machine's memory, such as 0.25"),
+        ({"memory": "0"}, "memory is 0; it takes a share"),
         ({"feature_dir": "UNDEFINED"}, "feature_dir has no value"),
         ({"model_dir": "UNDEFINED"}, "model_dir has no value"),
         ({"features": "UNDEFINED"}, "features has no value"),
@@ -314,7 +323,7 @@ def test_no_feature_files(tmp_path: Path) -> None:
     features = write(tmp_path, clicks(300))
     (features / "x.parquet").write_bytes(b"PAR1")
     refused(run(tmp_path, features), "both CSV and parquet")
-    (tmp_path / "empty" / "bad.csv").write_bytes(b"is_attributed\n\xff\xfe\n")
+    (tmp_path / "empty" / "bad.csv").write_text(",".join(COLUMNS) + "\n0,1\n")
     refused(run(tmp_path, tmp_path / "empty"), "cannot read", "bad.csv")
 
 
@@ -353,26 +362,118 @@ def test_the_figures_are_those_of_the_model_on_the_clicks_it_has_not_seen(tmp_pa
     assert [feature["name"] for feature in figures["features"]] == FEATURES.split(",")
 
 
-def test_time_goes_on_over_the_end_of_a_month() -> None:
-    frame = pd.DataFrame({"day": [30, 31, 1, 2, 29], "hour": [5, 0, 23, 0, 1]})
-    assert train.hours(frame).tolist() == [29, 48, 95, 96, 1]
-    assert train.hours(pd.DataFrame({"day": [6, 9, 7]})).tolist() == [0, 72, 24]
-    assert train.hours(pd.DataFrame({"day": [3, 3], "hour": [4, 2]})).tolist() == [4, 2]
-    assert train.hours(pd.DataFrame({"hour": [3]})) is None
+def all_clicks(directory: Path, features: list[str], room: int = 0) -> Any:
+    return train.AllClicks(
+        train.find_parts(str(directory), ["is_attributed", *features]), features, "is_attributed", room
+    )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 1000), st.integers(20, 400), st.integers(5, 40))
-def test_both_sides_always_have_both_classes(seed: int, count: int, positives: int) -> None:
+@pytest.mark.parametrize(
+    ("day", "hour", "first", "days"),
+    [
+        ([30, 31, 1, 2, 29], [5, 0, 23, 0, 1], 28 * 24, ("day 29", "day 2")),
+        ([6, 9, 7], None, 5 * 24, ("day 6", "day 9")),
+        ([3, 3], [4, 2], 2 * 24, ("day 3", "day 3")),
+        (None, [3], None, None),
+        ([3, None], [4, 2], None, None),
+        ([3, 32], [4, 2], None, None),
+        ([3, 3], [4, 24], None, None),
+    ],
+)
+def test_time_goes_on_over_the_end_of_a_month(
+    tmp_path: Path, day: list[int] | None, hour: list[int] | None, first: int | None, days: tuple[str, str] | None
+) -> None:
+    given = {"day": day, "hour": hour}
+    frame = pd.DataFrame({name: values for name, values in given.items() if values}).assign(app=1, is_attributed=0)
+    frame.to_csv(tmp_path / "part.csv", index=False)
+    hours = np.concatenate([some.hours for some in all_clicks(tmp_path, ["app"])])
+    counts = np.zeros((train.MONTH + 1, 2), int)
+    np.add.at(counts[:, 0], hours, 1)
+    assert train.start(counts) == first
+    assert train.days(hours, first) == days
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(20, 400), st.integers(5, 40), st.booleans())
+def test_both_sides_always_have_both_classes(seed: int, count: int, positives: int, with_day: bool) -> None:
     frame = clicks(count, seed)
     answers = np.zeros(count, dtype=np.int8)
     answers[np.random.default_rng(seed).choice(count, min(positives, count - 5), replace=False)] = 1
-    held_out, how = train.split(answers, train.hours(frame))
+    frame["is_attributed"] = answers
+    frame = frame if with_day else frame.drop(columns="day")
+    with tempfile.TemporaryDirectory() as folder:
+        frame.to_parquet(f"{folder}/part.parquet")
+        found = all_clicks(Path(folder), [name for name in frame if name != "is_attributed"])
+        counts, sample = train.survey(found)
+        chosen, how = train.split(found, counts)
+    held_out = chosen(sample)
+    assert len(sample.answers) == count
     for side in (held_out, ~held_out):
-        assert set(answers[side]) == {0, 1}
+        assert set(sample.answers[side]) == {0, 1}
     assert 0.15 < held_out.mean() < 0.45
     assert how
-    assert (held_out == train.split(answers, train.hours(frame))[0]).all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 5), st.sampled_from([500, 7000, 10**7]), st.booleans(), st.booleans())
+def test_the_same_clicks_give_the_same_bytes(seed: int, parts: int, page: int, threads: bool, on_disk: bool) -> None:
+    frame = clicks(6000)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        run_here(Path(folder) / "first", patch, write(Path(folder), frame))
+        patch.setattr(train, "PAGE", page)
+        patch.setattr(train, "MANY", 0 if threads else 10**9)
+        other = Path(folder) / "other"
+        other.mkdir()
+        shuffled = write(other, frame.sample(frac=1, random_state=seed), parts)
+        run_here(Path(folder) / "second", patch, shuffled, memory="1e-9" if on_disk else "0.25")
+        first, second = (
+            {f.name: f.read_bytes() for f in Path(folder).glob(f"{n}/models/*")} for n in ("first", "second")
+        )
+    assert first == second
+    assert len(first) == 3
+
+
+def test_a_sample_says_where_bins_begin_and_all_clicks_are_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = write(tmp_path, clicks(20_000), parts=4)
+    run_here(tmp_path, monkeypatch, features)
+    whole = float(re.findall(r"AUC (\S+)", capsys.readouterr().out)[0])
+    monkeypatch.setattr(train, "SAMPLE", 4000)
+    run_here(tmp_path, monkeypatch, features, memory="1e-9")
+    sampled = capsys.readouterr().out
+    assert float(re.findall(r"AUC (\S+)", sampled)[0]) == pytest.approx(whole, abs=0.02)
+    (path,) = re.findall(r"model_path=(.*)\)", sampled)
+    contract = read_contract("c", Path(f"{path}.contract.json").read_bytes())
+    assert contract.rows == pytest.approx(14_000, rel=0.05)
+    assert contract.features[0].statistics is not None
+
+
+def test_equal_clicks_cannot_be_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_day = FEATURES.replace(",day", "")
+    frame = clicks(300).drop(columns="day")
+    frame.loc[frame["is_attributed"] == 1, frame.columns[1:]] = 7
+    with pytest.raises(SystemExit, match="too many clicks of one is_attributed are equal"):
+        run_here(tmp_path, monkeypatch, write(tmp_path, frame), features=without_day)
+    frame.loc[:, frame.columns[1:]] = 7
+    monkeypatch.setattr(train, "SAMPLE", 10)
+    with pytest.raises(SystemExit, match="too many clicks are equal: there is nothing to learn"):
+        run_here(tmp_path, monkeypatch, write(tmp_path, frame), features=without_day)
+
+
+def test_fractions_below_the_lines_that_tell_a_files_types_are_read(tmp_path: Path) -> None:
+    lines = ["is_attributed,app"] + ["0,1"] * 400_000 + ["1,2.5"]
+    (tmp_path / "part.csv").write_text("\n".join(lines) + "\n")
+    assert max(some.values.max() for some in all_clicks(tmp_path, ["app"])) == 2.5
+    (tmp_path / "part.csv").write_text("\n".join([*lines, "1,many"]) + "\n")
+    with pytest.raises(SystemExit, match=r"cannot read .*part.csv: .*invalid value 'many'"):
+        list(all_clicks(tmp_path, ["app"]))
+
+
+def test_a_gpu_needs_a_library_that_can_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train.xgb, "build_info", lambda: {"USE_CUDA": False})
+    with pytest.raises(SystemExit, match=r"device is cuda, and the xgboost of .* cannot use a GPU"):
+        run_here(tmp_path, monkeypatch, write(tmp_path, clicks(300)), device="cuda")
 
 
 needs_data = pytest.mark.skipif(
