@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from dsflow.embedded.failures import StorageError
 from dsflow.web.access import Tokens, allowed_hosts, check_browser, check_listening, check_token
 from dsflow.web.errors import AccessError
+from dsflow.web.parent import end_with_parent
 from dsflow.web.tls import Certificate
 
 if TYPE_CHECKING:
@@ -304,21 +305,11 @@ class EmbeddedServer:
         self.stop()
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it ended: then its end of the pipe is closed."""
-
-    def watch() -> None:
-        sys.stdin.buffer.read()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 if __name__ == "__main__":
     from dsflow.errors import DsflowError
 
     try:
-        _end_with_parent()
+        end_with_parent()
         serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
     except DsflowError as failure:
         print(failure, file=sys.stderr)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +23,7 @@ from dsflow.serving.listening import listen, url_of
 from dsflow.serving.logs import configure
 from dsflow.serving.options import Options
 from dsflow.serving.settings import Settings
+from dsflow.web.parent import end_with_parent
 
 _CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from dsflow.serving.beside import main; main()"
 _READY = "ready"
@@ -109,7 +108,7 @@ class ServerBeside:
 def main() -> NoReturn:
     """Be the process: serve until SIGTERM, or until the parent is gone."""
     about = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     settings = Settings.from_json(about["settings"])
     configure(settings.options.log)
     from dsflow.serving.model import prepare_check
@@ -125,9 +124,3 @@ def main() -> NoReturn:
         logging.getLogger("dsflow.serving").error("%s", error)
         sys.exit(1)
     sys.exit(0)
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -186,6 +186,14 @@ def test_serve_until_sigterm(tmp_path: Path) -> None:
             assert process.stdout.read() == ""
 
 
+def test_it_ends_well_when_it_is_stopped(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path).start()
+    process = server.process
+    assert process is not None
+    server.stop()
+    assert (process.returncode, (tmp_path / "server.log").read_text()) == (0, "")
+
+
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
         "import time; from dsflow.embedded.server import EmbeddedServer; s = EmbeddedServer('db').start();"
