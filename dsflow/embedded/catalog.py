@@ -45,6 +45,62 @@ class Index:
         return tuple(sorted(set(self.keys))), self.ts
 
 
+BLOCK_ROWS = 122_880
+"""How many rows DuckDB keeps in one block (a row group), for each column with its smallest and largest value."""
+
+_WAITING_ROWS = 2 * BLOCK_ROWS
+_MOST_STRETCHES = 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table's online rows lie: in stretches, each in the order of one column.
+
+    A request looks rows up by that column, and reads a block or two of each stretch: DuckDB passes over the others by
+    their smallest and largest key. An index of DuckDB's would have to be in memory as a whole. Rows that come in small
+    numbers wait behind the last stretch, as they came, until they are many enough for one of their own; many stretches
+    are made one as soon as those before the last have become no longer than what follows them, so that there are never
+    more than the logarithm of the rows, and no row is moved more often than that.
+
+    Attributes:
+        column: by what they are in order.
+        ends: the ``__row`` behind each stretch; the first begins at 0.
+    """
+
+    column: str
+    ends: tuple[int, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """The ``__row`` of the first row that waits."""
+        return self.ends[-1] if self.ends else 0
+
+    def with_stretch(self, first: int, end: int) -> Layout:
+        """After rows in order were added. What waited before them counts as a stretch, if a short and mixed one."""
+        ends = self.ends if first <= self.end else (*self.ends, first)
+        return replace(self, ends=(*ends, end))
+
+    def settled(self, end: int) -> tuple[Layout, int | None]:
+        """What has to be put in order now.
+
+        Args:
+            end: the ``__row`` behind the last row.
+
+        Returns:
+            The layout afterwards, and the ``__row`` from which on the rows have to be put in order; None: all is well.
+        """
+        begin = self.end if end - self.end > _WAITING_ROWS else None
+        ends = self.ends if begin is None else (*self.ends, end)
+        if len(ends) > _MOST_STRETCHES:
+            starts = (0, *ends[:-1])
+            last = len(ends) - 1
+            while last > 0 and ends[last - 1] - starts[last - 1] <= end - starts[last]:
+                last -= 1
+            if last < len(ends) - 1:
+                begin, ends = starts[last], (*ends[:last], end)
+        return replace(self, ends=ends), begin
+
+
 @dataclass(frozen=True)
 class Table:
     """A table.
@@ -61,6 +117,7 @@ class Table:
         copied: whether some of it is in the offline storage, and not only in files that stay where they are.
         links: paths of offline data that stays in its files, in the order in which they were added.
         offline_format, offline_options: how these files are read, as in OPTIONS of LOAD DATA.
+        layout: how the online rows lie; None as long as there is neither a deployment nor a large load.
     """
 
     tid: int
@@ -75,6 +132,7 @@ class Table:
     links: tuple[str, ...] = ()
     offline_format: str = "parquet"
     offline_options: Mapping[str, Any] = field(default_factory=dict)
+    layout: Layout | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of that name, None when there is none."""
@@ -290,10 +348,12 @@ def _table_to_json(table: Table) -> dict[str, Any]:
         "links": list(table.links),
         "offline_format": table.offline_format,
         "offline_options": dict(table.offline_options),
+        "layout": [table.layout.column, list(table.layout.ends)] if table.layout is not None else None,
     }
 
 
 def _table_from_json(item: dict[str, Any]) -> Table:
+    layout = item.get("layout")
     return Table(
         tid=item["tid"],
         db=item["db"],
@@ -311,6 +371,7 @@ def _table_from_json(item: dict[str, Any]) -> Table:
         links=tuple(item.get("links", ())),
         offline_format=item.get("offline_format", "parquet"),
         offline_options=item.get("offline_options", {}),
+        layout=Layout(layout[0], tuple(layout[1])) if layout else None,
     )
 
 

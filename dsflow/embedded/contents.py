@@ -11,8 +11,9 @@ from dsflow.embedded.catalog import Table
 from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.failures import LoadError
+from dsflow.embedded.onlinerows import identity
 from dsflow.embedded.sources import find_sources
-from dsflow.embedded.storage import Kind, Storage, identity, stored_rows
+from dsflow.embedded.storage import Kind, Storage, stored_rows
 
 
 def digest(storage: Storage, kind: str, db: str, name: str) -> str:

@@ -65,17 +65,15 @@ def deploy(storage: Storage, statement: Deploy, db: str) -> None:
         options={name: value for name, value in statement.options.items() if value is not None},
     )
     with storage.writing() as transaction:
-        current = transaction.state
-        if current.procedure(db, statement.name) is not None:
+        if transaction.state.procedure(db, statement.name) is not None:
             raise SqlError(f"deployment {statement.name} already exists in database {db}")
         for table, own in needs.items():
-            before = current.table(*table)
+            before = transaction.state.table(*table)
             changed = table_with_needs(before, own, lengthen=lengthen)
             if changed != before:
-                current = current.with_table(changed)
-            for need in own:
-                transaction.index(changed, need.keys[0])
-        transaction.state = current.with_procedure(procedure)
+                transaction.state = transaction.state.with_table(changed)
+            transaction.look_up_by(changed, [need.keys[0] for need in own])
+        transaction.state = transaction.state.with_procedure(procedure)
 
 
 def _needed(compiled: CompiledRequest) -> dict[TableKey, list[IndexNeed]]:
@@ -198,8 +196,7 @@ def _create_procedure(storage: Storage, match: re.Match[str], sql: str, db: str)
         if transaction.state.procedure(db, name) is not None:
             raise SqlError(f"procedure {name} already exists in database {db}")
         for key, needs in _needed(compiled).items():
-            for need in needs:
-                transaction.index(transaction.state.table(*key), need.keys[0])
+            transaction.look_up_by(transaction.state.table(*key), [need.keys[0] for need in needs])
         transaction.state = transaction.state.with_procedure(procedure)
 
 

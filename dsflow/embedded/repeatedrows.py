@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.failures import LoadError
+from dsflow.embedded.onlinerows import identity
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.sources import find_sources
-from dsflow.embedded.storage import identity, quote
+from dsflow.embedded.storage import quote
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,9 +1,9 @@
 """Where rows are: one DuckDB file, with an online and an offline relation for every table.
 
 The order of insertion decides ties in time. Offline rows are only ever added at the end, or all replaced, so DuckDB's
-``rowid`` is their order; an online relation has it in ``__row``, its last column. A large load lays the online rows of
-one key side by side, so that a request reads a few blocks however large the table is; DuckDB passes over the other
-blocks by their smallest and largest key. Its indexes serve keys with few rows.
+``rowid`` is their order; an online relation has it in ``__row``, its last column. The online rows of one key lie side
+by side (`catalog.Layout`), so that a request reads a few blocks however large the table is. Look-ups by other columns
+have an index of DuckDB's.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dsflow.embedded.catalog import CatalogState, CatalogStore, Index, Table
+from dsflow.embedded import onlinerows
+from dsflow.embedded.catalog import BLOCK_ROWS, CatalogState, CatalogStore, Index, Layout, Table
 from dsflow.embedded.compiler import ROW_COLUMN, duckdb_type, find_udfs, has_udfs, register_udfs
 from dsflow.embedded.failures import StorageError
+from dsflow.embedded.onlinerows import identity
 from dsflow.embedded.queryerrors import reason
 from dsflow.embedded.times import check_staged_times, check_times
 from dsflow.openmldb.ttl import MINUTE_MS
-from dsflow.openmldb.types import ColumnType
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,14 +87,11 @@ def live_relation(table: Table, index: Index) -> str:
 def layout_key(table: Table) -> str:
     """The column by which online rows are laid out: the one that most indexes begin with, of several the newest.
 
-    Requests look rows up by the first column of an index (see `Transaction.index`).
+    Requests look rows up by the first column of an index (see `Transaction.look_up_by`).
     """
     first = [index.keys[0] for index in table.indexes]
     return max(reversed(first), key=first.count)
 
-
-_BLOCK_ROWS = 122_880
-"""How many rows DuckDB keeps in one block (a row group); fewer need no layout, and stay in the order of arrival."""
 
 _INDEX_ROWS = 256
 """Beyond so many rows of a key, reading the blocks that hold them is quicker than fetching each through an index."""
@@ -309,16 +307,57 @@ class Transaction:
         for kind in ("online", "offline"):
             self.connection.execute(f"DROP TABLE {relation(table, kind)}")
 
-    def index(self, table: Table, column: str) -> None:
-        """Let DuckDB find online rows by a column without reading the whole table."""
-        position = [c.name for c in table.columns].index(column)
-        name = f"t{table.tid}_c{position}"
-        self.connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {relation(table, 'online')} ({quote(column)})")
+    def look_up_by(self, table: Table, columns: Sequence[str]) -> None:
+        """Let online rows be found by each of some columns without reading the whole table.
+
+        For one of them the rows lie so that they are; it is chosen once, and stays. The others have an index.
+        """
+        table = self._with_layout(table)
+        for column in columns:
+            if table.layout is not None and column != table.layout.column:
+                on = f"{relation(table, 'online')} ({quote(column)})"
+                self.connection.execute(f"CREATE INDEX IF NOT EXISTS {_index_name(table, column)} ON {on}")
+
+    def _with_layout(self, table: Table) -> Table:
+        """The table with a layout; a new one takes the place of the column's index, and rows that wait for it move."""
+        table = self.state.table(table.db, table.name)
+        if table.layout is None:
+            table = replace(table, layout=Layout(layout_key(table)))
+            self.connection.execute(f"DROP INDEX IF EXISTS online.{_index_name(table, layout_key(table))}")
+            self.state = self.state.with_table(table)
+            self._settle(table)
+        return self.state.table(table.db, table.name)
+
+    def _settle(self, table: Table) -> None:
+        """Put online rows in order, where enough of them have come in another one."""
+        table = self.state.table(table.db, table.name)
+        if table.layout is None:
+            return
+        target = relation(table, "online")
+        end = self._next_row(table)
+        layout, begin = table.layout.settled(end)
+        if begin is not None:
+            stage = f"offline.{_STAGES}order{table.tid}"
+            onlinerows.put_in_order(self.connection, table, target, stage, begin=begin, end=end, column=layout.column)
+        if layout != table.layout:
+            self.state = self.state.with_table(replace(table, layout=layout))
 
     def clear(self, table: Table, kind: Kind) -> None:
-        """Remove all rows of one relation."""
+        """Remove all rows of one relation. It is made anew, which gives the place on disk back at once."""
         self._note_change(table, kind)
-        self.connection.execute(f"DELETE FROM {relation(table, kind)}")
+        target = relation(table, kind)
+        indexes = self.connection.execute(
+            "SELECT sql FROM duckdb_indexes() WHERE schema_name = ? AND table_name = ?", target.split(".")
+        ).fetchall()
+        self.connection.execute(f"DROP TABLE {target}")
+        self.connection.execute(f"CREATE TABLE {target} ({column_definitions(table, kind)})")
+        for (statement,) in indexes:
+            self.connection.execute(statement)
+        if kind == "online":
+            self.next_rows[target] = 0
+            table = self.state.table(table.db, table.name)
+            if table.layout is not None:
+                self.state = self.state.with_table(replace(table, layout=replace(table.layout, ends=())))
 
     def delete(self, table: Table, condition: str, values: Sequence[Any]) -> None:
         """Remove the online rows that a condition, DuckDB SQL with parameters, is true for."""
@@ -357,13 +396,14 @@ class Transaction:
                 if not self.connection.execute(there, row).fetchall():
                     self.insert(table, kind, [row])
             return
-        first = self._reserve(target, len(rows))
+        first = self._reserve(table, len(rows))
         marks = ", ".join("?" for _ in range(len(table.columns) + 1))
         numbered = [[*row, first + number] for number, row in enumerate(rows)]
         if len(numbered) == 1:
             self.connection.execute(f"INSERT INTO {target} VALUES ({marks})", numbered[0])
         elif numbered:
             self.connection.executemany(f"INSERT INTO {target} VALUES ({marks})", numbered)
+        self._settle(table)
 
     def append(self, table: Table, stage: Stage) -> None:
         """Append the rows of a stage in the file to the offline ones; the stage is gone then."""
@@ -389,27 +429,17 @@ class Transaction:
         """
         self._note_change(table, "online")
         check_staged_times(self.connection, table, staged)
+        if many := count > BLOCK_ROWS:
+            table = self._with_layout(table)
+        first = self._reserve(table, count)
+        rows = onlinerows.Rows(f"(SELECT *, rowid AS {ROW_COLUMN} FROM {staged})", count)
+        order = table.layout.column if many and table.layout is not None else None
         target = relation(table, "online")
-        first = self._reserve(target, count)
-        names = ", ".join(quote(column.name) for column in table.columns)
-        source = f"(SELECT *, rowid AS {ROW_COLUMN} FROM {staged})"
-        if if_absent:
-            stored_values, fresh_values = identity(table, "stored."), identity(table, "fresh.")
-            same = " AND ".join(
-                f"{one} IS NOT DISTINCT FROM {other}" for one, other in zip(stored_values, fresh_values, strict=True)
-            )
-            # most are there already in a second load: what is left is little to group
-            fresh = (
-                f"(SELECT * FROM {source} AS fresh WHERE NOT EXISTS (SELECT 1 FROM {target} AS stored WHERE {same}))"
-            )
-            first_of_each = (
-                f"SELECT {names}, min({ROW_COLUMN}) AS {ROW_COLUMN} FROM {fresh} GROUP BY {', '.join(identity(table))}"
-            )
-            source = f"({first_of_each})"
-        order = f" ORDER BY {ROW_COLUMN}"
-        if count > _BLOCK_ROWS:
-            order = f" ORDER BY {quote(layout_key(table))}, {ROW_COLUMN}"
-        self.connection.execute(f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {source}{order}")
+        onlinerows.append(self.connection, table, target, rows, first=first, order=order, absent=if_absent)
+        if order is not None and table.layout is not None:
+            table = replace(table, layout=table.layout.with_stretch(first, first + count))
+            self.state = self.state.with_table(table)
+        self._settle(table)
         return first
 
     def count_online(self, table: Table) -> int:
@@ -417,22 +447,22 @@ class Transaction:
         ((count,),) = self.connection.execute(f"SELECT count(*) FROM {relation(table, 'online')}").fetchall()
         return int(count)
 
-    def _reserve(self, target: str, count: int) -> int:
-        first = self.next_rows.get(target)
-        if first is None:
-            first = self._storage.first_free_row(self.connection, target)
-        self.next_rows[target] = first + count
+    def _reserve(self, table: Table, count: int) -> int:
+        first = self._next_row(table)
+        self.next_rows[relation(table, "online")] = first + count
         return first
 
+    def _next_row(self, table: Table) -> int:
+        """The ``__row`` of the next row to insert; behind all stretches, also where their last rows were deleted."""
+        target = relation(table, "online")
+        if target not in self.next_rows:
+            known = self._storage.first_free_row(self.connection, target)
+            self.next_rows[target] = max(known, table.layout.end if table.layout is not None else 0)
+        return self.next_rows[target]
 
-def identity(table: Table, of: str = "") -> list[str]:
-    """What equal rows have alike; OpenMLDB compares them by their bytes, so -0.0 is not 0.0.
 
-    Args:
-        of: the relation's name and a dot, before each column.
-    """
-    floats = [c.name for c in table.columns if c.type in (ColumnType.FLOAT, ColumnType.DOUBLE)]
-    return [f"{of}{quote(c.name)}" for c in table.columns] + [f"signbit({of}{quote(name)})" for name in floats]
+def _index_name(table: Table, column: str) -> str:
+    return f"t{table.tid}_c{[c.name for c in table.columns].index(column)}"
 
 
 def column_definitions(table: Table, kind: Kind) -> str:
