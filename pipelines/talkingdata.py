@@ -52,7 +52,7 @@ with Workflow(
 
     create = clicks.create()
     load = clicks.load_offline(wf.params.data)
-    extract = features.extract(wf.params.feature_dir)
+    extract = features.extract(wf.params.feature_dir, format="parquet")
     train = Python(
         "train",
         file="talkingdata_train.py",

@@ -389,9 +389,10 @@ def check_extract(cursor: Any, path: str, format: str, before: str, minutes: flo
 
 def has_rows(file: str, format: str, header: bool = True) -> bool:
     """Whether a part file holds more than its header."""
-    if format != "csv":
-        return os.path.getsize(file) > 0
     with open(file, "rb") as lines:
+        if format != "csv":  # a parquet file ends with its footer's length and PAR1; rows would stand before the footer
+            lines.seek(-min(8, os.path.getsize(file)), os.SEEK_END)
+            return os.path.getsize(file) > 12 + int.from_bytes(lines.read(4), "little")
         first = next(lines, None)
         return first is not None and (not header or next(lines, None) is not None)
 

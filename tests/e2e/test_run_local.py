@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pyarrow import parquet
 
 CLICK = {
     "ip": 114904,
@@ -75,12 +76,13 @@ def first(root: Path, state: Path) -> Ended:
 
 
 def rows(path: Path) -> Counter[tuple[str, ...]]:
-    files = [path] if path.is_file() else sorted(path.glob("*.csv"))
-    found: Counter[tuple[str, ...]] = Counter()
-    for file in files:
-        with file.open(newline="") as handle:
-            found.update(tuple(row) for row in csv.reader(handle))
-    return found
+    """The rows of a CSV file or of a folder of parquet files, with the columns' names."""
+    if path.is_file():
+        with path.open(newline="") as handle:
+            return Counter(tuple(row) for row in csv.reader(handle))
+    table = parquet.read_table(path)
+    values = zip(*table.to_pydict().values(), strict=True)
+    return Counter([tuple(table.column_names), *(tuple(map(str, row)) for row in values)])
 
 
 def test_the_main_job_ends_with_a_prediction(first: Ended) -> None:

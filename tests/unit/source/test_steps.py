@@ -53,7 +53,7 @@ def test_the_reference_pipeline_comes_back_as_it_was_written() -> None:
     for call in (
         "create_talkingdata = talkingdata.create()",
         "load_offline_talkingdata = talkingdata.load_offline(wf.params.data)",
-        "extract_features = features.extract(wf.params.feature_dir)",
+        'extract_features = features.extract(wf.params.feature_dir, format="parquet")',
         'deploy_features = features.deploy(wf.params.deployment, range_bias="inf", rows_bias="inf")',
         "load_online_talkingdata = talkingdata.load_online(wf.params.data)",
         "{train.outputs.auc >= wf.params.min_auc: deploy_features}",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dsflow.worker import checks
@@ -396,6 +397,10 @@ def test_extracted_files(cluster: Cluster, tmp_path: Path, capsys: pytest.Captur
     assert f"1 files with 4 bytes in {folder}" in capsys.readouterr().out
     part.write_text("")
     assert "holds no rows" in failure(lambda: extract(folder, "parquet"))
+    duckdb.execute(f"COPY (SELECT 1 AS a LIMIT 0) TO '{part}' (FORMAT parquet)")
+    assert "holds no rows (1 files)" in failure(lambda: extract(folder, "parquet"))
+    duckdb.execute(f"COPY (SELECT 1 AS a) TO '{part}' (FORMAT parquet)")
+    extract(folder, "parquet")
 
 
 def test_files_of_another_machine(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,8 @@ with Workflow(
     serve = features.serve(f"http://{wf.params.predict_server}", model_path=train.outputs.model_path)
     reject = Shell("reject model", "echo 'AUC ${auc} is below ${min_auc}: the model is not deployed'; exit 1")
 
-    payments.create() >> payments.load_offline(wf.params.payments) >> features.extract(wf.params.feature_dir) >> train
+    extract = features.extract(wf.params.feature_dir, format="parquet")
+    payments.create() >> payments.load_offline(wf.params.payments) >> extract >> train
     train >> Switch("good enough?", {train.outputs.auc >= wf.params.min_auc: deploy}, otherwise=reject)
     deploy >> payments.load_online(wf.params.payments) >> serve
 

@@ -78,7 +78,7 @@ with Workflow(
     reject = Shell("reject model", "echo 'its error is ${error} of the mean: the model is not deployed'; exit 1")
 
     sources = {trips: wf.params.trips, others: wf.params.others, weather: wf.params.weather}
-    extract = features.extract(wf.params.feature_dir)
+    extract = features.extract(wf.params.feature_dir, format="parquet")
     for table, path in sources.items():
         table.create() >> table.load_offline(path) >> extract
         deploy >> table.load_online(path) >> serve
