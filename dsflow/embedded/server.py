@@ -241,15 +241,14 @@ class EmbeddedServer:
         self._env = env or {}
         self._timeout = timeout
 
-    def start(self) -> EmbeddedServer:
-        """Start the process and wait until it answers.
+    @property
+    def _log(self) -> Path:
+        return self.dir / "server.log"
 
-        Raises:
-            StorageError: it did not start; the message has what it wrote.
-        """
+    def launch(self) -> None:
+        """Start the process and go on; `start` then waits for it."""
         self.dir.mkdir(parents=True, exist_ok=True)
-        log = self.dir / "server.log"
-        with open(log, "wb") as errors:
+        with open(self._log, "wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dsflow.embedded.server", str(self.dir), "127.0.0.1", str(self._port)],
                 stdin=subprocess.PIPE,
@@ -258,10 +257,19 @@ class EmbeddedServer:
                 text=True,
                 env={**os.environ, **self._env},
             )
+
+    def start(self) -> EmbeddedServer:
+        """Start the process, unless it is launched, and wait until it answers.
+
+        Raises:
+            StorageError: it did not start; the message has what it wrote.
+        """
+        if self.process is None:
+            self.launch()
         line = self._first_line()
         if not line.startswith(READY):
             self.stop()
-            written = log.read_text(errors="replace").strip()
+            written = self._log.read_text(errors="replace").strip()
             raise StorageError(f"the embedded OpenMLDB did not start in {self.dir}:\n{written or line or 'no output'}")
         self.url = line[len(READY) :].strip()
         return self
@@ -314,3 +322,5 @@ if __name__ == "__main__":
     except DsflowError as failure:
         print(failure, file=sys.stderr)
         sys.exit(failure.exit_code)
+    sys.stdout.flush()
+    os._exit(0)  # all is written and closed; the interpreter would take some tenths of a second to take itself apart

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import json
 import shlex
@@ -238,7 +239,11 @@ def _execute(
     if needs_openmldb:
         from dsflow.embedded.server import EmbeddedServer
 
-        places["openmldb"] = servers.enter_context(EmbeddedServer(state / "openmldb")).url
+        openmldb = EmbeddedServer(state / "openmldb")
+        servers.callback(openmldb.stop)
+        openmldb.launch()
+        _import_beforehand(needs_predict_server)
+        places["openmldb"] = openmldb.start().url
         display.note(f"embedded OpenMLDB at {places['openmldb']}, its data in {state / 'openmldb'}")
     if needs_predict_server:
         from dsflow.serving import Options, ServerBeside
@@ -287,6 +292,13 @@ def _execute(
         report.prediction = ask_prediction(places["predict_server"], places["openmldb"])
         report.write(folder / "report.json")
     return LocalRun(report, places["openmldb"], places["predict_server"], folder)
+
+
+def _import_beforehand(predict_server: bool) -> None:
+    """Import what the run needs while another process starts, which takes longer."""
+    importlib.import_module("httpx")
+    if predict_server:
+        importlib.import_module("dsflow.serving.beside")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ when they are used, so that the child process that checks a model need not impor
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from dsflow.errors import MissingExtraError
@@ -21,14 +22,18 @@ __all__ = ["Options", "PredictionServer", "ServerBeside", "create_app", "serve"]
 _PACKAGES = ("httptools", "msgspec", "numpy", "prometheus_client", "starlette", "uvicorn", "uvloop", "xgboost")
 
 
+_MODULES = {"Options": "options", "ServerBeside": "beside", "create_app": "app"}
+"""Where a name is; the others are in ``server``."""
+
+
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from dsflow.serving import app, beside, options, server
+        module = importlib.import_module(f"dsflow.serving.{_MODULES.get(name, 'server')}")
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in _PACKAGES:
             raise MissingExtraError("the prediction server", "serve", package) from error
         raise
-    return getattr({"create_app": app, "Options": options, "ServerBeside": beside}.get(name, server), name)
+    return getattr(module, name)
