@@ -13,15 +13,13 @@ def test_the_whole_job_is_measured_step_by_step(root: Path, tmp_path: Path) -> N
         sys.executable,
         "benchmarks/pipeline.py",
         "--rows",
-        "0.02",
-        "--set",
-        "min_auc=0.5",
+        "0.01",
         "--dir",
         str(tmp_path),
     ]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "20,000 clicks" in done.stdout
+    assert "10,000 clicks" in done.stdout
     steps = re.findall(r"^  (\S.*?) {2,}([\d.]+) +([\d.]+) +([\d,]+) +([\d,]+) MiB$", done.stdout, re.MULTILINE)
     names = [name for name, *_ in steps]
     assert names[0] == "create talkingdata"
@@ -31,3 +29,18 @@ def test_the_whole_job_is_measured_step_by_step(root: Path, tmp_path: Path) -> N
     assert float(whole[1]) > sum(float(seconds) for _, seconds, *_ in steps[:-1]) * 0.5
     assert int(whole[4].replace(",", "")) > 50
     assert re.search(r"AUC 0\.\d{4}", done.stdout)
+    share = re.search(r"asks and checks ([\d.]+) s, ([\d.]+) % of the run \(at most 0.5 s\)", done.stdout)
+    assert share is not None
+    asked = sum(float(seconds) for name, seconds, *_ in steps if name.startswith(("ask ", "check ")))
+    assert abs(float(share[1]) - asked) < 1
+
+
+def test_clicks_of_a_file_are_taken_as_they_are(root: Path, tmp_path: Path) -> None:
+    sample = root / "pipelines/data/train_sample.csv"
+    command = [sys.executable, "benchmarks/pipeline.py", "--file", str(sample), "--dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "10,000 clicks" in done.stdout
+    assert re.search(r"AUC 0\.98\d\d$", done.stdout, re.MULTILINE)
+    assert sample.exists()
+    assert not list(tmp_path.iterdir())
