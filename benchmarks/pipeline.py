@@ -6,8 +6,9 @@
 Generated clicks (see clicks.py, with some rows equal in every column) or those of a file, from the first statement to
 the served prediction. For each step: seconds by the clock, processor seconds and peak memory of all its processes,
 clicks a second; for the run what its folder holds, and how much of it the nodes around the steps take. FOLDER is a
-checkout of another commit: both are run, one after the other, and the ratio of their times is printed. Memory is the sum of what the processes have for themselves (USS), looked at
-twenty times a second; what a process does after the last look at it is not counted, so short steps may show 0.
+checkout of another commit: both are run, one after the other, and the ratio of their times is printed. Memory is the
+sum of what the processes have for themselves (USS), looked at twenty times a second; what a process does after the last
+look at it is not counted, so short steps may show 0.
 
 The largest size, 185 millions, takes 7.5 GB for the clicks and some twice that for the run; there must be room.
 """

@@ -133,10 +133,12 @@ class LinkedRows:
             name = f"linked_{table.tid}_{place}"
             alone = table.links == (path,) and not table.copied
             known = self._known(table, path, options) if self._known is not None and alone else None
-            if known is not None:
-                _make(connection, name, known)
-            else:
+            if known is None:
                 _stage(connection, table, path, options, name)
+            else:
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {parts[0]} LIMIT 0")
+                for rows in known:
+                    _write(connection, f"INSERT INTO {name} BY NAME", rows)
             parts.append(f"SELECT {names}, {ROW_COLUMN} + {place * _ROWS_OF_A_PATH} FROM {name}")
         return f"({' UNION ALL '.join(parts)})"
 
@@ -157,13 +159,13 @@ def _stage(connection: duckdb.DuckDBPyConnection, table: Table, path: str, optio
     with connection.cursor() as beside:
         staged = loading.stage(beside, table, path, options)
         rows = beside.sql(f"SELECT *, rowid AS {ROW_COLUMN} FROM {staged.place.relation}").to_arrow_reader()
-        _make(connection, name, rows)
+        _write(connection, f"CREATE OR REPLACE TEMP TABLE {name} AS", rows)
 
 
-def _make(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
-    """A temporary table of rows of Arrow's."""
+def _write(connection: duckdb.DuckDBPyConnection, into: str, rows: object) -> None:
+    """Write rows of Arrow's into a table."""
     connection.register("linked_rows", rows)
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM linked_rows")
+        connection.execute(f"{into} SELECT * FROM linked_rows")
     finally:
         connection.unregister("linked_rows")

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from dsflow.embedded import csvfiles, parquetfiles
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.options import LoadOptions
-from dsflow.embedded.repeatedrows import left_out
 from dsflow.embedded.sources import Source, find_sources
-from dsflow.embedded.storage import Kind, Stage, Transaction, quote, relation
+from dsflow.embedded.storage import Kind, Stage, Transaction, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -142,12 +141,12 @@ class Stored:
     Attributes:
         left_out: how many of them are not, because they are there; None where all of them are stored in any case.
         stored: how many rows the table has afterwards; None likewise.
-        repeated: see `repeatedrows.left_out`; None likewise.
+        repeated: those of them that are there more than once, see `onlinerows.append`; None likewise.
     """
 
     left_out: int | None = None
     stored: int | None = None
-    repeated: pa.Table | None = None
+    repeated: list[pa.Table] | None = None
 
 
 def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, options: LoadOptions) -> Stored:
@@ -175,13 +174,11 @@ def store(transaction: Transaction, table: Table, kind: Kind, staged: Staged, op
 
 def _store_online(transaction: Transaction, table: Table, staged: Staged, *, if_absent: bool) -> Stored:
     before = transaction.count_online(table)
-    first = transaction.insert_staged(table, staged.place.relation, staged.count, if_absent=if_absent)
+    repeated = transaction.insert_staged(table, staged.place.relation, staged.count, if_absent=if_absent)
     if not if_absent:
         return Stored()
     after = transaction.count_online(table)
-    missing, target = staged.count - (after - before), relation(table, "online")
-    found = left_out(transaction.connection, table, target, staged.place.relation, first, staged.count, missing)
-    return Stored(missing, after, found)
+    return Stored(staged.count - (after - before), after, repeated)
 
 
 def _check_not_null(connection: duckdb.DuckDBPyConnection, table: Table, sources: Sequence[Source], name: str) -> None:

@@ -17,6 +17,7 @@ from dsflow.openmldb.types import ColumnType
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
+    import pyarrow as pa
 
     from dsflow.embedded.catalog import Table
 
@@ -24,7 +25,10 @@ SLICE_ROWS = 24_000_000
 """About so many rows are put in order at once: some 1.5 GB of the demo's clicks."""
 
 _SAMPLE = 200_000
-_HASHES, _AGAIN = "hashes_again", "rows_again"
+_HASHES, _AGAIN, _PLACE = "hashes_again", "rows_again", "__place"
+
+MOST_KEPT = 200_000
+"""So many rows that are there more than once are told; of more only that they are left out."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def append(
     first: int,
     order: str | None,
     absent: bool = False,
-) -> None:
+) -> list[pa.Table] | None:
     """Append rows to an online relation.
 
     Args:
@@ -78,7 +82,12 @@ def append(
         first: the ``__row`` of the first one.
         order: the column that they are put in the order of; ties, and all rows without one, stay in their order.
         absent: leave out a row that equals, column by column, one in the target or one before it.
+
+    Returns:
+        Of ``absent``: all of the rows that equal another one of them, with ``__row``, maybe with some that do not. None
+        where nobody has looked, or there are more than `MOST_KEPT`.
     """
+    repeated: list[pa.Table] | None = [] if absent else None
     names = ", ".join(quote(column.name) for column in table.columns)
     by = ", ".join([*([quote(order)] if order is not None else []), ROW_COLUMN])
     stored_already = absent and connection.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is not None
@@ -93,12 +102,22 @@ def append(
             # not by NOT EXISTS, for which DuckDB makes the fresh rows distinct first, and 0.0 and -0.0 one
             fresh += f" ANTI JOIN (SELECT * FROM {target} WHERE {part.condition}) AS stored ON {same}"
         if absent and _note_repeated(connection, table, source, values):
-            fresh += f" WHERE {ROW_COLUMN} NOT IN (SELECT {ROW_COLUMN} FROM temp.{_AGAIN})"
+            fresh += f" WHERE {ROW_COLUMN} NOT IN (SELECT {ROW_COLUMN} FROM temp.{_AGAIN} WHERE {_PLACE} > 1)"
+            repeated = _kept(connection, repeated)
         connection.execute(
             f"INSERT INTO {target} SELECT {names}, {ROW_COLUMN} + {first} FROM {fresh} ORDER BY {by}",
             values * 2 if stored_already else values,
         )
     connection.execute(f"DROP TABLE IF EXISTS temp.{_AGAIN}")
+    return repeated
+
+
+def _kept(connection: duckdb.DuckDBPyConnection, before: list[pa.Table] | None) -> list[pa.Table] | None:
+    """The repeated rows of one more slice, beside those of the slices before."""
+    ((count,),) = connection.execute(f"SELECT count(*) FROM temp.{_AGAIN}").fetchall()
+    if before is None or sum(rows.num_rows for rows in before) + count > MOST_KEPT:
+        return None
+    return [*before, connection.sql(f"SELECT * EXCLUDE ({_PLACE}) FROM temp.{_AGAIN}").to_arrow_table()]
 
 
 def put_in_order(
@@ -142,7 +161,7 @@ def _slices(connection: duckdb.DuckDBPyConnection, rows: Rows, column: str | Non
 
 
 def _note_repeated(connection: duckdb.DuckDBPyConnection, table: Table, source: str, values: Sequence[Any]) -> bool:
-    """Write the ``__row`` of each row that equals one before it to a temporary table; False where there is none.
+    """Write the rows that equal another one to a temporary table, numbered from 1 on; False where there are none.
 
     The hashes of the rows are sorted as whole numbers, which takes a fourth of what DuckDB takes to group the rows; the
     few whose hash is there twice are compared.
@@ -155,9 +174,9 @@ def _note_repeated(connection: duckdb.DuckDBPyConnection, table: Table, source: 
     connection.register(_HASHES, _as_arrow(again))
     try:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_AGAIN} AS SELECT {ROW_COLUMN} FROM"
-            f" (SELECT * FROM {source} WHERE {hashed} IN (SELECT h FROM {_HASHES}))"
-            f" QUALIFY row_number() OVER (PARTITION BY {', '.join(same)} ORDER BY {ROW_COLUMN}) > 1",
+            f"CREATE OR REPLACE TEMP TABLE {_AGAIN} AS SELECT *,"
+            f" row_number() OVER (PARTITION BY {', '.join(same)} ORDER BY {ROW_COLUMN}) AS {_PLACE}"
+            f" FROM (SELECT * FROM {source} WHERE {hashed} IN (SELECT h FROM {_HASHES}))",
             values,
         )
     finally:

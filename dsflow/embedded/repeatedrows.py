@@ -16,26 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsflow.embedded.compiler import ROW_COLUMN
 from dsflow.embedded.failures import LoadError
-from dsflow.embedded.onlinerows import identity
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.sources import find_sources
-from dsflow.embedded.storage import quote
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
     from sqlglot import exp
 
     from dsflow.embedded.catalog import Table
 
-_MOST_ROWS = 100_000
 _MOST_FILES = 8
 _TICK_NS = 2_000_000_000  # no file system's clock is coarser
 
 _Marks = tuple[tuple[str, int, int, int, int], ...]
-Known = Callable[["Table", str, LoadOptions], "pa.Table | None"]
+Known = Callable[["Table", str, LoadOptions], "list[pa.Table] | None"]
 """Gives what is known of the rows at a path, as a table's rows with ``__row``; None: read them."""
 
 
@@ -79,9 +74,11 @@ class RepeatedRows:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[Any, ...], tuple[_Marks, pa.Table]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[_Marks, list[pa.Table]]] = OrderedDict()
 
-    def keep(self, reading: Reading, table: Table, path: str, options: LoadOptions, rows: pa.Table | None) -> None:
+    def keep(
+        self, reading: Reading, table: Table, path: str, options: LoadOptions, rows: list[pa.Table] | None
+    ) -> None:
         """Keep what a load has found, unless the files have changed since it began.
 
         Args:
@@ -105,7 +102,7 @@ class RepeatedRows:
         if not by:
             return None
 
-        def known(table: Table, path: str, options: LoadOptions) -> pa.Table | None:
+        def known(table: Table, path: str, options: LoadOptions) -> list[pa.Table] | None:
             if not by.issuperset(column.name for column in table.columns):
                 return None
             try:
@@ -113,47 +110,10 @@ class RepeatedRows:
             except (LoadError, OSError):
                 return None  # whoever reads it says what is wrong
             with self._lock:
-                marks, rows = self._kept.get(reading.key, ((), None))
-            return rows if marks == reading.marks else None
+                found = self._kept.get(reading.key)
+            return found[1] if found is not None and found[0] == reading.marks else None
 
         return known
-
-
-def left_out(
-    connection: duckdb.DuckDBPyConnection, table: Table, target: str, staged: str, first: int, count: int, missing: int
-) -> pa.Table | None:
-    """The staged rows that equal one that a load has left out, that one too; None when it has left out very many.
-
-    Args:
-        connection: in the transaction of the load.
-        target: the table's online relation, with the rows that were not left out.
-        staged: the relation that was loaded.
-        first: the ``__row`` of its first row in the target.
-        count: how many rows it has.
-        missing: how many of them were left out.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    if missing > _MOST_ROWS:
-        return None
-    stored = np.zeros(count, bool)
-    places = connection.sql(f"SELECT {ROW_COLUMN} - {first} AS place FROM {target} WHERE {ROW_COLUMN} >= {first}")
-    for batch in places.to_arrow_reader(1 << 20):
-        stored[batch.column(0).to_numpy()] = True
-    same = " AND ".join(
-        f"{one} IS NOT DISTINCT FROM {other}"
-        for one, other in zip(identity(table, "l."), identity(table, "s."), strict=True)
-    )
-    connection.register("left_out_rows", pa.table({"place": np.flatnonzero(~stored)}))
-    try:
-        names = ", ".join(f"s.{quote(column.name)}" for column in table.columns)
-        return connection.sql(
-            f"SELECT {names}, s.rowid AS {ROW_COLUMN} FROM {staged} AS s SEMI JOIN (SELECT * FROM {staged} WHERE rowid"
-            f" IN (SELECT place FROM left_out_rows)) AS l ON {same}"
-        ).to_arrow_table()
-    finally:
-        connection.unregister("left_out_rows")
 
 
 def grouped_by(query: exp.Expr) -> frozenset[str]:

@@ -28,6 +28,7 @@ from dsflow.openmldb.ttl import MINUTE_MS
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 Kind = Literal["online", "offline"]
 
@@ -415,14 +416,14 @@ class Transaction:
             self.connection.execute(f"INSERT INTO {target} SELECT * FROM {stage.relation}")
             stage.drop(self.connection)
 
-    def insert_staged(self, table: Table, staged: str, count: int, *, if_absent: bool = False) -> int:
+    def insert_staged(self, table: Table, staged: str, count: int, *, if_absent: bool = False) -> list[pa.Table] | None:
         """Append the rows of a relation that has the table's columns to the online ones, in the order of its ``rowid``.
 
         Args:
             if_absent: leave out a row that equals, column by column, one that is stored or came before it.
 
         Returns:
-            The ``__row`` that the first of them has, or would have.
+            The rows that are there more than once, as `onlinerows.append` tells them.
 
         Raises:
             SqlError: OpenMLDB's online storage takes no such row.
@@ -435,12 +436,12 @@ class Transaction:
         rows = onlinerows.Rows(f"(SELECT *, rowid AS {ROW_COLUMN} FROM {staged})", count)
         order = table.layout.column if many and table.layout is not None else None
         target = relation(table, "online")
-        onlinerows.append(self.connection, table, target, rows, first=first, order=order, absent=if_absent)
+        repeated = onlinerows.append(self.connection, table, target, rows, first=first, order=order, absent=if_absent)
         if order is not None and table.layout is not None:
             table = replace(table, layout=table.layout.with_stretch(first, first + count))
             self.state = self.state.with_table(table)
         self._settle(table)
-        return first
+        return repeated
 
     def count_online(self, table: Table) -> int:
         """How many online rows are stored, with this transaction's changes, expired ones included."""

@@ -140,6 +140,18 @@ def test_a_file_that_was_loaded_is_not_read_again(engine: Engine, read: list[str
     assert read == [str(file)] * 2
 
 
+def test_a_load_that_stores_nothing_has_compared_all_the_same(engine: Engine, read: list[str], tmp_path: Path) -> None:
+    make(engine)
+    file = tmp_path / "x.csv"
+    file.write_text(TEXT)
+    load(engine, file)
+    engine.close()
+    with Engine(tmp_path / "engine") as later:
+        assert load(later, file) == "put_if_absent left out 8 of them; the table has 5 rows now"
+        assert repeated(later, file) == FOUND
+    assert read == []
+
+
 @pytest.mark.parametrize("how", ["changed", "other options", "other types", "another file too", "not settled"])
 def test_otherwise_it_is_read(
     engine: Engine, read: list[str], tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
