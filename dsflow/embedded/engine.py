@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,12 +17,13 @@ from dsflow.embedded.compiler.parse import parse
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.jobs import Job, JobRun, Jobs
+from dsflow.embedded.loadedfiles import LoadedFiles
 from dsflow.embedded.options import LoadOptions
 from dsflow.embedded.queryerrors import named_errors
 from dsflow.embedded.repeatedrows import Reading, RepeatedRows
 from dsflow.embedded.results import Result
 from dsflow.embedded.shows import TEXT_COLUMN, Shows
-from dsflow.embedded.storage import Kind, Stage, Storage
+from dsflow.embedded.storage import Change, Kind, Stage, Storage, relation
 from dsflow.embedded.views import BatchCatalog
 from dsflow.openmldb import nodes
 from dsflow.openmldb.types import ColumnType
@@ -52,6 +54,7 @@ class Engine:
         self._plans = deployments.Plans(self._storage)
         self._shows = Shows(self._storage, self.jobs, "127.0.0.1:0")
         self._repeated = RepeatedRows()
+        self._files = LoadedFiles(self._storage)
 
     def close(self) -> None:
         """Stop running jobs, write everything to the folder and let go of it."""
@@ -203,8 +206,6 @@ class Engine:
         return Result()
 
     def _create_index(self, statement: nodes.CreateIndex, db: str | None) -> Result:
-        from dataclasses import replace
-
         with self._storage.writing() as transaction:
             table = transaction.state.table(statement.table.db or db, statement.table.name)
             index = replace(tables.index_of(statement.spec, table, statement.name), name=statement.name)
@@ -217,8 +218,6 @@ class Engine:
         return Result()
 
     def _drop_index(self, statement: nodes.DropIndex, db: str | None) -> Result:
-        from dataclasses import replace
-
         with self._storage.writing() as transaction:
             table = transaction.state.table(statement.table.db or db, statement.table.name)
             kept = tuple(index for index in table.indexes if index.name != statement.name)
@@ -270,8 +269,6 @@ class Engine:
             return Result()
 
         def work(run: JobRun) -> str:
-            from dataclasses import replace
-
             with self._storage.writing(run.connection) as transaction:
                 current = transaction.state.table(table.db, table.name)
                 if current.links:
@@ -377,6 +374,10 @@ class Engine:
                 return self._link(run, table, statement.path, options)
             run.doing(loading.size_of(statement.path), "bytes")
             reading = Reading.of(table, statement.path, options)
+            if kind == "online":
+                log = self._load_known(run, table, options, reading)
+                if log is not None:
+                    return log
             place = Stage.of_job(run.job.id)
             try:
                 staged = loading.stage(
@@ -384,23 +385,47 @@ class Engine:
                 )
                 run.doing(staged.count, "rows stored")
                 loading.check_staged(run.connection, table, kind, staged)
-                log = f"loaded {staged.count} rows from {', '.join(staged.files)} into {table.db}.{table.name} ({kind})"
                 with self._storage.writing(run.connection) as transaction:
-                    if kind == "offline" and options.mode != "overwrite":
-                        current = transaction.state.table(table.db, table.name)
-                        if current.has_offline:
-                            links.check_same(current, "parquet", {})
+                    current = transaction.state.table(table.db, table.name)
+                    if kind == "offline" and options.mode != "overwrite" and current.has_offline:
+                        links.check_same(current, "parquet", {})
+                    change: Change = "removed" if kind == "online" else "offline"
+                    alone = kind == "online" or options.mode == "overwrite" or not current.copied
+                    version = self._files.version(table, change) + (kind == "offline")
                     done = loading.store(transaction, table, kind, staged, options)
-                    if done.left_out is not None:
-                        log += f"\nput_if_absent left out {done.left_out} of them; the table has {done.stored} rows now"
+                    log = _log_of_load(table, kind, staged, done)
                     run.finish_in(transaction, log)
                 self._repeated.keep(reading, table, statement.path, options, done.repeated)
+                if alone:
+                    self._files.keep(table, change, version, reading, options, staged)
             finally:
                 place.drop(run.connection)
             return log
 
         name = "ImportOnlineData" if kind == "online" else "ImportOfflineData"
         return self._job(self.jobs.submit(name, sql, work), sync, timeout_ms)
+
+    def _load_known(self, run: JobRun, table: Table, options: LoadOptions, reading: Reading) -> str | None:
+        """Load a file online whose rows are online already, or are the offline ones; None where it has to be read."""
+        with self._storage.writing(run.connection) as transaction:
+            known = self._files.rows_of(table, "removed", reading) if options.put_if_absent else None
+            if known is not None:
+                done = loading.Stored(known.count, transaction.count_online(table))
+                log = _log_of_load(table, "online", known, done)
+                run.finish_in(transaction, log)
+                return log
+            known = self._files.rows_of(table, "offline", reading)
+            if known is None:
+                return None
+            run.doing(known.count, "rows stored")
+            rows = replace(known, place=Stage(relation(table, "offline"), temporary=False))
+            done = loading.store(transaction, table, "online", rows, options)
+            log = _log_of_load(table, "online", rows, done)
+            run.finish_in(transaction, log)
+            version = self._files.version(table, "removed")
+        self._repeated.keep(reading, table, reading.path, options, done.repeated)
+        self._files.keep(table, "removed", version, reading, options, known)
+        return log
 
     def _link(self, run: JobRun, table: Table, path: str, options: LoadOptions) -> str:
         """Leave the offline rows of a load in their files."""
@@ -607,6 +632,13 @@ def check_variable(name: str, value: str) -> None:
         raise SqlError(f"the value of {name} must be true|false")
     if name == "job_timeout" and not re.fullmatch("-?[0-9]+", value):
         raise SqlError("fail to parse value, can't set the request timeout")
+
+
+def _log_of_load(table: Table, kind: Kind, rows: loading.Staged, done: loading.Stored) -> str:
+    log = f"loaded {rows.count} rows from {', '.join(rows.files)} into {table.db}.{table.name} ({kind})"
+    if done.left_out is not None:
+        log += f"\nput_if_absent left out {done.left_out} of them; the table has {done.stored} rows now"
+    return log
 
 
 def _mode_of(query: exp.Expr, mode: Mode) -> Mode:

@@ -69,7 +69,7 @@ class KeyRows:
             columns: which of their columns.
         """
         entry = (table.tid, key, columns, value)
-        version = self._storage.online_version(table)  # before the rows are read: a later change makes them old
+        version = self._storage.version(table, "online")  # before the rows are read: a later change makes them old
         with self._lock:
             found = self._entries.get(entry)
             if found is not None and found[0] == version:

@@ -171,7 +171,7 @@ def _note_repeated(connection: duckdb.DuckDBPyConnection, table: Table, source: 
     again = _more_than_once(connection.execute(f"SELECT {hashed} AS h FROM {source}", values).fetchnumpy()["h"])
     if not len(again):
         return False
-    connection.register(_HASHES, _as_arrow(again))
+    connection.register(_HASHES, as_arrow("h", again))
     try:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {_AGAIN} AS SELECT *,"
@@ -191,7 +191,9 @@ def _more_than_once(hashes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _as_arrow(hashes: np.ndarray[Any, Any]) -> Any:
+def as_arrow(name: str, values: np.ndarray[Any, Any]) -> pa.Table:
+    """Whole numbers as a table of one column, without pandas, which pyarrow imports for arrays: most of a second."""
     import pyarrow as pa
 
-    return pa.table({"h": hashes})
+    array = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+    return pa.table([array], names=[name])

@@ -64,6 +64,11 @@ class Reading:
         return cls((path, columns, reading), marks, at)
 
     @property
+    def path(self) -> str:
+        """The path, as it was written."""
+        return str(self.key[0])
+
+    @property
     def is_settled(self) -> bool:
         """Whether another change would be seen: not one within the same tick of the file system's clock."""
         return all(max(mtime, ctime) < self.at - _TICK_NS for _, _, mtime, ctime, _ in self.marks)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["online", "offline"]
 
+Change = Literal["online", "offline", "removed"]
+"""What has happened to a table's rows: any change of the online ones, of the offline ones; online ones were removed."""
+
 MEMORY_VARIABLE = "DSFLOW_EMBEDDED_MEMORY"
 """Environment variable: how much memory DuckDB may take, as ``8GB``; beyond it, it goes on in files beside its own.
 
@@ -158,7 +161,7 @@ class Storage:
         self._local = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._next_row: dict[str, int] = {}
-        self._versions: dict[int, int] = {}
+        self._versions: dict[tuple[int, Change], int] = {}
         if has_udfs(self._root):  # DuckDB gives a process that opens a file twice the same database
             self._root.close()
             raise StorageError(
@@ -256,14 +259,14 @@ class Storage:
                 if transaction.changed_state is not None:
                     self.catalog.write(connection, transaction.changed_state)
             self._next_row.update(transaction.next_rows)
-            for tid in transaction.changed_online:
-                self._versions[tid] = self._versions.get(tid, 0) + 1
+            for change in transaction.changes:
+                self._versions[change] = self._versions.get(change, 0) + 1
             if transaction.changed_state is not None:
                 self.catalog.publish(transaction.changed_state)
 
-    def online_version(self, table: Table) -> int:
-        """A number that is another one after each change of a table's online rows, before the change is reported."""
-        return self._versions.get(table.tid, 0)
+    def version(self, table: Table, change: Change) -> int:
+        """A number that is another one after each such change of a table's rows, before the change is reported."""
+        return self._versions.get((table.tid, change), 0)
 
     def first_free_row(self, connection: duckdb.DuckDBPyConnection, target: str) -> int:
         """The ``__row`` of the next row to insert into a stored relation."""
@@ -287,7 +290,7 @@ class Transaction:
         self.connection = connection
         self.changed_state: CatalogState | None = None
         self.next_rows: dict[str, int] = {}
-        self.changed_online: set[int] = set()
+        self.changes: set[tuple[int, Change]] = set()
 
     @property
     def state(self) -> CatalogState:
@@ -345,7 +348,7 @@ class Transaction:
 
     def clear(self, table: Table, kind: Kind) -> None:
         """Remove all rows of one relation. It is made anew, which gives the place on disk back at once."""
-        self._note_change(table, kind)
+        self._note_change(table, kind, removed=True)
         target = relation(table, kind)
         indexes = self.connection.execute(
             "SELECT sql FROM duckdb_indexes() WHERE schema_name = ? AND table_name = ?", target.split(".")
@@ -362,12 +365,13 @@ class Transaction:
 
     def delete(self, table: Table, condition: str, values: Sequence[Any]) -> None:
         """Remove the online rows that a condition, DuckDB SQL with parameters, is true for."""
-        self._note_change(table, "online")
+        self._note_change(table, "online", removed=True)
         self.connection.execute(f"DELETE FROM {relation(table, 'online')} WHERE {condition}", values)
 
-    def _note_change(self, table: Table, kind: Kind) -> None:
-        if kind == "online":
-            self.changed_online.add(table.tid)
+    def _note_change(self, table: Table, kind: Kind, *, removed: bool = False) -> None:
+        self.changes.add((table.tid, kind))
+        if removed and kind == "online":
+            self.changes.add((table.tid, "removed"))
 
     def insert(self, table: Table, kind: Kind, rows: Sequence[Sequence[Any]], *, if_absent: bool = False) -> None:
         """Append rows of stored values, in the order of the table's columns.
@@ -408,6 +412,7 @@ class Transaction:
 
     def append(self, table: Table, stage: Stage) -> None:
         """Append the rows of a stage in the file to the offline ones; the stage is gone then."""
+        self._note_change(table, "offline")
         target = relation(table, "offline")
         if self.connection.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone() is None:
             self.connection.execute(f"DROP TABLE {target}")
