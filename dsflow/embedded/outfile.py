@@ -12,7 +12,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,7 +248,8 @@ def _copy_spark_csv(
         for n, column in enumerate(columns)
     ]
     try:
-        return _copy_texts(connection, rows, columns, file, options, values, "", header_quoting=(quoting, "\\"))
+        texts = replace(options, null_value=sparkcsv.null_text(options.null_value))
+        return _copy_texts(connection, rows, columns, file, texts, values, "", header_quoting=(quoting, "\\"))
     except duckdb.InvalidInputException as error:
         if "would have to be quoted" not in str(error):
             raise

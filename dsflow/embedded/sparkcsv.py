@@ -19,6 +19,8 @@ NOTHING = '""'
 _IN_OTHER_TYPES = set("0123456789+-.:TEINaefilnrstuy")
 """The characters that values of the other types are written with."""
 
+_WHOLE = (ColumnType.SMALLINT, ColumnType.INT, ColumnType.BIGINT)
+
 _FIVE_DIGITS_MS = 253402272000000
 """The first millisecond of the year 10000, local time."""
 
@@ -27,6 +29,8 @@ _BLANKS = " || ".join(f"chr({ord(blank)})" for blank in BLANK)
 
 def sql_value(value: str, kind: ColumnType, *, first: bool, delimiter: str, quote: str, null_value: str) -> str:
     """An expression for the text of a value in a line.
+
+    Whole numbers are left to DuckDB, which writes them alike, and NULL as it is told (`null_text`).
 
     It raises an error for a text that would have to be quoted if there is no quote: Spark writes NUL characters
     around it, and nothing reads them.
@@ -40,7 +44,14 @@ def sql_value(value: str, kind: ColumnType, *, first: bool, delimiter: str, quot
     plain = _plain(value, kind)
     if kind is ColumnType.STRING or _IN_OTHER_TYPES & set(delimiter + quote):
         plain = sql_text(plain, first=first, delimiter=delimiter, quote=quote)
-    return f"coalesce({plain}, {text_literal(null_value or NOTHING)})"
+    elif kind in _WHOLE:
+        return value
+    return f"coalesce({plain}, {text_literal(null_text(null_value))})"
+
+
+def null_text(null_value: str) -> str:
+    """What stands for NULL in a line, by the option of that name."""
+    return null_value or NOTHING
 
 
 def sql_text(text: str, *, first: bool, delimiter: str, quote: str) -> str:
