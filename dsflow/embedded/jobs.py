@@ -5,12 +5,13 @@ The columns and the words of the states are those that OpenMLDB's ``SHOW JOBS`` 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
@@ -95,7 +96,6 @@ class Jobs:
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="openmldb-job")
         self._futures: dict[int, Future[None]] = {}
-        self._connections: dict[int, duckdb.DuckDBPyConnection] = {}
         self._runs: dict[int, JobRun] = {}
         self._killed: set[int] = set()
         self._faults: list[Fault] = []
@@ -154,9 +154,9 @@ class Jobs:
             if job is None or job.state in FINAL_STATES:
                 return
             self._killed.add(number)
-            connection = self._connections.get(number)
-        if connection is not None:
-            connection.interrupt()
+            run = self._runs.get(number)
+        if run is not None:
+            run.interrupt()
 
     def progress(self) -> Sequence[Progress]:
         """How far the running jobs are, as far as anybody knows."""
@@ -184,10 +184,9 @@ class Jobs:
     def _run(self, job: Job, work: Callable[[JobRun], str]) -> None:
         job = replace(job, state="RUNNING")
         connection = self._storage.new_connection()
-        run = JobRun(job, connection)
+        run = JobRun(job, connection, self._storage)
         with self._lock:
             self._jobs[job.id] = job  # the database need not know: whether submitted or running, a restart ends it
-            self._connections[job.id] = connection
             self._runs[job.id] = run
         try:
             self._check_killed(job)
@@ -206,7 +205,7 @@ class Jobs:
             job = replace(job, state="KILLED" if killed else "FAILED", end_time=now_ms(), error=text, log=log)
         finally:
             with self._lock:
-                del self._connections[job.id], self._runs[job.id]
+                del self._runs[job.id]
             self._storage.release(connection)
         self._save(job)
 
@@ -273,12 +272,17 @@ class JobRun:
     Attributes:
         job: the job.
         connection: a connection of its own; STOP JOB interrupts what runs on it.
+        stopped: STOP JOB was said.
     """
 
-    def __init__(self, job: Job, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, job: Job, connection: duckdb.DuckDBPyConnection, storage: Storage) -> None:
         self.job = job
         self.connection = connection
+        self.stopped = False
         self.finished: Job | None = None
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._beside: duckdb.DuckDBPyConnection | None = None
         self._amount: tuple[int, str] | None = None
         self._counted: tuple[int, str] | None = None
         connection.execute("SET enable_progress_bar = true")  # without it DuckDB does not keep count
@@ -301,11 +305,42 @@ class JobRun:
         """
         self._counted = (count, unit)
 
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A second connection, for a statement that runs while the first one is asked; STOP JOB interrupts it, too."""
+        connection = self._storage.new_connection()
+        self._beside = connection
+        try:
+            self.check()
+            yield connection
+        finally:
+            with self._lock:
+                self._beside = None
+            self._storage.release(connection)
+
+    def check(self) -> None:
+        """Go no further once STOP JOB was said; for work that DuckDB does not do.
+
+        Raises:
+            JobFailure: it was.
+        """
+        if self.stopped:
+            raise JobFailure("stopped by STOP JOB")
+
+    def interrupt(self) -> None:
+        """Stop what runs. May be said from any thread."""
+        self.stopped = True
+        with self._lock:
+            self.connection.interrupt()
+            if self._beside is not None:
+                self._beside.interrupt()
+
     def progress(self) -> Progress | None:
         """How far it is; None when nobody knows. May be asked from any thread."""
         if self._counted is not None:
             count, unit = self._counted
-            return Progress(self.job.id, self.job.parameter, count, None, unit)
+            total = self._amount[0] if self._amount is not None and self._amount[1] == unit else None
+            return Progress(self.job.id, self.job.parameter, count, total, unit)
         share = self.connection.query_progress()
         if self._amount is None or share < 0:
             return None
