@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
-from dsflow.embedded import contents, deployments, intotable, links, loading, outfile, parquetfiles, tables
+from dsflow.embedded import contents, deployments, intotable, links, loading, outfile, packedrows, parquetfiles, tables
 from dsflow.embedded.compiler import CompiledQuery, compile_batch
 from dsflow.embedded.compiler.parse import parse
 from dsflow.embedded.errors import SqlError, UnsupportedError
@@ -326,6 +326,8 @@ class Engine:
         parameters: Sequence[tuple[ColumnType, Any]] = (),
         connection: duckdb.DuckDBPyConnection | None = None,
         rows: links.LinkedRows | None = None,
+        *,
+        packed: bool = False,
     ) -> CompiledQuery:
         """Compile a query.
 
@@ -333,11 +335,12 @@ class Engine:
             connection: the one that will run it within the transaction that it is in: the plan may build on what the
                 rows are now. None to see whether the query is right, before a job runs it.
             rows: reads the offline rows that stay in their files.
+            packed: see `compile_batch`.
         """
         offline = (rows or links.LinkedRows(None)).relation
         catalog = BatchCatalog(self._storage.catalog.state, kind, db, connection, offline)
         with named_errors():
-            return compile_batch(query, catalog, db, parameters, online=kind == "online")
+            return compile_batch(query, catalog, db, parameters, online=kind == "online", packed=packed)
 
     @contextlib.contextmanager
     def _reading(
@@ -347,11 +350,13 @@ class Engine:
         kind: Kind,
         parameters: Sequence[tuple[ColumnType, Any]],
         connection: duckdb.DuckDBPyConnection,
+        *,
+        packed: bool = False,
     ) -> Iterator[CompiledQuery]:
         """A query, compiled in the transaction in which it is to run."""
         known = self._repeated.known_for(query)
         with self._storage.reading(connection), links.LinkedRows(connection, known) as rows:
-            yield self._compile(query, db, kind, parameters, connection, rows)
+            yield self._compile(query, db, kind, parameters, connection, rows, packed=packed)
 
     def _explain(self, statement: nodes.Explain, db: str | None) -> Result:
         connection = self._storage.connection()
@@ -458,9 +463,10 @@ class Engine:
             if statement.path.lower().startswith(intotable.SCHEME):
                 return self._select_into_table(run, statement, db)
             options = outfile.OutfileOptions.of(statement.options)
-            with self._reading(statement.query, db, kind, (), run.connection) as compiled:
+            with self._reading(statement.query, db, kind, (), run.connection, packed=True) as compiled:
                 run.doing(self._rows_behind(statement.query, db), "rows")
-                count = outfile.write_folder(run.connection, compiled.sql, compiled.columns, statement.path, options)
+                with packedrows.source(run, compiled) as (connection, query):
+                    count = outfile.write_folder(connection, query, compiled.columns, statement.path, options)
             return f"wrote {count} rows to {statement.path}"
 
         return self._job(self.jobs.submit("ExportOfflineData", sql, work), sync, timeout_ms)

@@ -17,6 +17,7 @@ pytest.importorskip("sqlglot")
 import duckdb
 from hypothesis import event, given, note
 
+from dsflow.embedded import packedrows
 from dsflow.embedded.compiler import (
     ROW_COLUMN,
     Column,
@@ -25,6 +26,7 @@ from dsflow.embedded.compiler import (
     compile_batch,
     compile_request,
     duckdb_type,
+    find_udfs,
     register_udfs,
 )
 from dsflow.embedded.errors import SqlError
@@ -35,6 +37,25 @@ from .profile import fuzz
 from .queries import MAIN, RIGHT, UNIONS, Example, Groups, examples, groups, projections
 
 COLUMNS = {"t": MAIN, "r": RIGHT, **dict.fromkeys(UNIONS, MAIN)}
+
+
+class JobLike:
+    """What extracts need of a job."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self.connection.cursor() as connection:
+            find_udfs(connection)
+            yield connection
+
+    def check(self) -> None:
+        """Nobody stops it."""
+
+    def done(self, count: int, unit: str) -> None:
+        """Nobody asks."""
 
 
 class Tables:
@@ -74,11 +95,19 @@ class Tables:
         plain = self.batch_by(compile_batch(example.sql, self, "db"), example)
         self.informed = True
         try:
-            compiled = compile_batch(example.sql, self, "db")
+            compiled = compile_batch(example.sql, self, "db", packed=True)
         finally:
             self.informed = False
         agree("a plan that looks at the data", plain, self.batch_by(compiled, example), example)
+        if compiled.packed is not None:
+            agree("windows outside of DuckDB", plain, self.packed(compiled), example)
         return plain
+
+    def packed(self, compiled: CompiledQuery) -> list[tuple[Any, ...]]:
+        """The rows, sorted, with the windows that are not computed by DuckDB."""
+        with packedrows.source(JobLike(self.connection), compiled) as (connection, sql):  # type: ignore[arg-type]
+            event("packed" if connection is not self.connection else "not packed: no key in common")
+            return sorted(connection.execute(sql).fetchall(), key=lambda row: row[0])
 
     def batch_by(self, compiled: CompiledQuery, example: Example) -> list[tuple[Any, ...]]:
         self.check_types(example, compiled.columns)
@@ -106,7 +135,10 @@ class Tables:
 def tables() -> Iterator[Tables]:
     connection = duckdb.connect(config={"threads": 1})
     register_udfs(connection)
-    yield Tables(connection)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packedrows, "FEWEST_ROWS", 1)
+        patch.setattr(packedrows, "CHUNK_ROWS", 3)
+        yield Tables(connection)
     connection.close()
 
 

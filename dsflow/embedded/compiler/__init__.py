@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dsflow.embedded.compiler.types import (
+    PACKED_ROWS,
     ROW_COLUMN,
     Catalog,
     Column,
     CompiledQuery,
     CompiledRequest,
     Facts,
+    PackedFrame,
+    PackedPart,
+    PackedQuery,
     TableSchema,
     duckdb_type,
 )
@@ -25,12 +29,16 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 __all__ = [
+    "PACKED_ROWS",
     "ROW_COLUMN",
     "Catalog",
     "Column",
     "CompiledQuery",
     "CompiledRequest",
     "Facts",
+    "PackedFrame",
+    "PackedPart",
+    "PackedQuery",
     "TableSchema",
     "compile_batch",
     "compile_request",
@@ -48,6 +56,7 @@ def compile_batch(
     parameters: Sequence[tuple[ColumnType, object]] = (),
     *,
     online: bool = False,
+    packed: bool = False,
 ) -> CompiledQuery:
     """Compile a SELECT for batch mode.
 
@@ -57,6 +66,7 @@ def compile_batch(
         db: the current database, for tables named without one.
         parameters: type and value of each ``?`` of the query, in order.
         online: the online engine runs it, over the online tables; else the offline engine.
+        packed: say as well how its windows are computed outside of DuckDB, where they can be.
 
     Raises:
         SqlError: the query is wrong.
@@ -64,7 +74,7 @@ def compile_batch(
     """
     from dsflow.embedded.compiler.batch import compile_batch as compile_
 
-    return compile_(query, catalog, db, parameters, online=online)
+    return compile_(query, catalog, db, parameters, online=online, packed=packed)
 
 
 def compile_request(query: str | exp.Expr, catalog: Catalog, db: str | None) -> CompiledRequest:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from dsflow.embedded.compiler.packed import packed_query
 from dsflow.embedded.compiler.parse import parse_query
 from dsflow.embedded.compiler.select import Context, SelectCompiler, bound_query, final_sql, output_columns
 from dsflow.embedded.compiler.types import Catalog, CompiledQuery
@@ -27,10 +28,13 @@ def compile_batch(
     parameters: Sequence[tuple[ColumnType, object]] = (),
     *,
     online: bool = False,
+    packed: bool = False,
 ) -> CompiledQuery:
     """See `dsflow.embedded.compiler.compile_batch`."""
     tree = parse_query(query) if isinstance(query, str) else query
     tree = number_parameters(tree)
     context = Context(catalog, db, parameters, online=online)
-    relation = SelectCompiler(context).query(bound_query(tree, context))
-    return CompiledQuery(final_sql(relation), output_columns(relation))
+    resolved = bound_query(tree, context)
+    relation = SelectCompiler(context).query(resolved)
+    found = packed_query(resolved, context) if packed else None
+    return CompiledQuery(final_sql(relation), output_columns(relation), found)

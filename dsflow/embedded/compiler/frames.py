@@ -276,6 +276,10 @@ class BatchWindows:
         """What a column of SELECT becomes."""
         return value
 
+    def read(self, relation: Relation, where: str) -> tuple[Relation, str]:
+        """The rows that the SELECT reads, with its WHERE, once its columns are known."""
+        return relation, where
+
     def frame(self, window: exp.Expr | None, call: exp.Expr, top: bool) -> Frame:
         """See `Aggregates`."""
         del window

@@ -335,6 +335,7 @@ class SelectCompiler:
             where += f"{' AND' if where else ' WHERE'} ({time} >= 0 OR {time} IS NULL)"
         definitions = ", ".join(frame.definition for frame in aggregates.native.values())
         window = f" WINDOW {definitions}" if definitions else ""
+        relation, where = aggregates.read(relation, where)
         found = self._output(items, values, relation, f"{joins}{where}{window}", prefix)
         found = replace(found, fixed=relation.fixed | self._fixed(node, relation))
         if not windows:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dsflow.openmldb.indexes import IndexNeed, TableKey
 from dsflow.openmldb.types import ColumnType
 
 ROW_COLUMN = "__row"
 """The last column of every stored relation: BIGINT, the order of insertion. Ties in time follow it."""
+
+PACKED_ROWS = "packed_rows"
+"""What a `PackedQuery` reads."""
 
 ROW_BITS = 1 << 41
 """The order of arrival is below this, so that it can be the low bits of a key whose high bits are a time."""
@@ -96,16 +99,90 @@ class Catalog(Protocol):
 
 
 @dataclass(frozen=True)
+class PackedFrame:
+    """The frame of a window that is computed outside of DuckDB: rows of the same key, the current one the last.
+
+    Attributes:
+        keys: the columns of PARTITION BY.
+        by_time: it reaches back milliseconds, else rows.
+        start: how far back; None is without end.
+        end: how many rows back it ends; 0 for a frame of times.
+        drops_current_row: the current row is left out.
+    """
+
+    keys: tuple[str, ...]
+    by_time: bool
+    start: int | None
+    end: int
+    drops_current_row: bool
+
+
+@dataclass(frozen=True)
+class PackedPart:
+    """A number for each row: how many rows its frame has, or a count or sum of a column's values there.
+
+    Attributes:
+        frame: the frame.
+        function: ``count`` or ``sum``.
+        argument: the column, of whole numbers for a sum; None counts rows.
+    """
+
+    frame: PackedFrame
+    function: Literal["count", "sum"]
+    argument: str | None
+
+
+@dataclass(frozen=True)
+class PackedQuery:
+    """A query whose windows are computed outside of DuckDB; see `dsflow.embedded.packedrows`.
+
+    Attributes:
+        sql: DuckDB SQL that gives what `CompiledQuery.sql` gives. It reads ``columns``, ``__row`` and a column for each
+            part from the relation `PACKED_ROWS`.
+        rows: the rows, as text after FROM, conditions included. Names need no alias there.
+        columns: the columns of a row that the statement reads, beside those that the parts need.
+        time: the column that orders rows, then ``__row`` does; whole numbers from 0, never NULL.
+        parts: what is to be computed, by the name of its column.
+    """
+
+    sql: str
+    rows: str
+    columns: tuple[str, ...]
+    time: str
+    parts: dict[str, PackedPart]
+
+    @property
+    def frames(self) -> tuple[PackedFrame, ...]:
+        """The frames, each once."""
+        return tuple(dict.fromkeys(part.frame for part in self.parts.values()))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The columns in which the rows of every frame agree."""
+        first, *others = (frame.keys for frame in self.frames)
+        return tuple(name for name in first if all(name in keys for keys in others))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that the parts need, ``__row`` aside."""
+        keys = [name for frame in self.frames for name in frame.keys]
+        arguments = [part.argument for part in self.parts.values() if part.argument is not None]
+        return tuple(dict.fromkeys([self.time, *keys, *arguments]))
+
+
+@dataclass(frozen=True)
 class CompiledQuery:
     """A query as one DuckDB statement.
 
     Attributes:
         sql: DuckDB SQL. Its result has exactly ``columns``, in their order, stored types as `duckdb_type` says.
         columns: names and OpenMLDB types of the result.
+        packed: another way to the same rows, in whatever order, where there is one and it was asked for.
     """
 
     sql: str
     columns: tuple[Column, ...]
+    packed: PackedQuery | None = None
 
 
 @dataclass(frozen=True)
