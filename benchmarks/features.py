@@ -4,11 +4,11 @@
 
 Offline: the demo's feature query over millions of synthetic clicks (see clicks.py), from LOAD DATA to INTO OUTFILE,
 against DuckDB by hand, the load by its read_csv and the extract by the best SQL that gives the same answer, and against
-pandas. Targets: the load within 1.2 of the former, the extract within 1.3. All three write files; the results are
-compared row by row. Online: the same query as a deployment, one request at a time over HTTP and from several clients,
-for usual keys and for the busiest one. Targets at a million stored rows: p50 1.2 ms, p99 3 ms, 1,500 requests a second;
-and no more than 1.3 times that at ten million. --spill: so many millions with little memory, within 20 GB, files
-included.
+pandas. Targets: the load within 1.2 of the former; the extract within 0.7 of its processor time, and no slower. All
+three write files, as CSV and as Parquet; the results are compared row by row. Online: the same query as a deployment,
+one request at a time over HTTP and from several clients, for usual keys and for the busiest one. Targets at a million
+stored rows: p50 1.2 ms, p99 3 ms, 1,500 requests a second; and no more than 1.3 times that at ten million. --spill: so
+many millions with little memory, within 20 GB, files included.
 
 Every measurement is a process of its own, the compared ones in turns, without its start and its imports; memory is the
 process's peak. On a busy machine look at the processor times, of the server for each request too: they wait for nobody.
@@ -36,7 +36,7 @@ from typing import Any
 import clicks
 
 DB, TABLE, DEPLOYMENT = "benchmark", "talkingdata", "features"
-TARGET_LOAD, TARGET_RATIO, TARGET_P99_MS, TARGET_GROWTH, TARGET_GB = 1.2, 1.3, 3.0, 1.3, 20.0
+TARGET_LOAD, TARGET_EXTRACT, TARGET_P99_MS, TARGET_GROWTH, TARGET_GB = 1.2, 0.7, 3.0, 1.3, 20.0
 TARGET_P50_MS, TARGET_RATE = 1.2, 1500
 PANDAS_ROWS = 5_000_000
 """The most rows that pandas is tried on."""
@@ -182,7 +182,7 @@ class Bench:
 
         wall, cpu = ratio("seconds", "hand"), ratio("cpu", "hand")
         print(f"    engine / by hand   {wall:.2f} by the clock, {cpu:.2f} by processor time", end="   ")
-        print(f"target {TARGET_RATIO}: {_met(max(wall, cpu) <= TARGET_RATIO)}")
+        print(f"target {TARGET_EXTRACT} of processor time: {_met(wall <= 1 and cpu <= TARGET_EXTRACT)}")
         if "pandas" in sides:
             print(f"    engine / pandas    {ratio('seconds', 'pandas'):.2f} by the clock", end=", ")
             print(f"{ratio('cpu', 'pandas'):.2f} by processor time")
