@@ -15,7 +15,6 @@ from dsflow.dolphinscheduler.submit import SubmitResult, Submitter
 from dsflow.dolphinscheduler.wire.gateway import Gateways
 from dsflow.dolphinscheduler.wire.names import server_names
 from dsflow.dolphinscheduler.wire.rest import RestClient
-from dsflow.errors import ServerError
 from dsflow.report import RunReport
 
 OnChange = Callable[[str, Snapshot], None]
@@ -132,13 +131,6 @@ class Server:
     def recover(self, run: Run) -> None:
         """Run the failed tasks of a run again, or go on with a paused or stopped one."""
         self._runs.go_on(run, RECOVER, RESUME)
-
-    def newest_runs(self, project: str, name: str, count: int = 10) -> list[dict[str, object]]:
-        """The newest runs of a workflow: ``id``, ``state``, ``startTime``, ``seconds``, ``startedBy``."""
-        state = self._submitter.read(project, name)
-        if state.code is None:
-            raise ServerError(f"project {project!r} has no workflow {name!r} on the server")
-        return self._runs.newest(state.project_code, state.code, count)
 
     # ---------------------------------------------------------------- the server itself
 

@@ -379,20 +379,6 @@ class Runs:
             hint="is a master server running?",
         )
 
-    def newest(self, project_code: int, workflow_code: int, count: int) -> list[JsonDict]:
-        """The newest runs of a workflow: ``id``, ``state`` (of :mod:`dsflow.report`), ``startTime``, ``seconds``."""
-        return [
-            {
-                "id": one.id,
-                "state": map_state(one.state),
-                "startTime": text_of(one.started),
-                "seconds": one.seconds,
-                "startedBy": one.by,
-                "commandType": one.command,
-            }
-            for one in self._rest.newest_instances(project_code, workflow_code, count)
-        ]
-
 
 def map_state(state: str) -> str:
     """DolphinScheduler's state of a run or a task as one of :mod:`dsflow.report`."""

@@ -10,6 +10,8 @@ import pytest
 
 from dsflow.definition import Definition, Property, Relation, TaskDefinition
 from dsflow.dolphinscheduler.client import Server
+from dsflow.dolphinscheduler.operations import Operations
+from dsflow.dolphinscheduler.runs import map_state
 from dsflow.errors import ParameterError, RunError
 from dsflow.report import FAILURE, SKIPPED, STOPPED, SUCCESS
 
@@ -173,7 +175,7 @@ def test_what_cannot_be_started(server: Server, project: str) -> None:
         server.start(definition, params={"zk": "1"})
     state = server.state(project, "flow")
     assert state.code is not None
-    assert server.newest_runs(project, "flow") == []
+    assert Operations(server, project, "flow").newest(10) == []
     server.rest.release(state.project_code, state.code, "OFFLINE")
     with pytest.raises(RunError, match="offline"):
         server.start(definition)
@@ -232,7 +234,7 @@ def test_a_failed_task_is_run_again_by_recover(server: Server, project: str, tmp
     server.recover(run)
     assert server.follow(run, poll=0.2) == SUCCESS
     assert [t.state for t in server.report(run, definition).tasks] == [SUCCESS, SUCCESS]
-    assert [r["state"] for r in server.newest_runs(project, "flow")] == [SUCCESS]
+    assert [map_state(one.state) for one in Operations(server, project, "flow").newest(10)] == [SUCCESS]
     again = server.run(project, run.instance)
     assert (again.instance, again.workflow) == (run.instance, "flow")
 

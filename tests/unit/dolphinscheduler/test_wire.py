@@ -33,7 +33,6 @@ OWN_KEYS = {
         "releaseState", "executionType", "warningType", "warningGroup", "workerGroup", "taskParams",
     },
     "dolphinscheduler/plan_text.py": {"oldName", "edgesAdded", "edgesRemoved", "nextRuns"},
-    "dolphinscheduler/runs.py": {"startTime", "startedBy", "commandType"},
     "cli/deploy_text.py": {"dryRun", "toDelete"},
     "cli/runs.py": {"commandType", "startTime", "endTime", "scheduleTime", "executorName"},
 }  # fmt: skip
