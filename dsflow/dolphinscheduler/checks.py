@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
@@ -24,27 +25,42 @@ from dsflow.dolphinscheduler.wire.series import Series
 from dsflow.errors import DeclarationError, DsflowError, ServerError, SourceLocation
 
 
+def ask(rest: RestClient) -> Future[list[str]]:
+    """Begin to ask what :func:`refusals` needs to know of any Definition: gives the worker groups."""
+    rest.soon(rest.series)
+    return rest.soon(rest.worker_groups)
+
+
 def refusals(
-    rest: RestClient, profile: Profile, definition: Definition, project: int, names: Names, plan: Plan
+    rest: RestClient,
+    profile: Profile,
+    definition: Definition,
+    project: int,
+    names: Names,
+    plan: Plan,
+    groups: Future[list[str]] | None = None,
 ) -> list[DsflowError]:
     """Whatever would go wrong on the server, all of it, in the order of the source.
 
     The user is the one that ``rest`` knows: who calls this has asked for it not long ago.
 
+    Args:
+        groups: from :func:`ask`, not long ago.
+
     Gives:
         UnknownNameError for a name that the server does not have, DeclarationError for a field that the server would
         cut off or refuse, ServerError if the user has no tenant, or another one than the profile names.
     """
-    groups = rest.soon(rest.worker_groups)
+    groups = groups or ask(rest)
     schedule = rest.soon(lambda: list(_schedule(rest, definition, project)))
-    series = rest.soon(rest.series)
+    series = rest.series()
     found = [
         *_tenant(rest, profile, plan),
         *_description(definition),
-        *_tasks(definition, series.result()),
-        *_outputs(definition, series.result()),
+        *_tasks(definition, series),
+        *_outputs(definition, series),
         *_worker_groups(groups.result(), definition),
-        *_names(profile, definition, names, series.result()),
+        *_names(profile, definition, names, series),
         *_sub_workflows(rest, definition, project),
         *schedule.result(),
     ]

@@ -16,7 +16,7 @@ from typing import Any
 from dsflow.definition import JsonDict
 from dsflow.dolphinscheduler.lock import find_lock
 from dsflow.dolphinscheduler.plan import Plan
-from dsflow.dolphinscheduler.state import ServerState, has_changed
+from dsflow.dolphinscheduler.state import ServerState, look_again
 from dsflow.dolphinscheduler.wire.fingerprint import (
     fingerprint,
     is_over,
@@ -100,7 +100,7 @@ def _in_motion(rest: RestClient, state: ServerState) -> bool:
     """
     assert state.definition is not None
     name = state.definition.name
-    return find_lock(rest, state.project_code, name) is not None or has_changed(rest, state, name)
+    return find_lock(rest, state.project_code, name) is not None or look_again(rest, state, name)()
 
 
 def _set_back(rest: RestClient, state: ServerState) -> bool:

@@ -65,11 +65,14 @@ class Lock:
     _removal: Future[None] | None = field(default=None, repr=False)
 
     def let_go(self) -> None:
-        """Begin to remove it, when all that it protects is done: written and read back.
+        """Begin to remove it, if that has not begun: all is written, and the server has been asked to read it back.
 
-        Removing takes the server longer than making: so it goes on beside what is left to do here.
+        Removing takes the server longer than making, and about as long as reading. So the two go side by side: before
+        another submit writes, the lock must be gone, and it makes its own, reads the workflow and asks for its codes.
+        The server reads a workflow by the version that it finds at first. If all of that has been faster all the same,
+        the workflow that was read is the other's, and comparing says so.
         """
-        if self._remove_soon is not None:
+        if self._remove_soon is not None and self._removal is None:
             self._removal = self._remove_soon()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dsflow.definition import Definition, JsonDict
 from dsflow.dolphinscheduler.plan import Plan
@@ -85,8 +86,6 @@ def _tasks(
     rows = {int(t["code"]): t for t in state.raw.get("tasks", [])}
     versions = {name: int(rows[code]["version"]) for name, code in codes.items() if code in rows}
     touched = {t.name for t in plan.tasks}
-    sent = codec.tasks_to_server(definition, codes, names, series, versions=versions)
-    for index, task in enumerate(sent):
-        if task["name"] not in touched:
-            sent[index] = sent_task(rows[task["code"]])
-    return sent
+    changed = replace(definition, tasks=tuple(t for t in definition.tasks if t.name in touched))
+    written = {t["name"]: t for t in codec.tasks_to_server(changed, codes, names, series, versions=versions)}
+    return [written.get(t.name) or sent_task(rows[codes[t.name]]) for t in definition.tasks]

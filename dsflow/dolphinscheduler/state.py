@@ -7,6 +7,7 @@ moves (source, 3.1.5 and 3.2.2: ``TaskDefinitionServiceImpl.releaseTaskDefinitio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dsflow.definition import Definition, JsonDict
@@ -103,26 +104,43 @@ def find(rest: RestClient, project_code: int, name: str) -> Location:
     return Location(project_code, rows.get(name), rows.get(lock_name(name)))
 
 
-def content(rest: RestClient, project_code: int, code: int) -> Content:
-    """Read a workflow and its schedules, side by side."""
+def ask(
+    rest: RestClient, project_code: int, code: int, *, sent: Callable[[], None] | None = None
+) -> Callable[[], Content]:
+    """Ask for a workflow and its schedules, side by side.
+
+    Args:
+        sent: is called when the request for the workflow has gone out.
+
+    Gives:
+        What waits for the answers.
+    """
+    raw = rest.soon(lambda: rest.workflow(project_code, code, sent=sent))
     schedules = rest.soon(rest.schedules, project_code, code)
-    raw = rest.workflow(project_code, code)
-    return Content(raw, schedules.result(), rest.called(lambda series: series.fills_declared))
+    return lambda: Content(raw.result(), schedules.result(), rest.called(lambda series: series.fills_declared))
 
 
 def read(rest: RestClient, place: Location, project: str, names: Names) -> ServerState:
     """What the server holds there."""
     if place.row is None:
         return ServerState(place.project_code, lock=place.lock)
-    found = content(rest, place.project_code, place.row.code)
+    found = ask(rest, place.project_code, place.row.code)()
     return found.state(place.project_code, project, names, place.lock)
 
 
-def has_changed(rest: RestClient, before: ServerState, name: str) -> bool:
-    """Whether another submit has written since, by two small requests: each one changes one of these."""
-    row = find(rest, before.project_code, name).row
-    if row is None or before.code is None:
-        return (row is None) != (before.code is None)
-    if row.is_written(own_row(before.raw)):
-        return True
-    return rest.schedules(before.project_code, before.code) != before.schedules
+def look_again(rest: RestClient, before: ServerState, name: str) -> Callable[[], bool]:
+    """Ask whether another submit has written since, by two small requests: each submit changes one of these.
+
+    Gives:
+        What waits for the answers, and tells.
+    """
+    found = rest.soon(find, rest, before.project_code, name)
+    schedules = rest.soon(rest.schedules, before.project_code, before.code) if before.code is not None else None
+
+    def has_changed() -> bool:
+        row = found.result().row
+        if row is None or schedules is None:
+            return (row is None) != (before.code is None)
+        return row.is_written(own_row(before.raw)) or schedules.result() != before.schedules
+
+    return has_changed

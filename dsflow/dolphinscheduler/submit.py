@@ -4,7 +4,8 @@ The order is: read what is there, plan, check everything that can be checked, an
 change, nothing is written: no new version, no moment in which the workflow is offline. After writing, the workflow is
 read back and compared with the Definition, because the gateway does not report every refusal.
 
-What is asked for side by side is only ever reads; before each write, all of them have been answered.
+What is asked for side by side is only ever reads; before each write, all of them have been answered. The lock alone is
+removed beside a read, the last one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import datetime, timezone
 
 from dsflow.config import Profile
 from dsflow.definition import Definition
+from dsflow.dolphinscheduler.checks import ask as ask_for_checks
 from dsflow.dolphinscheduler.checks import refusals
 from dsflow.dolphinscheduler.drift import content_drift, is_unrecorded, schedule_drift, schedule_edits
 from dsflow.dolphinscheduler.errors import DriftError, RefusedError, VerificationError
@@ -31,15 +33,15 @@ from dsflow.dolphinscheduler.state import (
     NO_PROJECT,
     Location,
     ServerState,
-    content,
+    ask,
     find,
-    has_changed,
     locate,
+    look_again,
     read,
 )
 from dsflow.dolphinscheduler.wire.fingerprint import recorded_schedule, schedule_part
 from dsflow.dolphinscheduler.wire.forms import content_form
-from dsflow.dolphinscheduler.wire.gateway import Gateways, Lease, WorkflowCall
+from dsflow.dolphinscheduler.wire.gateway import Gateway, Gateways, Lease, WorkflowCall
 from dsflow.dolphinscheduler.wire.names import Names, server_names
 from dsflow.dolphinscheduler.wire.pages import workflow_page
 from dsflow.dolphinscheduler.wire.rest import RestClient
@@ -83,6 +85,7 @@ class Checked:
         names: knows what the checks have asked for.
         recent: it was read a moment ago, so that two small requests under the lock tell whether another submit came
             between. Otherwise it is read anew there: then more may have happened than another submit.
+        groups: for the checks, from :func:`dsflow.dolphinscheduler.checks.ask`, where they have been asked for.
     """
 
     definition: Definition
@@ -90,6 +93,7 @@ class Checked:
     plan: Plan
     names: Names
     recent: bool = True
+    groups: Future[list[str]] | None = None
 
     @property
     def writes_content(self) -> bool:
@@ -140,6 +144,7 @@ class Submitter:
 
     def look_ahead(self, definition: Definition) -> Future[Location]:
         """Begin to look for the workflow while something else is asked for."""
+        self._rest.soon(self._rest.possible_series)  # what the list of workflows is called depends on it
         return self._rest.soon(locate, self._rest, definition.project, definition.name)
 
     def read(self, project: str, name: str) -> ServerState:
@@ -161,13 +166,29 @@ class Submitter:
             plan = replace(plan, notes=(*plan.notes, lock_note(checked.state.lock)))
         return plan
 
-    def _planned(self, definition: Definition, place: Future[Location] | None, names: Names | None) -> Checked:
+    def _planned(
+        self,
+        definition: Definition,
+        place: Future[Location] | None,
+        names: Names | None,
+        lease: Lease | None = None,
+    ) -> Checked:
+        """Read and compare.
+
+        Args:
+            lease: when there is a difference, what writing needs is begun; whose it is, is found out meanwhile.
+        """
         rest, names = self._rest, names or server_names(self._rest)
         place = place or self.look_ahead(definition)
         user = rest.soon(lambda: rest.user(refresh=True))
         state = read(rest, place.result(), definition.project, names)
         user.result()
-        return Checked(definition, state, self.compare(definition, state), names)
+        plan, groups = self._differences(definition, state), None
+        if lease is not None and not plan.is_empty:
+            if _writes_content(definition, state, plan):
+                lease.open_ahead(lambda gateway: self._check_server(gateway, definition.project, state.project_code))
+            groups = ask_for_checks(rest)
+        return Checked(definition, state, self._explained(plan, definition, state), names, groups=groups)
 
     def compare(self, definition: Definition, state: ServerState, *, alone: bool = False) -> Plan:
         """The plan that leads from a state to a Definition, with its notes, and drift from the server's history.
@@ -175,7 +196,9 @@ class Submitter:
         Args:
             alone: the state was read under our lock.
         """
-        plan = self._differences(definition, state)
+        return self._explained(self._differences(definition, state), definition, state, alone=alone)
+
+    def _explained(self, plan: Plan, definition: Definition, state: ServerState, *, alone: bool = False) -> Plan:
         if state.project_code == NO_PROJECT:
             plan = replace(plan, notes=(*plan.notes, _missing(definition.project)))
         if plan.changes_schedule and (note := preview_note(self._rest, definition, state.project_code)):
@@ -222,7 +245,8 @@ class Submitter:
 
     def _refusals(self, checked: Checked) -> list[DsflowError]:
         project = checked.state.project_code
-        return refusals(self._rest, self._profile, checked.definition, project, checked.names, checked.plan)
+        known = checked.names, checked.plan, checked.groups
+        return refusals(self._rest, self._profile, checked.definition, project, *known)
 
     # ---------------------------------------------------------------- writing
 
@@ -253,14 +277,14 @@ class Submitter:
             VerificationError: the server took the change and holds something else.
         """
         ready = checked
-        checked = checked or self._planned(definition, place, names)
-        state, plan = checked.state, checked.plan
-        if plan.is_empty and not (state.lock and is_dead(state.lock)):
-            notes = plan.notes
-            if state.lock is not None:
-                notes += (lock_note(state.lock),)
-            return self._result(definition, state, plan, written=False, notes=notes)
         with self._gateways.lease(self._rest.soon) as lease:
+            checked = checked or self._planned(definition, place, names, lease)
+            state, plan = checked.state, checked.plan
+            if plan.is_empty and not (state.lock and is_dead(state.lock)):
+                notes = plan.notes
+                if state.lock is not None:
+                    notes += (lock_note(state.lock),)
+                return self._result(definition, state, plan, written=False, notes=notes)
             if checked.writes_content:
                 lease.open_ahead()
             if ready is None and not plan.is_empty:
@@ -281,7 +305,7 @@ class Submitter:
             checked = replace(checked, state=state, plan=replace(checked.plan, notes=made))
         if checked.writes_content:
             try:
-                lease.gateway().check_server(self._rest.user().name, definition.project, state.project_code)
+                self._check_server(lease.gateway(), definition.project, state.project_code)
             except ServerError:
                 if is_new:
                     self._unmake_project(state.project_code, definition.project)
@@ -294,6 +318,10 @@ class Submitter:
             note = f"workflow {lock_name(definition.name)!r}, the lock, could not be removed: the next submit does it"
             result = replace(result, notes=(*result.notes, note))
         return result
+
+    def _check_server(self, gateway: Gateway, project: str, code: int) -> None:
+        if code != NO_PROJECT:
+            gateway.check_server(self._rest.user().name, project, code)
 
     def _made_project(self, project: str) -> int:
         try:
@@ -328,7 +356,7 @@ class Submitter:
         except BaseException as error:  # also when the user interrupts: nothing may be left offline
             lock.keep = not self._after_failure(definition, state, error, lock)
             raise
-        held = content(self._rest, state.project_code, code)
+        held = ask(self._rest, state.project_code, code, sent=lock.let_go)()
         lock.let_go()
         after = held.state(state.project_code, definition.project, now.names)
         self._verify(definition, after)
@@ -338,9 +366,9 @@ class Submitter:
         """What holds now, and the call if it is known already: that is made while the answers are under way."""
         if lock.waited or lock.taken_over or not checked.recent:
             return self._read_anew(checked, lock), None
-        disturbed = self._rest.soon(has_changed, self._rest, checked.state, checked.definition.name)
+        has_changed = look_again(self._rest, checked.state, checked.definition.name)
         call = self._call(checked) if checked.writes_content else None
-        return (self._read_anew(checked, lock), None) if disturbed.result() else (checked, call)
+        return (self._read_anew(checked, lock), None) if has_changed() else (checked, call)
 
     def _write_until_taken(
         self, now: Checked, lease: Lease, call: WorkflowCall | None, lock: Lock
@@ -409,7 +437,8 @@ class Submitter:
         if not lock.taken_over:
             place = replace(place, lock=None)  # it is ours
         state = read(self._rest, place, definition.project, names)
-        return replace(checked, state=state, plan=self.compare(definition, state, alone=True), names=names)
+        plan = self.compare(definition, state, alone=True)
+        return replace(checked, state=state, plan=plan, names=names, groups=None)
 
     def _call(self, now: Checked) -> WorkflowCall:
         codes = held_codes(now.definition, now.state, now.plan)

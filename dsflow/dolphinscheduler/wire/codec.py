@@ -598,7 +598,7 @@ def normalise(definition: Definition) -> Definition:
     ``localParams: []`` where nothing is declared); what the server stores on the schedule only is reset when there is
     no schedule.
     """
-    tasks = tuple(replace(t, **_normal_fields(t)) for t in sorted(definition.tasks, key=lambda t: t.name))
+    tasks = tuple(map(_normal_task, sorted(definition.tasks, key=lambda t: t.name)))
     changes: JsonDict = {
         "tasks": tasks,
         "relations": tuple(sorted(set(definition.relations))),
@@ -610,6 +610,13 @@ def normalise(definition: Definition) -> Definition:
         # An offline workflow cannot have a live schedule.
         changes["schedule"] = replace(definition.schedule, online=False)
     return replace(definition, **changes)
+
+
+def _normal_task(task: TaskDefinition) -> TaskDefinition:
+    fields = _normal_fields(task)
+    if all(getattr(task, name) == value for name, value in fields.items()):
+        return task
+    return replace(task, **fields)
 
 
 def _normal_fields(task: TaskDefinition) -> JsonDict:
@@ -624,7 +631,7 @@ def _normal_fields(task: TaskDefinition) -> JsonDict:
             del params[key]
     if "localParams" in params:
         params["localParams"] = [Property.from_dict(p).to_dict() for p in params["localParams"]]
-    fields: JsonDict = {"task_params": params, "where": None}
+    fields: JsonDict = {"task_params": params}
     if not task.timeout:
         fields["timeout_notify_strategy"] = ""
     if not task.task_group:

@@ -22,7 +22,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,13 +199,9 @@ class Gateway:
         finally:
             _close(probe._gateway)
         self._check_version()
-        module = _pydolphinscheduler(self.host, self.port, self._token)
-        with _quiet:
-            self._entry = module.GatewayEntryPoint(
-                address=self.host, port=self.port, auto_convert=True, auth_token=self._token
-            )
-        self.close()
-        self._entry._gateway = self._java_gateway(CALL_TIMEOUT)
+        entry_point = _entry_point(_pydolphinscheduler(self.host, self.port, self._token))
+        self.close()  # what the import has opened
+        self._entry = entry_point(self._java_gateway(CALL_TIMEOUT))
 
     def _check_version(self) -> None:
         series = re.match(r"\d+\.\d+", self.version)  # a build of one's own may say something else
@@ -334,10 +330,23 @@ class Lease:
         if opening is not None and opening.exception() is None:
             self._gateways.give_back(opening.result())
 
-    def open_ahead(self) -> None:
-        """Begin to connect."""
+    def open_ahead(self, check: Callable[[Gateway], None] | None = None) -> None:
+        """Begin to connect.
+
+        Args:
+            check: is done with the connection at once. Whoever needs what it finds asks for it again, and then sees
+                what speaks against it too.
+        """
+
+        def opened() -> Gateway:
+            gateway = self._gateways.take()
+            if check is not None:
+                with suppress(ServerError):
+                    check(gateway)
+            return gateway
+
         if self._opening is None:
-            self._opening = self._soon(self._gateways.take)
+            self._opening = self._soon(opened)
 
     def gateway(self) -> Gateway:
         """The connection; the same errors as :class:`Gateway`."""
@@ -381,6 +390,19 @@ class _Probe:
 
     def get_gateway_version(self) -> Any:
         return self._gateway.entry_point.getGatewayVersion()
+
+
+def _entry_point(module: Any) -> Any:
+    """pydolphinscheduler's calls of the gateway, over a connection that is given to them.
+
+    Made in its own way, the object reads its configuration file and asks the server for its version once more.
+    """
+
+    class EntryPoint(module.GatewayEntryPoint):  # type: ignore[misc]
+        def __init__(self, gateway: Any) -> None:
+            self._gateway = gateway
+
+    return EntryPoint
 
 
 def _pydolphinscheduler(host: str, port: int, token: str) -> Any:

@@ -158,8 +158,11 @@ class RestClient:
         form: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
         json_body: JsonDict | None = None,
+        sent: Callable[[], None] | None = None,
     ) -> Any:
-        response = self._authenticated(method, path, doing, params=params, form=form, files=files, json_body=json_body)
+        response = self._authenticated(
+            method, path, doing, params=params, form=form, files=files, json_body=json_body, sent=sent
+        )
         return self._unwrap(response, doing)
 
     def _authenticated(self, method: str, path: str, doing: str, **body: Any) -> httpx.Response:
@@ -220,8 +223,13 @@ class RestClient:
         form: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
         json_body: JsonDict | None = None,
+        sent: Callable[[], None] | None = None,
     ) -> httpx.Response:
         import httpx
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if sent is not None and event == "http11.send_request_body.complete":
+                sent()
 
         attempts = GET_ATTEMPTS if method == "GET" else 1
         for attempt in range(1, attempts + 1):
@@ -234,6 +242,7 @@ class RestClient:
                     files=files,
                     json=json_body,
                     headers={**headers, "language": "en_US"},
+                    extensions={"trace": trace} if sent is not None else None,
                 )
             except httpx.HTTPError as error:
                 refused = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -289,7 +298,7 @@ class RestClient:
         Raises:
             ServerError: the server tells a version that dsflow does not know.
         """
-        candidates = self._possible()
+        candidates = self.possible_series()
         if len(candidates) > 1:
             with self._asking_series:
                 if len(self._candidates) > 1:
@@ -297,7 +306,7 @@ class RestClient:
                 candidates = self._candidates
         return candidates[0]
 
-    def _possible(self) -> tuple[Series, ...]:
+    def possible_series(self) -> tuple[Series, ...]:
         """The series that the server may be of: one, or those that tell no version."""
         with self._asking_series:
             if not self._candidates:
@@ -333,7 +342,7 @@ class RestClient:
         """What the server's series calls something; the server is asked no more than what that needs."""
         names = {what(series) for series in SERIES}
         if len(names) > 1:
-            names = {what(series) for series in self._possible()}
+            names = {what(series) for series in self.possible_series()}
         return names.pop() if len(names) == 1 else what(self.series())
 
     @property
@@ -517,9 +526,13 @@ class RestClient:
                 return row.code
         return None
 
-    def workflow(self, project: int, code: int) -> JsonDict:
-        """``workflow``, ``edges`` and ``tasks`` of a workflow."""
-        return self.words.read(self.get(self._workflows(project, code), f"read workflow {code}"))
+    def workflow(self, project: int, code: int, *, sent: Callable[[], None] | None = None) -> JsonDict:
+        """``workflow``, ``edges`` and ``tasks`` of a workflow.
+
+        Args:
+            sent: is called when the request has gone out, each time that it does.
+        """
+        return self.words.read(self._call("GET", self._workflows(project, code), f"read workflow {code}", sent=sent))
 
     def create_workflow(self, project: int, form: Mapping[str, Any]) -> int:
         """Make an offline workflow; gives its code. See :func:`dsflow.dolphinscheduler.wire.forms.content_form`."""

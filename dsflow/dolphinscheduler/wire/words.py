@@ -52,10 +52,14 @@ class Words:
 
     def row(self, theirs: JsonDict) -> JsonDict:
         """A row of an answer in dsflow's words."""
+        if self._ours.keys().isdisjoint(theirs):
+            return dict(theirs)
         return {self._ours.get(key, key): value for key, value in theirs.items()}
 
     def form(self, ours: JsonDict) -> JsonDict:
         """A form or a row in their words."""
+        if self._theirs.keys().isdisjoint(ours):
+            return dict(ours)
         return {self._theirs.get(key, key): value for key, value in ours.items()}
 
     def task(self, theirs: JsonDict) -> JsonDict:

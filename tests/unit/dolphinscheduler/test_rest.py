@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -289,6 +292,35 @@ def test_files_are_named_below_the_tenants_folder(series: Any, nodes: Any, expec
     assert server_names(server.client).known("resource") == expected
 
 
+def test_it_is_told_that_a_request_has_gone_out_before_its_answer_comes() -> None:
+    """Over a socket: what is told, the HTTP library says."""
+    gone, told = threading.Event(), []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"code": 0, "data": {"told": gone.wait(10)}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None:
+            return
+
+    def sent() -> None:
+        told.append("sent")
+        gone.set()
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        profile = Profile(api_url=f"http://127.0.0.1:{server.server_port}", token="t")
+        with RestClient(profile) as client:
+            client._candidates = (v3_2.SERIES,)
+            assert client.workflow(1, 2, sent=sent) == {"told": True}
+        server.shutdown()
+    assert told == ["sent"]
+
+
 class Locks:
     """The part of a server that a lock needs."""
 
@@ -321,6 +353,11 @@ class Locks:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
+    def soon(self, call: Callable[..., None], *arguments: Any) -> Future[None]:
+        done: Future[None] = Future()
+        done.set_result(call(*arguments))
+        return done
+
     def lock(self, workflow: str = "w", spares: Spares | None = None) -> AbstractContextManager[Lock]:
         rest = cast(RestClient, self)
         return submit_lock(rest, 1, workflow, sleep=self.sleep, clock=lambda: self.now, spares=spares)
@@ -348,6 +385,18 @@ def test_a_lock_is_held_and_let_go() -> None:
     with pytest.raises(KeyboardInterrupt), locks.lock():
         raise KeyboardInterrupt
     assert locks.held == {}
+
+
+def test_a_lock_that_is_let_go_early_is_removed_once() -> None:
+    locks = Locks()
+    with locks.lock() as lock:
+        lock.let_go()
+        assert locks.held == {}
+        with locks.lock() as other:  # another submit is faster than what is left to do here
+            assert other.code != lock.code
+            lock.let_go()
+            assert list(locks.held) == [lock_name("w")]
+    assert (locks.held, lock.stuck, other.stuck) == ({}, False, False)
 
 
 def test_a_lock_of_the_unknown_is_waited_for_and_taken_over() -> None:
