@@ -13,6 +13,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def state_of(path: Path, without: Path | None = None) -> FileState:
     found = {name: (file, _stat(file)) for name, file in _files(path, without)}
     if sum(size for _, (size, *_) in found.values()) > MOST_BYTES:
         raise TooManyFiles(str(path))
-    files = {name: [*seen, _digest(file)] for name, (file, seen) in found.items()}
+    files = {name: [*seen, _digest_of(file, seen, now)] for name, (file, seen) in found.items()}
     return {"at": now, "folder": path.is_dir(), "files": files}
 
 
@@ -69,11 +70,27 @@ def is_same(path: Path, before: FileState, without: Path | None = None) -> bool:
 
 
 def _is_same_file(file: Path, before: list[Any], at: int) -> bool:
+    now = time.time_ns()
     found = _stat(file)
     if found[0] != before[0]:
         return False
-    settled = max(before[1], before[2]) < at - _TICK_NS
-    return (settled and found == before[:4]) or bool(_digest(file) == before[4])
+    return (_is_settled(before, at) and found == before[:4]) or bool(_digest_of(file, found, now) == before[4])
+
+
+def _is_settled(seen: list[Any], at: int) -> bool:
+    """Whether a file that was looked at then would have another time, had it changed since."""
+    return bool(max(seen[1], seen[2]) < at - _TICK_NS)
+
+
+def _digest_of(file: Path, seen: list[int], at: int) -> str:
+    """The digest of a file that was looked at then; a big one that several steps read is read once."""
+    return _settled_digest(file, *seen) if _is_settled(seen, at) else _digest(file)
+
+
+@lru_cache(MOST_FILES)
+def _settled_digest(file: Path, size: int, mtime: int, ctime: int, number: int) -> str:
+    del size, mtime, ctime, number  # with them the same, the file is the same
+    return _digest(file)
 
 
 def _stat(file: Path) -> list[int]:
