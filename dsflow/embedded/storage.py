@@ -101,6 +101,10 @@ _INDEX_ROWS = 256
 """Beyond so many rows of a key, reading the blocks that hold them is quicker than fetching each through an index."""
 
 
+_ROWS_AT_ONCE = 100
+"""Rows of one INSERT of DuckDB's, which takes a third of the time of so many INSERTs."""
+
+
 _STAGES = "staged_"
 
 
@@ -402,12 +406,13 @@ class Transaction:
                     self.insert(table, kind, [row])
             return
         first = self._reserve(table, len(rows))
-        marks = ", ".join("?" for _ in range(len(table.columns) + 1))
+        # each value with its type: DuckDB would look for one that fits those of all rows
+        marks = ", ".join(f"CAST(? AS {kind})" for kind in (*(duckdb_type(c.type) for c in table.columns), "BIGINT"))
         numbered = [[*row, first + number] for number, row in enumerate(rows)]
-        if len(numbered) == 1:
-            self.connection.execute(f"INSERT INTO {target} VALUES ({marks})", numbered[0])
-        elif numbered:
-            self.connection.executemany(f"INSERT INTO {target} VALUES ({marks})", numbered)
+        for begin in range(0, len(numbered), _ROWS_AT_ONCE):
+            some = numbered[begin : begin + _ROWS_AT_ONCE]
+            values = [value for row in some for value in row]
+            self.connection.execute(f"INSERT INTO {target} VALUES {', '.join([f'({marks})'] * len(some))}", values)
         self._settle(table)
 
     def append(self, table: Table, stage: Stage) -> None:

@@ -416,9 +416,14 @@ class OpenMLDBParser(parser.Parser):
 
     def _row(self) -> exp.Tuple:
         opening = self._take(TokenType.L_PAREN, "(")
-        values = self._list(self._expression)
+        values = self._list(self._value)
         self._take(TokenType.R_PAREN, ")")
         return self._mark(exp.Tuple(expressions=values), opening)
+
+    def _value(self) -> exp.Expr:
+        """A value of a row: most are literals, which need not be tried as each kind of expression."""
+        alone = bool(self._next) and self._next.token_type in (TokenType.COMMA, TokenType.R_PAREN)
+        return self._primary() if alone and self._is(TokenType.NUMBER, TokenType.STRING) else self._expression()
 
     def _delete(self) -> exp.Expr:
         self._word("FROM")
