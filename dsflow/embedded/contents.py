@@ -16,32 +16,50 @@ from dsflow.embedded.sources import find_sources
 from dsflow.embedded.storage import Kind, Storage, stored_rows
 
 
-def digest(storage: Storage, kind: str, db: str, name: str) -> str:
-    """A digest of one thing; '' when it is not there. See :meth:`dsflow.embedded.engine.Engine.contents`.
+class Contents:
+    """Tells by digests what an engine holds; may be asked by several threads.
 
-    Raises:
-        SqlError: there is no such kind of thing.
+    Args:
+        storage: the engine's. The rows of a table are looked at once after each change of them.
     """
-    state = storage.catalog.state
-    if kind == "database":
-        return "there" if db in state.databases else ""
-    if kind == "deployment":
-        procedure = state.procedure(db, name)
-        return _hashed(repr(procedure)) if procedure is not None else ""
-    table = state.tables.get((db, name))
-    if table is None:
-        return ""
-    columns = [[c.name, c.type.value, c.nullable] for c in table.columns]
-    parts: list[object] = [columns, sorted(table.defaults.items()), sorted(table.options.items())]
-    if kind == "indexes":
-        parts.append([asdict(index) for index in table.indexes])
-    elif kind == "online":
-        parts.append(_rows(storage, table, "online"))
-    elif kind == "offline":
-        parts += [_rows(storage, table, "offline"), table.has_offline, _linked(table)]
-    elif kind != "table":
-        raise SqlError(f"there is no kind of thing {kind!r}")
-    return _hashed(json.dumps(parts, default=str))
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._seen: dict[tuple[int, Kind], tuple[int, list[str]]] = {}
+
+    def digest(self, kind: str, db: str, name: str) -> str:
+        """A digest of one thing; '' when it is not there. See :meth:`dsflow.embedded.engine.Engine.contents`.
+
+        Raises:
+            SqlError: there is no such kind of thing.
+        """
+        state = self._storage.catalog.state
+        if kind == "database":
+            return "there" if db in state.databases else ""
+        if kind == "deployment":
+            procedure = state.procedure(db, name)
+            return _hashed(repr(procedure)) if procedure is not None else ""
+        table = state.tables.get((db, name))
+        if table is None:
+            return ""
+        columns = [[c.name, c.type.value, c.nullable] for c in table.columns]
+        parts: list[object] = [columns, sorted(table.defaults.items()), sorted(table.options.items())]
+        if kind == "indexes":
+            parts.append([asdict(index) for index in table.indexes])
+        elif kind == "online":
+            parts.append(self._rows(table, "online"))
+        elif kind == "offline":
+            parts += [self._rows(table, "offline"), table.has_offline, _linked(table)]
+        elif kind != "table":
+            raise SqlError(f"there is no kind of thing {kind!r}")
+        return _hashed(json.dumps(parts, default=str))
+
+    def _rows(self, table: Table, kind: Kind) -> list[str]:
+        version = self._storage.version(table, kind)  # before the rows are read: a later change makes them old
+        seen = self._seen.get((table.tid, kind))
+        if seen is None or seen[0] != version:
+            seen = self._seen[table.tid, kind] = version, _rows(self._storage, table, kind)
+        return seen[1]
 
 
 def _rows(storage: Storage, table: Table, kind: Kind) -> list[str]:

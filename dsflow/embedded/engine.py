@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
-from dsflow.embedded import contents, deployments, intotable, links, loading, outfile, packedrows, parquetfiles, tables
+from dsflow.embedded import deployments, intotable, links, loading, outfile, packedrows, parquetfiles, tables
 from dsflow.embedded.compiler import CompiledQuery, compile_batch
 from dsflow.embedded.compiler.parse import parse
+from dsflow.embedded.contents import Contents
 from dsflow.embedded.errors import SqlError, UnsupportedError
 from dsflow.embedded.failures import LoadError
 from dsflow.embedded.jobs import Job, JobRun, Jobs
@@ -53,6 +54,7 @@ class Engine:
         self.jobs = Jobs(self._storage)
         self._plans = deployments.Plans(self._storage)
         self._shows = Shows(self._storage, self.jobs, "127.0.0.1:0")
+        self._contents = Contents(self._storage)
         self._repeated = RepeatedRows()
         self._files = LoadedFiles(self._storage)
 
@@ -606,7 +608,7 @@ class Engine:
         Raises:
             SqlError: there is no such kind.
         """
-        return contents.digest(self._storage, kind, db, name)
+        return self._contents.digest(kind, db, name)
 
     def set_endpoint(self, endpoint: str) -> None:
         """Say where the server listens, for SHOW COMPONENTS."""
