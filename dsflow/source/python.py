@@ -350,7 +350,10 @@ Link = list[str]
 
 
 def chains(declaration: WorkflowDeclaration, order: Sequence[str]) -> list[list[Link]]:
-    """The edges as chains of links, each link one task or several: ``a >> [b, c] >> d``."""
+    """The edges as chains of links, each link one task or several: ``a >> [b, c] >> d``.
+
+    Two lists never stand side by side: Python has no ``>>`` for them.
+    """
     left: dict[str, list[str]] = {name: [] for name in order}
     for pre, post in declaration.edges:
         left[pre].append(post)
@@ -360,8 +363,8 @@ def chains(declaration: WorkflowDeclaration, order: Sequence[str]) -> list[list[
     found = []
     for name in sorted(order, key=lambda name: position[name]):
         while left[name]:
-            start = [n for n in sorted(left, key=lambda n: position[n]) if left[n] == left[name]]
-            found.append(_follow(start, left))
+            alike = [n for n in sorted(left, key=lambda n: position[n]) if left[n] == left[name]]
+            found.append(_follow(alike if len(left[name]) == 1 else [name], left))
     return found
 
 
@@ -370,7 +373,7 @@ def _follow(start: Link, left: dict[str, list[str]]) -> list[Link]:
     link = start
     while True:
         targets = left[link[0]]
-        if not targets or any(left[name] != targets for name in link):
+        if not targets or any(left[name] != targets for name in link) or (len(link) > 1 and len(targets) > 1):
             return chain
         for name in link:
             left[name] = []

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dsflow import FeatureView, Table, Workflow
+from dsflow import FeatureView, Shell, Table, Workflow
 from dsflow import types as t
 from dsflow.cli.loading import load_workflows
 from dsflow.definition import Definition, Relation, TaskDefinition
@@ -231,3 +231,15 @@ def test_checks_stay_on_unless_the_workflow_needs_them_off():
 def test_any_text_is_written_exactly(text):
     assert ast.literal_eval(block(text)) == text
     assert ast.literal_eval(string(text)) == text
+
+
+def test_tasks_that_all_run_before_the_same_ones_come_back():
+    with Workflow("w", project="p") as wf:
+        a, b, c, d = (Shell(name, "true") for name in "abcd")
+        a >> [c, d]
+        b >> [c, d]
+    text = python_source(wf.definition())
+    assert "    a >> [c, d]\n    b >> [c, d]\n" in text
+    scope: dict[str, object] = {"__name__": "pipeline"}
+    exec(compile(text, "pipeline.py", "exec"), scope)
+    assert scope["wf"].definition() == wf.definition()
