@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from dsflow.declare.asking import ALONE, Asking, asking_of
 from dsflow.declare.encoding import breaks_node
 from dsflow.declare.params import Scalar, parse_value, placeholders, substitute, to_text
-from dsflow.declare.steps import StepScript, merged_asks
+from dsflow.declare.steps import StepScript
 from dsflow.declare.tasks import type_of
 from dsflow.declare.tasks.base import Task
+from dsflow.declare.tasks.logic import Switch
 from dsflow.definition import Definition, JsonDict, Property, Relation, ScheduleDefinition, TaskDefinition
 from dsflow.errors import DeclarationError, ParameterError
 
@@ -43,9 +46,9 @@ def compile_workflow(
     relations = all_relations(workflow)
     if workflow.strict:
         _check_sources(workflow, relations)
-    merged = {} if steps_alone else merged_asks(workflow, relations)
+    asking = ALONE if steps_alone else asking_of(workflow, relations)
     tasks = tuple(
-        _define(task, merged, workflow, resolve) for task in workflow.tasks.values() if task.name not in merged
+        _define(task, asking, workflow, resolve) for task in workflow.tasks.values() if task.name not in asking.passing
     )
     if workflow.strict:
         for task in tasks:
@@ -66,29 +69,28 @@ def compile_workflow(
         worker_group=workflow.worker_group,
         schedule=compile_schedule(workflow.schedule) if workflow.schedule else None,
         tasks=tasks,
-        relations=tuple(Relation(pre, post) for pre, post in _without(workflow, relations, merged)),
+        relations=tuple(Relation(pre, post) for pre, post in _in_order(workflow, asking.edges(relations))),
         fixed_params=tuple(sorted(fixed)),
         where=workflow.where,
     )
 
 
-def _define(
-    task: Task, merged: Mapping[str, StepScript], workflow: Workflow, resolve: Callable[[str], str]
-) -> TaskDefinition:
-    asks = [workflow.tasks[name] for name, check in merged.items() if check is task]
+def _define(task: Task, asking: Asking, workflow: Workflow, resolve: Callable[[str], str]) -> TaskDefinition:
+    asks = [workflow.tasks[name] for name, check in asking.passing.items() if check is task]
     if isinstance(task, StepScript) and asks:
         return task.asking([ask for ask in asks if isinstance(ask, StepScript)], resolve)
-    return task.define(resolve)
+    made = task.define(resolve)
+    return _led(made, asking.early) if isinstance(task, Switch) else made
 
 
-def _without(
-    workflow: Workflow, relations: list[tuple[str, str]], merged: Mapping[str, StepScript]
-) -> list[tuple[str, str]]:
-    """The edges, with those from a merged ask coming from the check that asks in its place."""
-    return _in_order(
-        workflow,
-        {(merged[pre].name if pre in merged else pre, post) for pre, post in relations if post not in merged},
-    )
+def _led(switch: TaskDefinition, early: Mapping[str, str]) -> TaskDefinition:
+    """A switch whose branches lead to what comes after an ask that is made earlier."""
+    result = switch.task_params["switchResult"]
+    branches = [
+        {**branch, "nextNode": early.get(branch["nextNode"], branch["nextNode"])} for branch in result["dependTaskList"]
+    ]
+    led = {**result, "dependTaskList": branches, "nextNode": early.get(result["nextNode"], result["nextNode"])}
+    return replace(switch, task_params={**switch.task_params, "switchResult": led})
 
 
 def parameter_values(workflow: Workflow, values: Mapping[str, Scalar | str]) -> dict[str, str]:

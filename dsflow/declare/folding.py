@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dsflow.declare.steps import MARK, part_name
+from dsflow.declare.steps import part_name
 from dsflow.definition import Definition, TaskDefinition
+from dsflow.worker.excerpt import MARK
 
 Edge = tuple[str, str]
 

@@ -1,12 +1,13 @@
-"""A part of a workflow to run: where it begins, when a step's ask is made by the check before it."""
+"""A part of a workflow to run: where it begins, when a step's ask is not the node before it."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dsflow.declare.asking import Asking, asking_of
 from dsflow.declare.compile import all_relations
-from dsflow.declare.steps import START, merged_asks
+from dsflow.declare.stepscript import START
 from dsflow.declare.tasks.base import Task
 
 
@@ -32,37 +33,55 @@ def part_from(task: Task, held: Container[str]) -> Part:
         task: of the workflow; a step begins with its first node.
         held: names of the tasks that the server's workflow has.
     """
+    relations = all_relations(task.workflow)
+    asking = asking_of(task.workflow, relations)
+    if _asks_early(task, asking, held):
+        return Part((task.name,))
     entry = task.entry.name
-    check, params = _check_that_asks(task, held)
+    reached = _reached(entry, relations)
+    check, params = _check_that_asks(task, asking, held)
     if check is None:
-        return Part((entry,))
-    after: dict[str, list[str]] = {}
-    for pre, post in all_relations(task.workflow):
-        after.setdefault(pre, []).append(post)
-    reached = {entry: None}
-    left = [entry]
-    while left:
-        new = [name for name in after.get(left.pop(), ()) if name not in reached]
-        reached.update(dict.fromkeys(new))
-        left += new
-    merged = merged_asks(task.workflow, all_relations(task.workflow))
-    return Part(
-        (check, *(name for name in task.workflow.tasks if name in reached and name not in merged)), True, params
-    )
+        return Part((entry, *(ask for ask in asking.beside if ask in reached and ask != entry)))
+    nodes = (name for name in task.workflow.tasks if name in reached and name not in asking.passing)
+    return Part((check, *nodes), True, params)
 
 
 def part_only(task: Task, held: Container[str]) -> Part:
     """One task, a step with all its nodes."""
     names = [node.name for node in task.nodes]
-    check, params = _check_that_asks(task, held)
+    asking = asking_of(task.workflow, all_relations(task.workflow))
+    if _asks_early(task, asking, held):
+        return Part((task.name, names[-1]), True)
+    check, params = _check_that_asks(task, asking, held)
     return Part(tuple(names if check is None else [check, *names[1:]]), True, params)
 
 
-def _check_that_asks(task: Task, held: Container[str]) -> tuple[str | None, dict[str, str]]:
+def _asks_early(task: Task, asking: Asking, held: Container[str]) -> bool:
+    """Whether the step's ask is made so far before it that a part which begins with the step cannot have it made.
+
+    Such a part begins with the step's own node, which is a DEPLOY, and fails where that is done already.
+    """
+    return task.entry.name in asking.early and task.entry.name not in held
+
+
+def _check_that_asks(task: Task, asking: Asking, held: Container[str]) -> tuple[str | None, dict[str, str]]:
     """The check that makes the ask of a step, and what tells it that it shall do nothing else.
 
     A server that holds the workflow as an earlier version made it may have the ask as a node: then there is none.
     """
     ask = task.entry
-    check = None if ask.name in held else merged_asks(task.workflow, all_relations(task.workflow)).get(ask.name)
+    check = None if ask.name in held else asking.passing.get(ask.name)
     return (None, {}) if check is None else (check.name, {START: next(iter(ask.outputs))})
+
+
+def _reached(name: str, relations: Iterable[tuple[str, str]]) -> set[str]:
+    """A task, and those that run after it."""
+    after: dict[str, list[str]] = {}
+    for pre, post in relations:
+        after.setdefault(pre, []).append(post)
+    reached, left = {name}, [name]
+    while left:
+        new = [post for post in after.get(left.pop(), ()) if post not in reached]
+        reached.update(new)
+        left += new
+    return reached

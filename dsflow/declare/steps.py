@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from dsflow.declare.encoding import DOLLAR
 from dsflow.declare.locations import caller
 from dsflow.declare.params import Operand
+from dsflow.declare.stepscript import Call, step_script
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.tasks.logic import Switch
 from dsflow.declare.tasks.openmldb import OpenMLDB
 from dsflow.declare.tasks.script import Python, Shell
 from dsflow.definition import TaskDefinition
 from dsflow.errors import DeclarationError
-from dsflow.worker import checks
-from dsflow.worker.excerpt import excerpt
-
-if TYPE_CHECKING:
-    from dsflow.declare.workflow import Workflow
 
 # what the tasks around a step take over from it: where they run, and how urgent they are
 _SHARED = ("worker_group", "environment", "priority", "task_group", "task_group_priority")
@@ -147,10 +141,6 @@ def _output(what: str, step: Task) -> str:
     return re.sub(r"\W", "_", f"{what}_{step.name}", flags=re.ASCII)
 
 
-Call = tuple[str, dict[str, Any]]
-"""A function of `dsflow.worker.checks`, and what it is given besides the cluster."""
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class StepScript(Python):
     """A node of a step of several: a PYTHON task that asks OpenMLDB something, or looks what it has done.
@@ -164,6 +154,11 @@ class StepScript(Python):
     calls: tuple[Call, ...] = ()
     cluster: tuple[str, str] = ("", "")
     role: Literal["ask", "check", ""] = ""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether an answer that has grown old does no harm: see `dsflow.declare.asking`."""
+        return all(function == "ask_deployed" for function, _ in self.calls)
 
     def asking(self, asks: Sequence[StepScript], resolve: Callable[[str], str]) -> TaskDefinition:
         """This check, as DolphinScheduler stores it, with what the steps right after it would ask first.
@@ -206,12 +201,8 @@ def script(
     role: Literal["ask", "check", ""] = "",
 ) -> StepScript:
     """A node of a step that calls functions of `dsflow.worker.checks`, each with the step's cluster."""
-    places = step.workflow.openmldb
-    cluster = (
-        str(getattr(step, "zookeeper", "") or places.zookeeper),
-        str(getattr(step, "zookeeper_path", "") or places.zookeeper_path),
-    )
-    body, given = step_script(cluster, calls), outputs or {}
+    cluster, given = cluster_of(step), outputs or {}
+    body = step_script(cluster, calls)
     return StepScript(
         name,
         body,
@@ -224,6 +215,15 @@ def script(
     )
 
 
+def cluster_of(step: Task) -> tuple[str, str]:
+    """ZooKeeper and path of the OpenMLDB that a task goes to."""
+    places = step.workflow.openmldb
+    return (
+        str(getattr(step, "zookeeper", "") or places.zookeeper),
+        str(getattr(step, "zookeeper_path", "") or places.zookeeper_path),
+    )
+
+
 def _part(step: Task, word: str, script: str) -> Shell:
     """A SHELL node of a step."""
     return Shell(part_name(word, step.name), script, description=_about(step, word), **_shared(step))
@@ -232,69 +232,6 @@ def _part(step: Task, word: str, script: str) -> Shell:
 def _about(step: Task, what: str) -> str:
     about = _ABOUT[what].format(step=step.name)
     return about if len(about) <= _LONGEST_ABOUT else ""
-
-
-def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[Call] = ()) -> str:
-    """The text of a node: the calls first, which differ from node to node, then an excerpt of the checks.
-
-    Args:
-        asks: what is asked for the steps that come next. A run that begins there starts with this node (see
-            `start_with`), and then it only asks.
-    """
-    functions = tuple(dict.fromkeys(function for function, _ in (*calls, *asks)))
-    lines = [MARK, "def main():", f" cursor = connect({', '.join(map(_literal, cluster))})"]
-    indent = " "
-    if asks:
-        outputs = [str(settings["output"]) for _, settings in asks]
-        lines.append(f" if '${{{START}}}' not in {outputs!r}:")
-        indent = "  "
-    for call in calls:
-        lines += [indent + line for line in _call(call)]
-    for call in asks:
-        lines += [" " + line for line in _call(call)]
-    return "\n".join([*lines, "", excerpt(Path(checks.__file__), ("connect", *functions)), "main()"]) + "\n"
-
-
-def _call(call: Call) -> list[str]:
-    function, settings = call
-    arguments = [f"{name}={_literal(value)}" for name, value in settings.items()]
-    line = f"{function}(cursor, {', '.join(arguments)})"
-    return [line] if len(line) < _WIDTH else [f"{function}(", " cursor,", *(f" {a}," for a in arguments), ")"]
-
-
-MARK = "# dsflow: does OpenMLDB do what the step says?"
-_WIDTH = 120
-
-START = "dsflow_start"
-"""The start parameter that says at which step a run begins, by the output that the step's check takes."""
-
-
-def merged_asks(workflow: Workflow, relations: Iterable[tuple[str, str]]) -> dict[str, StepScript]:
-    """Asks that a check right before them makes in passing, by the ask's name: they are no nodes of their own.
-
-    That is where an ask comes after one check of the same OpenMLDB and after nothing else: whenever the step runs, that
-    check has run, and nothing of the workflow has come in between.
-    """
-    before: dict[str, list[str]] = {}
-    after: dict[str, list[str]] = {}
-    for pre, post in relations:
-        before.setdefault(post, []).append(pre)
-        after.setdefault(pre, []).append(post)
-    found: dict[str, StepScript] = {}
-    for ask in workflow.tasks.values():
-        if isinstance(ask, StepScript) and ask.role == "ask" and len(after.get(ask.name, ())) == 1:
-            checks_before = [workflow.tasks[name] for name in before.get(ask.name, ())]
-            check = checks_before[0] if len(checks_before) == 1 else None
-            if isinstance(check, StepScript) and check.role == "check" and check.cluster == ask.cluster:
-                found[ask.name] = check
-    return found
-
-
-def _literal(value: object) -> str:
-    """A value in Python; of a text the placeholders are filled in before Python reads it."""
-    if isinstance(value, (bool, int, float)):
-        return repr(value)
-    return r" '\x24' ".join(map(repr, str(value).split(DOLLAR)))  # $ without its being a placeholder's
 
 
 def _shared(step: Task) -> dict[str, Any]:

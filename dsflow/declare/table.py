@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from dsflow.declare import statements
 from dsflow.declare.deployed import deployed_needs
@@ -334,6 +334,8 @@ class CreateTable(OpenMLDB):
     """
 
     derive_indexes: bool = field(default=True, kw_only=True)
+
+    starts_jobs: ClassVar[bool] = False
 
     def _check(self) -> None:
         self._flag("derive_indexes")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from dsflow.conditions.switch import Known, decide
-from dsflow.declare.steps import MARK
 from dsflow.declare.tasks import type_of
 from dsflow.definition import TaskDefinition
 from dsflow.errors import DsflowError, RunError
@@ -23,6 +22,7 @@ from dsflow.local.progress import progress_line
 from dsflow.local.values import TaskValues, check_outputs, read_outputs
 from dsflow.outputs import OutputError, decoded, is_coded
 from dsflow.placeholders import Series
+from dsflow.worker.excerpt import MARK
 from dsflow.worker.lingering import with_line
 
 

@@ -415,7 +415,8 @@ def deployments(cursor: Any, database: str) -> list[str]:
 
 def ask_deployed(cursor: Any, database: str, deployment: str, output: str) -> None:
     """Set an output to whether the deployment is there: OpenMLDB 0.9 refuses to deploy a name again."""
-    there = deployment in deployments(cursor, database)
+    databases = [str(row["first"]) for row in shown(cursor, "SHOW DATABASES")]  # it may be made later in the run
+    there = database in databases and deployment in deployments(cursor, database)
     print(f"{database}.{deployment} is {'deployed already' if there else 'not deployed yet'}")
     set_output(output, str(there).lower())
 

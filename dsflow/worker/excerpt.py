@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+MARK = "# dsflow: does OpenMLDB do what the step says?"
+"""How the script of a step's node begins."""
+
 
 @dataclass(frozen=True)
 class _Part:

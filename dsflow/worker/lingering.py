@@ -15,14 +15,22 @@ import re
 
 from dsflow.definition import JsonDict
 from dsflow.outputs import CODING, is_coded
+from dsflow.worker.excerpt import MARK
 
 SECONDS = 1
+BRIEFLY = 0.3
+"""Seconds for a step's own script (`dsflow.worker.excerpt`), which writes a few lines and its outputs first of all: a
+whole second would be one more of the master's looks at it."""
 _WHY = "dsflow: DolphinScheduler 3.1 loses outputs of a script that ends at once"
-LINES = {
-    "SHELL": f"trap 'sleep {SECONDS}' EXIT  # {_WHY}",
-    "PYTHON": "import atexit, sys, time; "
-    f"atexit.register(lambda: (sys.stdout.flush(), time.sleep({SECONDS})))  # {_WHY}",
-}
+
+
+def _python(seconds: float) -> str:
+    stay = f"atexit.register(lambda: (sys.stdout.flush(), time.sleep({seconds})))"
+    return f"import atexit, sys, time; {stay}  # {_WHY}"
+
+
+LINES = {"SHELL": f"trap 'sleep {SECONDS}' EXIT  # {_WHY}", "PYTHON": _python(SECONDS)}
+_STEP = _python(BRIEFLY)
 # what must come before any other statement
 _FUTURE = re.compile(r"^from __future__ import (?:\([^)]*\)|.*\\\n.*|.*)$", re.MULTILINE)
 
@@ -33,9 +41,10 @@ def with_line(task_type: str, params: JsonDict, *, lingers: bool = True) -> Json
     gives = any(p.get("direct") == "OUT" for p in params.get("localParams") or [])
     if task_type not in LINES or not gives or not isinstance(script, str):
         return params
+    line = _STEP if script.startswith(MARK) else LINES[task_type]
     if is_coded(task_type, params):
         script = _added(task_type, script, CODING[task_type])
-    return {**params, "rawScript": _added(task_type, script, LINES[task_type]) if lingers else script}
+    return {**params, "rawScript": _added(task_type, script, line) if lingers else script}
 
 
 def _added(task_type: str, script: str, lines: str) -> str:
@@ -47,8 +56,11 @@ def _added(task_type: str, script: str, lines: str) -> str:
 
 def without_line(task_type: str, params: JsonDict) -> JsonDict:
     """``taskParams`` as they were declared: the way back from :func:`with_line`."""
-    script, line = params.get("rawScript"), LINES.get(task_type)
-    if line is None or not isinstance(script, str) or line not in script:
+    script = params.get("rawScript")
+    if task_type not in LINES or not isinstance(script, str):
+        return params
+    line = next((line for line in (LINES[task_type], _STEP) if line in script), None)
+    if line is None:
         return params
     script = _taken_away(script, line)
     if CODING[task_type] in script:

@@ -49,6 +49,9 @@ class OpenMLDB(Task):
         verbatim=("zk", "zkPath"),
     )
 
+    starts_jobs: ClassVar[bool] = True
+    """Whether its statements may start jobs of OpenMLDB's TaskManager."""
+
     def _check(self) -> None:
         super()._check()
         self._one_of("mode", self.mode, ("offline", "online"))

@@ -28,7 +28,6 @@ STEPS = {
     "ask offline talkingdata": "load offline talkingdata",
     "check offline talkingdata": "load offline talkingdata",
     "check extract features": "extract features",
-    "ask deploy features": "deploy features",
     "skip deploy features": "deploy features",
     "choose deploy features": "deploy features",
     "check deploy features": "deploy features",
@@ -40,7 +39,6 @@ EARLIER_NAMES = {
     "ask offline talkingdata": "load talkingdata offline: ask",
     "check offline talkingdata": "load talkingdata offline: check",
     "check extract features": "extract features: check",
-    "ask deploy features": "deploy features: ask",
     "skip deploy features": "deploy features: skip",
     "choose deploy features": "deploy features: choose",
     "check deploy features": "deploy features: check",
@@ -89,7 +87,7 @@ def earlier(definition: Definition) -> Definition:
 def test_the_reference_pipeline_is_small(definition: Definition) -> None:
     train = definition.task("train").task_params["rawScript"]  # a user's own file, as long as the user likes
     assert len(definition.to_json().encode()) - len(json.dumps(train)) < 48_000
-    assert len(definition.tasks) == 18
+    assert len(definition.tasks) == 17
     assert len(render_plan(build_plan(definition, None)).splitlines()) <= 100  # two screens
 
 
@@ -116,19 +114,19 @@ def test_a_name_alone_makes_no_step() -> None:
 
 def test_a_step_is_one_row_of_a_list(definition: Definition) -> None:
     text = workflow_text(definition)
-    assert "9 tasks (18 nodes)\n" in text
-    row = "deploy features OPENMLDB online if auc >= min_auc · + ask, choose, skip, check"
+    assert "9 tasks (17 nodes)\n" in text
+    row = "deploy features OPENMLDB online if auc >= min_auc · + choose, skip, check"
     assert row in " ".join(text.split())
     assert "check deploy" not in text
     every = workflow_text(definition, every=True)
-    assert "18 tasks\n" in every
+    assert "17 tasks\n" in every
     assert all(name in every for name in STEPS)
 
 
 def test_a_step_is_one_box_of_a_drawing(definition: Definition) -> None:
     svg = workflow_svg(definition)
-    assert "9 tasks (18 nodes)" in svg
-    assert "with ask, choose, skip, check</title>" in svg
+    assert "9 tasks (17 nodes)" in svg
+    assert "with choose, skip, check</title>" in svg
     assert "check deploy features" not in svg
     assert "check deploy features" in workflow_svg(definition, every=True)
 
@@ -136,11 +134,11 @@ def test_a_step_is_one_box_of_a_drawing(definition: Definition) -> None:
 def test_a_step_is_one_row_of_a_first_plan(definition: Definition) -> None:
     plan = build_plan(definition, None)
     text = render_plan(plan)
-    assert "  + deploy features [OPENMLDB] + ask, check, choose, skip\n" in text
+    assert "  + deploy features [OPENMLDB] + check, choose, skip\n" in text
     assert "  + load offline talkingdata -> extract features\n" in text
     assert text.endswith("  9 tasks added, 8 edges changed, 11 parameters changed, settings changed\n")
     assert max(map(len, text.splitlines())) < 120
-    assert len(plan_to_dict(plan)["tasks"]) == 18  # JSON stays whole
+    assert len(plan_to_dict(plan)["tasks"]) == 17  # JSON stays whole
     every = render_plan(plan, every=True)
     assert "        +  cursor = connect('${zookeeper}', '${zookeeper_path}')\n" in every
     assert "more lines" not in every

@@ -14,7 +14,7 @@ from dsflow import Check, Conditions, Definition, FeatureView, Shell, Switch, Ta
 from dsflow.declare.encoding import literal
 from dsflow.declare.equalrows import equal_rows
 from dsflow.declare.part import Part, part_from, part_only
-from dsflow.declare.steps import step_script
+from dsflow.declare.stepscript import step_script
 from dsflow.errors import DeclarationError, ParameterError
 
 SQL = (
@@ -79,7 +79,7 @@ def test_edges_lead_around_the_check() -> None:
         table.create() >> table.load_offline("/x.csv") >> view.extract("/f") >> Shell("after", "true")
 
     assert edges(compiled(make)) == {
-        ("create t", "ask offline t"),
+        ("create t", "load offline t"),
         ("ask offline t", "load offline t"),
         ("load offline t", "check offline t"),
         ("check offline t", "extract f"),
@@ -101,7 +101,7 @@ def test_a_check_asks_for_the_steps_right_after_it() -> None:
     check = definition.task("check offline t")
     assert [p.prop for p in check.local_params] == ["jobs_before_extract_f", "deployed_deploy_f"]
     deployment = {"database": "${db}", "deployment": FeatureView("f", source=TABLE, sql=SQL).deployment()}
-    assert calls(script(definition, check.name))[1:] == [
+    assert calls(script(definition, check.name))[:2] == [
         ("ask_jobs", {"output": "jobs_before_extract_f"}),
         ("ask_deployed", {**deployment, "output": "deployed_deploy_f"}),
     ]
@@ -146,6 +146,78 @@ def test_a_part_of_a_workflow_begins_with_the_check_that_asks() -> None:
     # as an earlier version of dsflow has submitted it
     assert part_from(extract, [*held, "ask extract f"]) == Part(("ask extract f",))
     assert part_only(extract, [*held, "ask extract f"]) == Part(("ask extract f", *nodes[1:]), True)
+
+
+@pytest.mark.parametrize(
+    ("make", "beside"),
+    [
+        (lambda t, v: t.create() >> v.extract("/f"), True),
+        (lambda t, v: [t.create(), Table("u", database="d", a=types.Int).create()] >> v.extract("/f"), True),
+        (lambda t, v: Shell("start OpenMLDB", "true") >> v.extract("/f"), False),
+        (lambda t, v: Shell("start OpenMLDB", "true") >> t.create() >> v.extract("/f"), False),
+        (lambda t, v: t.create(zookeeper="10.0.0.9:2181") >> v.extract("/f"), False),
+        (lambda t, v: t.load_offline("/x", check=False) >> v.extract("/f"), False),
+    ],
+)
+def test_an_ask_runs_beside_the_tables_that_are_made_first(
+    make: Callable[[Table, FeatureView], Any], beside: bool
+) -> None:
+    found = edges(compiled(lambda wf, table, view: make(table, view)))
+    assert ("ask extract f", "extract f") in found
+    assert any(post == "ask extract f" for _, post in found) != beside
+    assert ({pre for pre, post in found if post == "extract f"} != {"ask extract f"}) == beside
+
+
+def test_a_part_that_begins_with_a_table_has_the_ask_beside_it() -> None:
+    with Workflow("w", project="p") as wf:
+        table = Table("t", database="d", a=types.Int, b=types.Timestamp)
+        create, load = table.create(), table.load_offline("/x.csv")
+        create >> load
+    held = [task.name for task in wf.definition().tasks]
+    assert part_from(create, held) == Part(("create t", "ask offline t"))
+    assert part_from(load, held) == Part(("ask offline t",))
+    assert part_only(load, held) == Part(("ask offline t", "load offline t", "check offline t"), True)
+
+
+def test_a_deployment_is_asked_for_by_a_check_far_before_it() -> None:
+    with Workflow("w", project="p", params={"auc": 0.5}) as wf:
+        table = Table("t", database="d", a=types.Int, b=types.Timestamp)
+        view = FeatureView("f", source=table, sql=SQL)
+        extract, deploy = view.extract("/f"), view.deploy()
+        train = Shell("train", "true", outputs={"x": float})
+        good = Switch("good", {train.outputs.x > wf.params.auc: deploy}, otherwise=Shell("no", "true"))
+        extract >> train >> good
+        deploy >> Shell("after", "true")
+    definition = wf.definition()
+    check = script(definition, "check extract f")
+    assert [name for name, _ in calls(check)] == ["ask_deployed", "check_extract"]
+    assert {post for pre, post in edges(definition) if pre == "good"} == {"choose deploy f", "no"}
+    assert {pre for pre, post in edges(definition) if post == "choose deploy f"} == {"good"}
+    assert definition.task("good").task_params["switchResult"]["dependTaskList"][0]["nextNode"] == "choose deploy f"
+    held = [task.name for task in definition.tasks]
+    # no check stands right before it that could ask, so it is deployed
+    assert part_from(deploy, held) == Part(("deploy f",))
+    assert part_only(deploy, held) == Part(("deploy f", "check deploy f"), True)
+    assert part_from(deploy, [*held, "ask deploy f"]) == Part(("ask deploy f",))
+    assert set(part_only(deploy, [*held, "ask deploy f"]).tasks) == {node.name for node in deploy.nodes}
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda t, v: [t.create("make u")],
+        lambda t, v: [[Shell("a", "true"), Shell("b", "true")], Shell("c", "true")],
+    ],
+)
+def test_what_may_change_the_answer_or_can_be_passed_by_lies_not_between(
+    between: Callable[[Table, FeatureView], list[Any]],
+) -> None:
+    def make(wf: Workflow, table: Table, view: FeatureView) -> None:
+        tasks = [view.extract("/f"), *between(table, view), view.deploy()]
+        for one, other in pairwise(tasks):
+            wf.connect(one, other)
+
+    assert "ask deploy f" in asks(make)
 
 
 def test_a_deployment_is_asked_for_first() -> None:

@@ -437,8 +437,16 @@ def test_a_deployment_that_is_not_there(cluster: Cluster) -> None:
     )
 
 
+def test_no_deployment_is_there_before_its_database(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW DATABASES"] = [[("other",)]]
+    checks.ask_deployed(checks.connect(**PLACE), database="d", deployment="demo_1", output="found")
+    assert "${setValue(found=false)}" in capsys.readouterr().out.splitlines()
+    assert cluster.asked == ["SHOW DATABASES"]
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_asking_sets_the_output(cluster: Cluster, there: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers["SHOW DATABASES"] = [[("d",)]]
     cluster.answers["SHOW DEPLOYMENTS"] = [[("d", "demo_1" if there else "demo_2")]]
     checks.ask_deployed(checks.connect(**PLACE), database="d", deployment="demo_1", output="found")
     assert ("${setValue(found=" + str(there).lower() + ")}") in capsys.readouterr().out.splitlines()
