@@ -206,6 +206,9 @@ class Jobs:
         finally:
             with self._lock:
                 del self._runs[job.id]
+                alone = not self._runs
+            if alone:
+                self._storage.give_back(connection)
             self._storage.release(connection)
         self._save(job)
 

@@ -41,6 +41,9 @@ MEMORY_VARIABLE = "DSFLOW_EMBEDDED_MEMORY"
 Without it, that is a quarter of the machine's: a training, a prediction server and the user's programs want the rest.
 """
 
+_KEPT_MEMORY = "256MiB"
+"""What DuckDB may keep of the file in memory between two jobs; the system has the rest as long as nobody wants it."""
+
 _QUARTER = "parse_formatted_bytes(current_setting('memory_limit')) * 5 // 16"
 """DuckDB takes 80 % by itself."""
 
@@ -210,6 +213,18 @@ class Storage:
             raise StorageError(
                 f"{MEMORY_VARIABLE}={limit} is no amount of memory", hint="write a number and a unit, as 8GB or 500MB"
             ) from error
+        self._memory_limit = limit
+
+    def give_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let go of the memory that DuckDB keeps when a job has ended; for requests it reads what they need again."""
+        import duckdb
+
+        try:
+            connection.execute(f"SET memory_limit = {text_literal(_KEPT_MEMORY)}")
+        except duckdb.OutOfMemoryException:
+            pass  # others use more than that just now, and the limit stays as it was
+        finally:
+            connection.execute(f"SET memory_limit = {text_literal(self._memory_limit)}")
 
     # ---- connections
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dsflow.embedded import storage
 from dsflow.embedded.engine import Engine
 from dsflow.embedded.errors import SqlError
 from dsflow.embedded.jobs import FAIL_JOB_VARIABLE, JobRun
@@ -110,3 +111,20 @@ def test_jobs_survive_and_running_ones_are_failed(tmp_path: Path) -> None:
         assert "stopped while this job ran" in job.error
         engine.execute("INSERT INTO d.t VALUES (1)", mode="offline")
         assert [job.id for job in engine.jobs.list()] == [1, 2]
+
+
+def test_memory_is_given_back_when_a_job_ends(
+    engine: Engine, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What DuckDB keeps of its file would else stand beside the training, the prediction server and the user's own."""
+    run("CREATE TABLE t (a string)")
+    file = tmp_path / "texts.csv"
+    file.write_text("a\n" + "".join(f"{number * 7919 % 1_000_003:0100}\n" for number in range(100_000)))
+    kept = []
+    for most in ("1GiB", "1MiB"):
+        monkeypatch.setattr(storage, "_KEPT_MEMORY", most)
+        run(f"LOAD DATA INFILE '{file}' INTO TABLE t OPTIONS(mode='append')")
+        query = "SELECT sum(memory_usage_bytes)::BIGINT, current_setting('memory_limit') FROM duckdb_memory()"
+        kept.append(engine._storage.connection().execute(query).fetchall()[0])
+    assert kept[1][0] <= 2**20 < kept[0][0]
+    assert kept[1][1] == kept[0][1] != "1.0 MiB"
