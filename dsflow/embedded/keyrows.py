@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dsflow.embedded.compiler import duckdb_type
@@ -26,6 +27,14 @@ _BYTES_OF_TEXT = 80
 
 _BYTES_OF_ENTRY = 2000
 
+MANY, _TOO_MANY = 2000, 200_000
+"""Of fewer rows each is looked at; more would not be worth the memory that their orders take."""
+
+_ASKED = 4
+"""So often rows are looked at before they are put in an order: it takes as long as some hundred looks."""
+
+_ORDERS, _BYTES_OF_ORDER = 4, 32
+
 
 @dataclass(frozen=True)
 class Column:
@@ -33,6 +42,35 @@ class Column:
 
     values: np.ndarray[Any, Any]
     nulls: np.ndarray[Any, Any] | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """Rows of a key by some columns of whole numbers, and then by time.
+
+    Attributes:
+        places: of the rows, in that order; those where one of the columns is NULL are left out.
+        keys: the columns, so ordered.
+        times: the times, so ordered; NULL is 0.
+    """
+
+    places: np.ndarray[Any, Any]
+    keys: tuple[np.ndarray[Any, Any], ...]
+    times: np.ndarray[Any, Any]
+
+    def between(self, wanted: Sequence[int], first: int, last: int) -> np.ndarray[Any, Any]:
+        """The places of the rows with these values in the columns and a time from ``first`` to ``last``."""
+        low, high = 0, len(self.places)
+        for values, value in zip(self.keys, wanted, strict=True):
+            low, high = _range(values, low, high, value, value)
+        low, high = _range(self.times, low, high, first, last)
+        return self.places[low:high]
+
+
+def _range(values: np.ndarray[Any, Any], low: int, high: int, first: int, last: int) -> tuple[int, int]:
+    """Where values from ``first`` to ``last`` stand in a part that is in order."""
+    part = values[low:high]
+    return low + int(part.searchsorted(first, "left")), low + int(part.searchsorted(last, "right"))
 
 
 @dataclass(frozen=True)
@@ -46,6 +84,37 @@ class Rows:
 
     count: int
     columns: dict[str, Column]
+    _asked: dict[tuple[str, ...], int] = field(default_factory=dict)
+    _orders: dict[tuple[str, ...], Order] = field(default_factory=dict)
+
+    def order(self, keys: Sequence[str], time: str) -> Order | None:
+        """An order of many rows that are asked for again and again; None: look at each.
+
+        May be asked from several threads: at worst two make the same order.
+        """
+        if not MANY <= self.count <= _TOO_MANY:
+            return None
+        name = (*keys, time)
+        found = self._orders.get(name)
+        if found is None:
+            self._asked[name] = self._asked.get(name, 0) + 1
+            whole = all(self.columns[key].values.dtype.kind == "i" for key in keys)
+            if whole and self._asked[name] > _ASKED and len(self._orders) < _ORDERS:
+                found = self._orders[name] = self._ordered(keys, time)
+        return found
+
+    def _ordered(self, keys: Sequence[str], time: str) -> Order:
+        import numpy as np
+
+        times = self.columns[time].values
+        if (nulls := self.columns[time].nulls) is not None:
+            times = np.where(nulls, 0, times)
+        columns = [self.columns[key] for key in keys]
+        places = np.lexsort((times, *(column.values for column in reversed(columns))))
+        for column in columns:
+            if column.nulls is not None:
+                places = places[~column.nulls[places]]
+        return Order(places, tuple(column.values[places] for column in columns), times[places])
 
 
 class KeyRows:
@@ -81,6 +150,8 @@ class KeyRows:
 
     def _keep(self, entry: tuple[Any, ...], version: int, rows: Rows) -> None:
         size = _BYTES_OF_ENTRY + sum(_size(column) for column in rows.columns.values())
+        if MANY <= rows.count <= _TOO_MANY:
+            size += rows.count * _ORDERS * _BYTES_OF_ORDER
         with self._lock:
             before = self._entries.pop(entry, None)
             self._bytes += size - (before[1] if before else 0)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dsflow.embedded.catalog import CatalogState, Table
 
     Mask = np.ndarray[Any, Any] | None
-    """Which rows; None is all of them."""
+    """Which rows, as a truth for each or as the places of those; None is all of them."""
 
     Output = Callable[[Sequence[Any], Rows, Sequence[Mask]], Any]
     """The value of a column, from the request row, the key's rows, and which of them each frame has."""
@@ -69,6 +69,12 @@ class _Frame:
 
     def rows(self, request: Sequence[Any], rows: Rows) -> Mask:
         """Which stored rows are in the frame of a request row."""
+        order = rows.order([name for name, _ in self.keys], self.time[0]) if self.young is None else None
+        if order is not None:
+            wanted, now = [request[place] for _, place in self.keys], request[self.time[1]]
+            if None in wanted or now is None or now < 0:
+                raise _NotQuickError
+            return order.between(wanted, max(now - self.start, 0) if self.start is not None else 0, now)
         mask: Mask = None
         for name, place in self.keys:
             column, wanted = rows.columns[name], request[place]
@@ -90,6 +96,15 @@ class _Frame:
             first = time.time_ns() // 1_000_000 - self.young
             mask = _both(mask, _values(column.values > first, column.nulls))
         return mask
+
+
+def _known(mask: Mask, nulls: Mask) -> Mask:
+    """Those of the rows where there is a value."""
+    if nulls is None:
+        return mask
+    if mask is None or mask.dtype == bool:
+        return _both(mask, ~nulls)
+    return mask[~nulls[mask]]
 
 
 def _both(one: Mask, other: Mask) -> Mask:
@@ -139,15 +154,16 @@ def _count_rows(frame: int) -> Output:
 
 def _count(frame: int, name: str, place: int) -> Output:
     def output(request: Sequence[Any], rows: Rows, masks: Sequence[Mask]) -> int:
-        nulls = rows.columns[name].nulls
-        mask = _both(masks[frame], None if nulls is None else ~nulls)
+        mask = _known(masks[frame], rows.columns[name].nulls)
         return _size(mask, rows) + (request[place] is not None)
 
     return output
 
 
 def _size(mask: Mask, rows: Rows) -> int:
-    return rows.count if mask is None else int(mask.sum())
+    if mask is None:
+        return rows.count
+    return int(mask.sum()) if mask.dtype == bool else len(mask)
 
 
 def _of_numbers(frame: int, name: str, place: int, result: Callable[[np.ndarray[Any, Any], int | None], Any]) -> Output:
@@ -155,7 +171,7 @@ def _of_numbers(frame: int, name: str, place: int, result: Callable[[np.ndarray[
 
     def output(request: Sequence[Any], rows: Rows, masks: Sequence[Mask]) -> Any:
         column = rows.columns[name]
-        mask = _both(masks[frame], None if column.nulls is None else ~column.nulls)
+        mask = _known(masks[frame], column.nulls)
         return result(column.values if mask is None else column.values[mask], request[place])
 
     return output

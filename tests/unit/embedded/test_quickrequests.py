@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dsflow.embedded import keyrows
 from dsflow.embedded.deployments import Plan
 from dsflow.embedded.engine import Engine
 from dsflow.embedded.errors import SqlError
@@ -68,8 +69,15 @@ def _answer(engine: Engine, plan: Plan, row: list[Any]) -> str:
         return str(error)
 
 
+@pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_answers_are_those_of_the_statement(engine: Engine, run: Run, seed: int) -> None:
+def test_the_answers_are_those_of_the_statement(
+    engine: Engine, run: Run, seed: int, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether each row of a key is looked at, or they are put in order because they are many."""
+    if many:
+        monkeypatch.setattr(keyrows, "MANY", 1)
+        monkeypatch.setattr(keyrows, "_ASKED", 1)
     rng = random.Random(seed)
     run(f"CREATE TABLE t ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
     engine.insert("d", "t", [row for row in (_row(rng) for _ in range(400)) if (row[6] or 0) >= 0])
@@ -83,6 +91,7 @@ def test_the_answers_are_those_of_the_statement(engine: Engine, run: Run, seed: 
             assert found[0] == found[1], (plan.procedure.query, row)
             quick += plan.quick is not None and plan.quick.answer(row, engine._plans._stored) is not None
     assert quick > 50
+    assert many == any(rows._orders for _, _, rows in engine._plans._stored._entries.values())
 
 
 @pytest.mark.parametrize(
