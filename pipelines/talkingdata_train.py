@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+sys.modules.setdefault("sklearn", None)  # xgboost would import it, which takes a second and is of no use here
 import xgboost as xgb
 
 FEATURE_DIR = r"${feature_dir}"
@@ -29,7 +31,7 @@ DEVICE = r"${device}"
 MEMORY = r"${memory}"
 
 SHARE, LEAST = 0.3, 5  # of the clicks, held out; of either class, on either side
-SEED, ROUNDS = 20171106, 20
+ROUNDS = 20
 SAMPLE, PAGE = 500_000, 4_000_000  # clicks that say where bins begin; clicks that are binned at once
 MANY = 1_000_000  # clicks from which on threads are worth it
 MONTH = 31 * 24  # hours
@@ -49,10 +51,10 @@ def main() -> None:
     count, threads = int(counts.sum()), 0 if counts.sum() >= MANY else 1
     print(f"{count} clicks, {counts[:, 1].sum()} of them with {label} = 1; held out: {how}")
 
-    early = sample.take(~late(sample))
+    early, read = sample.take(~late(sample)), pages(clicks, lambda some: ~late(some))
     with tempfile.TemporaryDirectory() as folder:  # for what has no room in memory
         fits = on != "cpu" or count * (1 - SHARE) * (4 * len(features) + 50) < limit
-        known = Binned(clicks, lambda some: ~late(some), None if fits else f"{folder}/clicks").by(early, threads)
+        known = binned(read, early, features, threads, None if fits else f"{folder}/clicks")
         answers = known.get_label()
         parameters = PARAMETERS | {"device": on, "nthread": threads, "base_score": float(answers.mean(dtype=float))}
         booster = xgb.train(parameters, known, ROUNDS, callbacks=[Progress()])
@@ -67,17 +69,11 @@ def main() -> None:
     area = auc(unseen, scores)
     print(f"AUC {area:.4f} on {len(unseen)} unseen clicks ({unseen.sum()} positive)")
     if unseen.sum() < 100 and count == len(sample.answers):  # an AUC by so few is uncertain
-        whole = xgb.DMatrix(sample.values, sample.answers)
-        found = xgb.cv(
-            PARAMETERS | {"nthread": 1},
-            whole,
-            ROUNDS,
-            nfold=5,
-            stratified=True,
-            metrics="auc",
-            as_pandas=False,
-            seed=SEED,
-        )
+        whole, fold = xgb.DMatrix(sample.values, sample.answers), np.zeros(count, int)
+        for answer in (0, 1):  # which are in the order of their digests: at random
+            fold[sample.answers == answer] = np.arange(counts[:, answer].sum()) % 5
+        folds = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(5)]
+        found = xgb.cv(PARAMETERS | {"nthread": 1}, whole, ROUNDS, folds=folds, metrics="auc", as_pandas=False)
         print(f"for comparison: AUC {found['test-auc-mean'][-1]:.4f} in a cross-validation over all clicks")
 
     booster.set_attr(auc=f"{area:.6f}", label=label, validation=how, clicks=str(len(answers)))
@@ -212,7 +208,7 @@ def survey(clicks: AllClicks) -> tuple[np.ndarray, Clicks]:
     if counts.sum(axis=0).min() < LEAST:
         told = " and ".join(f"{count} times {answer}" for answer, count in enumerate(counts.sum(axis=0)))
         sys.exit(f"train: the label {clicks.label} takes 0 and 1, each {LEAST} times at least; there is {told}")
-    sample = Clicks(*(np.concatenate(part) for part in zip(*samples, strict=True)))
+    sample = joined(samples)
     if not len(sample.answers):
         sys.exit("train: too many clicks are equal: there is nothing to learn")
     return counts, sample.take(np.argsort(sample.digests(), kind="stable"))
@@ -258,31 +254,52 @@ def split(clicks: AllClicks, counts: np.ndarray) -> tuple[Chosen, str]:
     return lambda some: some.digests() < limits[some.answers.astype(int)], how
 
 
-class Binned(xgb.DataIter):
-    """Hands some of the clicks to XGBoost, a page at a time."""
+def pages(clicks: AllClicks, chosen: Chosen) -> Callable[[], Iterator[Clicks]]:
+    """What gives the chosen clicks, many at a time, anew with each call."""
 
-    def __init__(self, clicks: AllClicks, chosen: Chosen, cache: str | None) -> None:
-        self.clicks, self.chosen, self.cache, self.left = clicks, chosen, cache, iter(clicks)
+    def read() -> Iterator[Clicks]:
+        page, rows = [], 0
+        for some in clicks:
+            page.append(some.take(chosen(some)))
+            rows += len(page[-1].answers)
+            if rows >= PAGE:
+                yield joined(page)
+                page, rows = [], 0
+        if rows:
+            yield joined(page)
+
+    return list(read()).__iter__ if clicks.complete else read
+
+
+def joined(parts: list[Clicks]) -> Clicks:
+    """All of some."""
+    return Clicks(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+class Pages(xgb.DataIter):
+    """Hands clicks to XGBoost, a page at a time, as often as it asks."""
+
+    def __init__(self, read: Callable[[], Iterator[Clicks]], features: list[str], cache: str | None) -> None:
+        self.read, self.features, self.left = read, features, read()
         super().__init__(cache_prefix=cache)
 
     def reset(self) -> None:
-        self.left = iter(self.clicks)
+        self.left = self.read()
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        page, rows = [], 0
-        while rows < PAGE and (some := next(self.left, None)) is not None:
-            page.append(some.take(self.chosen(some)))
-            rows += len(page[-1].answers)
-        if rows:
-            values, answers, _ = (np.concatenate(part) for part in zip(*page, strict=True))
-            input_data(data=values, label=answers, feature_names=self.clicks.features)
-        return rows > 0
+        page = next(self.left, None)
+        if page is not None:
+            input_data(data=page.values, label=page.answers, feature_names=self.features)
+        return page is not None
 
-    def by(self, sample: Clicks, threads: int) -> xgb.DMatrix:
-        """The clicks, each value as the number of its bin; the sample alone says where bins begin."""
-        bins = xgb.QuantileDMatrix(sample.values, sample.answers, feature_names=self.clicks.features, nthread=1)
-        matrix = xgb.ExtMemQuantileDMatrix if self.cache else xgb.QuantileDMatrix
-        return matrix(self, ref=bins, nthread=threads)
+
+def binned(
+    read: Callable[[], Iterator[Clicks]], sample: Clicks, features: list[str], threads: int, cache: str | None
+) -> xgb.DMatrix:
+    """The clicks, each value as the number of its bin, in memory or in files; the sample says where bins begin."""
+    bins = xgb.QuantileDMatrix(sample.values, sample.answers, feature_names=features, nthread=1)
+    matrix = xgb.ExtMemQuantileDMatrix if cache else xgb.QuantileDMatrix
+    return matrix(Pages(read, features, cache), ref=bins, nthread=threads)
 
 
 class Progress(xgb.callback.TrainingCallback):

@@ -136,7 +136,7 @@ class Site:
     def _training(self, number: int) -> Path:
         """The training script, with so many rounds that each version has a model of its own."""
         text = (self.pipelines / "talkingdata_train.py").read_text()
-        for old, new in (("ROUNDS = 20171106, 20", f"ROUNDS = 20171106, {5 + number}"), ("sum() < 100", "sum() < 0")):
+        for old, new in (("ROUNDS = 20\n", f"ROUNDS = {5 + number}\n"), ("sum() < 100", "sum() < 0")):
             assert old in text
             text = text.replace(old, new)
         script = self.folder / f"train{number}.py"
