@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsflow.embedded import packedframes
 from dsflow.embedded.compiler import PackedFrame, PackedPart
 from dsflow.embedded.packedframes import Values, compute
 
@@ -72,12 +74,14 @@ def column(rows: list[dict[str, Any]], name: str) -> Values:
 
 
 @settings(max_examples=400, deadline=None)
-@given(tables(), st.lists(frames(), min_size=1, max_size=3))
-def test_parts_are_those_of_the_frames(rows: list[dict[str, Any]], wanted: list[PackedFrame]) -> None:
+@given(tables(), st.lists(frames(), min_size=1, max_size=3), st.sampled_from([1, 4, 100]))
+def test_parts_are_those_of_the_frames(rows: list[dict[str, Any]], wanted: list[PackedFrame], block: int) -> None:
     calls: list[tuple[Any, str | None]] = [("count", None), ("count", "x"), ("sum", "x")]
     parts = [PackedPart(frame, function, argument) for frame in wanted for function, argument in calls]
     columns = {name: column(rows, name) for name in ("a", "b", "c", "t", "x")}
-    found = compute(columns, np.array([row["row"] for row in rows], np.int64), "t", parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packedframes, "BLOCK_ROWS", block)
+        found = compute(columns, np.array([row["row"] for row in rows], np.int64), "t", parts)
     for part, values in zip(parts, found, strict=True):
         given = [
             None if values.nulls is not None and values.nulls[place] else int(number)

@@ -71,6 +71,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(packedrows, "FEWEST_ROWS", 1)
     monkeypatch.setattr(packedrows, "CHUNK_ROWS", 20)
     monkeypatch.setattr(packedrows, "CHUNKS", 10**6)
+    monkeypatch.setattr(packedframes, "BLOCK_ROWS", 10)
     return found
 
 
