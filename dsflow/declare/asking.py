@@ -31,14 +31,17 @@ class Asking:
             the workflow has come in between. For a deployment it may be farther away, see ``early``.
         early: asks whose check lies farther up, with one task before each between them and none of OpenMLDB's; and the
             node that comes in the ask's place. The answer may be old when it is used, which only a deployment can bear:
-            DEPLOY fails where somebody has deployed meanwhile, the check after it where somebody has dropped it.
+            DEPLOY fails where somebody has deployed meanwhile, the check after it where somebody has dropped it. An
+            edge leads there from the check as well, which has long ended then: a part of the workflow can ask by it.
         beside: asks for the newest job that run beside the tasks before them: those begin the workflow and make tables
             in the same OpenMLDB, which starts no job, so that the answer is the same before and after.
+        asks: all of these by name.
     """
 
     passing: Mapping[str, StepScript] = field(default_factory=dict)
     early: Mapping[str, str] = field(default_factory=dict)
     beside: Collection[str] = ()
+    asks: Mapping[str, StepScript] = field(default_factory=dict)
 
     def edges(self, relations: Iterable[Edge]) -> set[Edge]:
         """The edges of the nodes that there are.
@@ -51,7 +54,7 @@ class Asking:
         return {
             (self.passing[pre].name if pre in self.passing else pre, instead.get(post, post))
             for pre, post in relations
-            if pre not in self.early and (post in instead or post not in self.passing)
+            if post in instead or post not in self.passing
         }
 
 
@@ -73,9 +76,11 @@ def asking_of(workflow: Workflow, relations: Iterable[Edge]) -> Asking:
     passing: dict[str, StepScript] = {}
     early: dict[str, str] = {}
     beside: list[str] = []
+    asks: dict[str, StepScript] = {}
     for ask in workflow.tasks.values():
         if not isinstance(ask, StepScript) or ask.role != "ask" or len(after.get(ask.name, ())) != 1:
             continue
+        asks[ask.name] = ask
         earlier = before.get(ask.name, [])
         check = _check_before(ask, before)
         if check is not None and earlier == [check]:
@@ -89,7 +94,7 @@ def asking_of(workflow: Workflow, relations: Iterable[Edge]) -> Asking:
             and all(_only_makes(task, ask.cluster) and task.name not in before for task in earlier)
         ):
             beside.append(ask.name)
-    return Asking(passing, early, beside)
+    return Asking(passing, early, beside, asks)
 
 
 def _check_before(ask: StepScript, before: Mapping[str, list[Task]]) -> StepScript | None:

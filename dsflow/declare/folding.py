@@ -7,6 +7,7 @@ a node's name and, of a PYTHON node, how its script begins. So nodes of an earli
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from dsflow.declare.steps import part_name
@@ -67,6 +68,16 @@ def part_of(node: str, steps: Mapping[str, str]) -> str:
 
 
 def folded(edges: Iterable[Edge], steps: Mapping[str, str]) -> list[Edge]:
-    """Edges between steps, each once, in place of those between their nodes."""
+    """Edges between steps, each once, in place of those between their nodes.
+
+    A check that asks for a deployment far behind it (`dsflow.declare.asking`) is before it by other tasks as well.
+    """
+    edges = list(edges)
+    choices = Counter(post for _, post in edges if post in steps and part_of(post, steps) == "choose")
+    edges = [
+        (pre, post)
+        for pre, post in edges
+        if not (choices[post] > 1 and pre in steps and part_of(pre, steps) == "check" and steps[pre] != steps[post])
+    ]
     both = ((pre, post, steps.get(pre, pre), steps.get(post, post)) for pre, post in edges)
     return list(dict.fromkeys((one, other) for pre, post, one, other in both if one != other or pre == post))

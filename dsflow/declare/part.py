@@ -35,43 +35,36 @@ def part_from(task: Task, held: Container[str]) -> Part:
     """
     relations = all_relations(task.workflow)
     asking = asking_of(task.workflow, relations)
-    if _asks_early(task, asking, held):
-        return Part((task.name,))
     entry = task.entry.name
     reached = _reached(entry, relations)
-    check, params = _check_that_asks(task, asking, held)
-    if check is None:
+    checks = _checks_that_ask(asking, entry, reached, held)
+    if not checks:
         return Part((entry, *(ask for ask in asking.beside if ask in reached and ask != entry)))
     nodes = (name for name in task.workflow.tasks if name in reached and name not in asking.passing)
-    return Part((check, *nodes), True, params)
+    return Part(tuple(dict.fromkeys((*checks.values(), *nodes))), True, {START: " ".join(checks)})
 
 
 def part_only(task: Task, held: Container[str]) -> Part:
     """One task, a step with all its nodes."""
     names = [node.name for node in task.nodes]
     asking = asking_of(task.workflow, all_relations(task.workflow))
-    if _asks_early(task, asking, held):
-        return Part((task.name, names[-1]), True)
-    check, params = _check_that_asks(task, asking, held)
-    return Part(tuple(names if check is None else [check, *names[1:]]), True, params)
+    checks = _checks_that_ask(asking, names[0], set(names[:1]), held)
+    if not checks:
+        return Part(tuple(names), True)
+    return Part((*checks.values(), *names[1:]), True, {START: " ".join(checks)})
 
 
-def _asks_early(task: Task, asking: Asking, held: Container[str]) -> bool:
-    """Whether the step's ask is made so far before it that a part which begins with the step cannot have it made.
+def _checks_that_ask(asking: Asking, entry: str, reached: Container[str], held: Container[str]) -> dict[str, str]:
+    """The checks before a part that make asks of steps in it, by the ask's output; each shall do nothing else.
 
-    Such a part begins with the step's own node, which is a DEPLOY, and fails where that is done already.
+    They are asked by the step that the part begins with, and by deployments in it whose check lies before it. A server
+    that holds the workflow as an earlier version made it may have the ask as a node: then there is none.
     """
-    return task.entry.name in asking.early and task.entry.name not in held
-
-
-def _check_that_asks(task: Task, asking: Asking, held: Container[str]) -> tuple[str | None, dict[str, str]]:
-    """The check that makes the ask of a step, and what tells it that it shall do nothing else.
-
-    A server that holds the workflow as an earlier version made it may have the ask as a node: then there is none.
-    """
-    ask = task.entry
-    check = None if ask.name in held else asking.passing.get(ask.name)
-    return (None, {}) if check is None else (check.name, {START: next(iter(ask.outputs))})
+    return {
+        next(iter(asking.asks[name].outputs)): check.name
+        for name, check in asking.passing.items()
+        if name in reached and name not in held and (name == entry or check.name not in reached)
+    }
 
 
 def _reached(name: str, relations: Iterable[tuple[str, str]]) -> set[str]:

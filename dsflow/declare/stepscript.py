@@ -16,7 +16,7 @@ Call = tuple[str, dict[str, Any]]
 _WIDTH = 120
 
 START = "dsflow_start"
-"""The start parameter that says at which step a run begins, by the output that the step's check takes."""
+"""The start parameter that names outputs, with blanks between: the checks before a part of a workflow that shall ask."""
 
 
 def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[Call] = ()) -> str:
@@ -34,7 +34,7 @@ def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[
     indent = " "
     if asks:
         outputs = [str(settings["output"]) for _, settings in asks]
-        lines.append(f" if '${{{START}}}' not in {outputs!r}:")
+        lines.append(f" if not set('${{{START}}}'.split()).intersection({outputs!r}):")
         indent = "  "
     for call in calls:
         lines += [indent + line for line in _call(call)]

@@ -13,6 +13,7 @@ import pytest
 from dsflow import Check, Conditions, Definition, FeatureView, Shell, Switch, Table, Workflow, failed, types
 from dsflow.declare.encoding import literal
 from dsflow.declare.equalrows import equal_rows
+from dsflow.declare.folding import folded, steps_of
 from dsflow.declare.part import Part, part_from, part_only
 from dsflow.declare.stepscript import step_script
 from dsflow.errors import DeclarationError, ParameterError
@@ -140,7 +141,8 @@ def test_a_part_of_a_workflow_begins_with_the_check_that_asks() -> None:
     assert part_only(extract, held) == Part(tuple(nodes), True, start)
     part = part_from(extract, held)
     assert (set(part.tasks), part.tasks[0], part.exactly, part.params) == ({*nodes, "after"}, nodes[0], True, start)
-    assert f"if '${{dsflow_start}}' not in ['{start['dsflow_start']}']:" in script(wf.definition(), nodes[0])
+    shown = f"if not set('${{dsflow_start}}'.split()).intersection(['{start['dsflow_start']}']):"
+    assert shown in script(wf.definition(), nodes[0])
     assert part_from(load, held) == Part(("ask offline t",))
     assert part_from(wf.tasks["after"], held) == Part(("after",))
     # as an earlier version of dsflow has submitted it
@@ -192,12 +194,22 @@ def test_a_deployment_is_asked_for_by_a_check_far_before_it() -> None:
     check = script(definition, "check extract f")
     assert [name for name, _ in calls(check)] == ["ask_deployed", "check_extract"]
     assert {post for pre, post in edges(definition) if pre == "good"} == {"choose deploy f", "no"}
-    assert {pre for pre, post in edges(definition) if post == "choose deploy f"} == {"good"}
+    assert {pre for pre, post in edges(definition) if post == "choose deploy f"} == {"good", "check extract f"}
+    steps = steps_of(definition)
+    assert ("extract f", "deploy f") not in folded(edges(definition), steps)
+    assert ("good", "deploy f") in folded(edges(definition), steps)
     assert definition.task("good").task_params["switchResult"]["dependTaskList"][0]["nextNode"] == "choose deploy f"
     held = [task.name for task in definition.tasks]
-    # no check stands right before it that could ask, so it is deployed
-    assert part_from(deploy, held) == Part(("deploy f",))
-    assert part_only(deploy, held) == Part(("deploy f", "check deploy f"), True)
+    start = {"dsflow_start": "deployed_deploy_f"}
+    nodes = {"check extract f", *(node.name for node in deploy.nodes[1:])}
+    part = part_only(deploy, held)
+    assert (set(part.tasks), part.tasks[0], part.exactly, part.params) == (nodes, "check extract f", True, start)
+    part = part_from(deploy, held)
+    assert (set(part.tasks), part.exactly, part.params) == ({*nodes, "after"}, True, start)
+    # a part that begins between the check and the deployment has the check ask as well
+    part = part_from(train, held)
+    assert (set(part.tasks), part.exactly, part.params) == ({*nodes, "after", "train", "good", "no"}, True, start)
+    assert part_from(extract, held) == Part(("ask extract f",))
     assert part_from(deploy, [*held, "ask deploy f"]) == Part(("ask deploy f",))
     assert set(part_only(deploy, [*held, "ask deploy f"]).tasks) == {node.name for node in deploy.nodes}
 
