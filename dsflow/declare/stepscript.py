@@ -16,7 +16,7 @@ Call = tuple[str, dict[str, Any]]
 _WIDTH = 120
 
 START = "dsflow_start"
-"""The start parameter that names outputs, with blanks between: the checks before a part of a workflow that shall ask."""
+"""The start parameter of a part of a workflow: outputs, with blanks between, for which checks before it only ask."""
 
 
 def step_script(cluster: tuple[str, str], calls: Sequence[Call], asks: Sequence[Call] = ()) -> str:
