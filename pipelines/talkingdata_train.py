@@ -10,9 +10,11 @@ before Python sees the script.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -121,10 +123,14 @@ def device() -> str:
     name = "cpu" if DEVICE.startswith("$") else DEVICE
     if name not in ("cpu", "cuda"):
         sys.exit(f"train: the parameter device is {name}; it takes cpu or cuda")
-    if name == "cuda" and not xgb.build_info()["USE_CUDA"]:
-        sys.exit(
-            f"train: device is cuda, and the xgboost of {sys.executable} cannot use a GPU: install xgboost's own wheel"
-        )
+    if name == "cuda":
+        with warnings.catch_warnings():  # it goes back to the cpu where there is no GPU
+            warnings.simplefilter("ignore")
+            tried = xgb.train({"device": name}, xgb.DMatrix(np.zeros((2, 1)), [0, 1]), 1)
+        if json.loads(tried.save_config())["learner"]["generic_param"]["device"] == "cpu":
+            sys.exit(
+                "train: device is cuda, and xgboost finds no GPU here; the package xgboost-cpu cannot use one at all"
+            )
     return name
 
 
@@ -344,17 +350,19 @@ def find_parts(path, columns):
    kinds = dict(zip(part.schema.names, part.schema.types, strict=True))
    if lacking := [name for name in columns if name not in kinds]:
     sys.exit(f"train: {file} has no column {', '.join(lacking)}; it has {', '.join(kinds)}")
+   if not (part.count_rows() if file.suffix == ".parquet" else part.head(1).num_rows):
+    continue
    for name in columns:
     kind = kinds[name]
     known = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
-    if not any(is_kind(kind) for is_kind in known) and part.head(1).num_rows:
+    if not any(is_kind(kind) for is_kind in known):
      sys.exit(f"train: the column {name} in {file} is to be a number; it is {kind}")
    if file.suffix == ".csv":
     options = pyarrow.csv.ConvertOptions(
      column_types={name: pa.float64() for name in columns if not pa.types.is_boolean(kinds[name])}
     )
     part = ds.dataset(file, format=ds.CsvFileFormat(convert_options=options))
-   parts += [part] if part.head(1).num_rows else []
+   parts.append(part)
   except (pa.ArrowException, OSError) as error:
    sys.exit(f"train: cannot read {file}: {error}")
  if not parts:

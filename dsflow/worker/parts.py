@@ -40,17 +40,20 @@ def find_parts(path: str, columns: Sequence[str]) -> list[Any]:
             kinds = dict(zip(part.schema.names, part.schema.types, strict=True))
             if lacking := [name for name in columns if name not in kinds]:
                 sys.exit(f"train: {file} has no column {', '.join(lacking)}; it has {', '.join(kinds)}")
+            # of parquet the footer says it; CSV says it in its first lines
+            if not (part.count_rows() if file.suffix == ".parquet" else part.head(1).num_rows):
+                continue
             for name in columns:
                 kind = kinds[name]
                 known = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
-                if not any(is_kind(kind) for is_kind in known) and part.head(1).num_rows:
+                if not any(is_kind(kind) for is_kind in known):
                     sys.exit(f"train: the column {name} in {file} is to be a number; it is {kind}")
             if file.suffix == ".csv":  # whose first lines alone were looked at: fractions may come later
                 options = pyarrow.csv.ConvertOptions(
                     column_types={name: pa.float64() for name in columns if not pa.types.is_boolean(kinds[name])}
                 )
                 part = ds.dataset(file, format=ds.CsvFileFormat(convert_options=options))
-            parts += [part] if part.head(1).num_rows else []
+            parts.append(part)
         except (pa.ArrowException, OSError) as error:
             sys.exit(f"train: cannot read {file}: {error}")
     if not parts:
