@@ -203,20 +203,22 @@ class _Stream:
 
 
 def _values(column: pa.ChunkedArray) -> Values:
-    """A column as numbers; texts as numbers of their own."""
+    """A column as numbers; texts as numbers of their own, and 0 for what is only counted."""
     import numpy as np
     import pyarrow as pa
 
     from dsflow.embedded.packedframes import Values
 
-    if not pa.types.is_integer(column.type) and not pa.types.is_date(column.type):
-        chunks = [chunk.indices for chunk in column.dictionary_encode().unify_dictionaries().chunks]
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        chunks = [chunk.indices for chunk in column.dictionary_encode().unify_dictionaries().chunks if len(chunk)]
     else:
-        chunks = column.chunks
-    chunks = [chunk for chunk in chunks if len(chunk)]
+        chunks = [chunk for chunk in column.chunks if len(chunk)]
     if not chunks:
         return Values(np.empty(0, np.int64))
     nulls = np.concatenate(list(map(_nulls, chunks))) if column.null_count else None
+    if not (pa.types.is_integer(chunks[0].type) or pa.types.is_date32(chunks[0].type)):
+        return Values(np.zeros(len(column), np.int8), nulls)
     return Values(np.concatenate(list(map(_numbers, chunks))), nulls)
 
 
