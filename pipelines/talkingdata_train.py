@@ -346,11 +346,11 @@ def find_parts(path, columns):
  parts = []
  for file in files:
   try:
-   part = ds.dataset(file, format=file.suffix[1:])
+   part = ds.dataset(file, format="csv" if file.suffix == ".csv" else ds.ParquetFileFormat(pre_buffer=False))
    kinds = dict(zip(part.schema.names, part.schema.types, strict=True))
    if lacking := [name for name in columns if name not in kinds]:
     sys.exit(f"train: {file} has no column {', '.join(lacking)}; it has {', '.join(kinds)}")
-   if not (part.count_rows() if file.suffix == ".parquet" else part.head(1).num_rows):
+   if file.suffix == ".parquet" and not part.count_rows():
     continue
    for name in columns:
     kind = kinds[name]
@@ -362,6 +362,8 @@ def find_parts(path, columns):
      column_types={name: pa.float64() for name in columns if not pa.types.is_boolean(kinds[name])}
     )
     part = ds.dataset(file, format=ds.CsvFileFormat(convert_options=options))
+    if not part.head(1, batch_readahead=0).num_rows:
+     continue
    parts.append(part)
   except (pa.ArrowException, OSError) as error:
    sys.exit(f"train: cannot read {file}: {error}")

@@ -36,12 +36,12 @@ def find_parts(path: str, columns: Sequence[str]) -> list[Any]:
     parts = []
     for file in files:
         try:
-            part = ds.dataset(file, format=file.suffix[1:])
+            # a buffer for what comes next would hold the whole file in the end
+            part = ds.dataset(file, format="csv" if file.suffix == ".csv" else ds.ParquetFileFormat(pre_buffer=False))
             kinds = dict(zip(part.schema.names, part.schema.types, strict=True))
             if lacking := [name for name in columns if name not in kinds]:
                 sys.exit(f"train: {file} has no column {', '.join(lacking)}; it has {', '.join(kinds)}")
-            # of parquet the footer says it; CSV says it in its first lines
-            if not (part.count_rows() if file.suffix == ".parquet" else part.head(1).num_rows):
+            if file.suffix == ".parquet" and not part.count_rows():
                 continue
             for name in columns:
                 kind = kinds[name]
@@ -53,6 +53,8 @@ def find_parts(path: str, columns: Sequence[str]) -> list[Any]:
                     column_types={name: pa.float64() for name in columns if not pa.types.is_boolean(kinds[name])}
                 )
                 part = ds.dataset(file, format=ds.CsvFileFormat(convert_options=options))
+                if not part.head(1, batch_readahead=0).num_rows:
+                    continue
             parts.append(part)
         except (pa.ArrowException, OSError) as error:
             sys.exit(f"train: cannot read {file}: {error}")
