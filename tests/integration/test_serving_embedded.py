@@ -96,6 +96,8 @@ class Stack:
             "features": ",".join(FEATURES),
             "label": "is_attributed",
             "fingerprints": "",
+            "device": "cpu",
+            "memory": "0.25",
         }
         text = re.sub(r"\$\{(\w+)\}", lambda match: given[match[1]], SCRIPT.read_text(encoding="utf-8"))
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120, check=False)
