@@ -25,9 +25,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from dsflow.errors import SourceLocation
+
+Priority = Literal["HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST"]
+"""Of a task, or of a schedule's runs."""
 
 JsonDict = dict[str, Any]
 

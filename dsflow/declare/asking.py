@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from dsflow.declare.steps import StepScript, cluster_of
 from dsflow.declare.tasks.base import Task
 from dsflow.declare.tasks.logic import Conditions
 from dsflow.declare.tasks.openmldb import OpenMLDB
-
-if TYPE_CHECKING:
-    from dsflow.declare.workflow import Workflow
 
 Edge = tuple[str, str]
 
@@ -62,22 +58,23 @@ ALONE = Asking()
 """Each step asks by a task of its own, so that it can be run, or not, without the one before it."""
 
 
-def asking_of(workflow: Workflow, relations: Iterable[Edge]) -> Asking:
+def asking_of(tasks: Mapping[str, Task], relations: Iterable[Edge]) -> Asking:
     """Where the asks of a workflow are made.
 
     Args:
-        relations: the edges of its tasks.
+        tasks: all its tasks by name.
+        relations: the edges between them.
     """
     before: dict[str, list[Task]] = {}
     after: dict[str, list[str]] = {}
     for pre, post in relations:
-        before.setdefault(post, []).append(workflow.tasks[pre])
+        before.setdefault(post, []).append(tasks[pre])
         after.setdefault(pre, []).append(post)
     passing: dict[str, StepScript] = {}
     early: dict[str, str] = {}
     beside: list[str] = []
     asks: dict[str, StepScript] = {}
-    for ask in workflow.tasks.values():
+    for ask in tasks.values():
         if not isinstance(ask, StepScript) or ask.role != "ask" or len(after.get(ask.name, ())) != 1:
             continue
         asks[ask.name] = ask

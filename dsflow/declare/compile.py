@@ -46,7 +46,7 @@ def compile_workflow(
     relations = all_relations(workflow)
     if workflow.strict:
         _check_sources(workflow, relations)
-    asking = ALONE if steps_alone else asking_of(workflow, relations)
+    asking = ALONE if steps_alone else asking_of(workflow.tasks, relations)
     tasks = tuple(
         _define(task, asking, workflow, resolve) for task in workflow.tasks.values() if task.name not in asking.passing
     )

@@ -34,7 +34,7 @@ def part_from(task: Task, held: Container[str]) -> Part:
         held: names of the tasks that the server's workflow has.
     """
     relations = all_relations(task.workflow)
-    asking = asking_of(task.workflow, relations)
+    asking = asking_of(task.workflow.tasks, relations)
     entry = task.entry.name
     reached = _reached(entry, relations)
     checks = _checks_that_ask(asking, entry, reached, held)
@@ -47,7 +47,7 @@ def part_from(task: Task, held: Container[str]) -> Part:
 def part_only(task: Task, held: Container[str]) -> Part:
     """One task, a step with all its nodes."""
     names = [node.name for node in task.nodes]
-    asking = asking_of(task.workflow, all_relations(task.workflow))
+    asking = asking_of(task.workflow.tasks, all_relations(task.workflow))
     checks = _checks_that_ask(asking, names[0], set(names[:1]), held)
     if not checks:
         return Part(tuple(names), True)

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from dsflow.cron import HINT, CronError, parse
 from dsflow.declare.locations import caller
-from dsflow.declare.tasks.base import Priority
+from dsflow.definition import Priority
 from dsflow.errors import DeclarationError
 
 FailureStrategy = Literal["CONTINUE", "END"]

@@ -12,13 +12,12 @@ from dsflow.declare.locations import caller
 from dsflow.declare.params import Namespace, Param, Reference, Scalar, check_name, property_type, to_text
 from dsflow.declare.tasks.about import TaskType
 from dsflow.declare.written import Fields
-from dsflow.definition import JsonDict, Property, TaskDefinition
+from dsflow.definition import JsonDict, Priority, Property, TaskDefinition
 from dsflow.errors import DeclarationError, SourceLocation
 
 if TYPE_CHECKING:
     from dsflow.declare.workflow import Workflow
 
-Priority = Literal["HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST"]
 Strategy = Literal["WARN", "FAILED", "WARNFAILED"]
 Tasks = Union["Task", Sequence["Task"]]
 
