@@ -5,12 +5,26 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 
 from dsflow._mistakes import explained
 from dsflow.declare.context import declared_workflows
 from dsflow.declare.workflow import Workflow
 from dsflow.errors import DeclarationError, DsflowError, SourceLocation
+
+
+class _Uncached(SourceFileLoader):
+    """Loads a file as it stands now.
+
+    Python's byte code counts as current while time (in whole seconds) and size are the same, which a file that a
+    program writes can be after a change; and it would be left beside the user's files.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def load_workflows(path: Path) -> list[Workflow]:
@@ -32,16 +46,16 @@ def load_workflows(path: Path) -> list[Workflow]:
 
     check_script(path.read_text(encoding="utf-8", errors="replace"), str(path))
     name = f"dsflow_pipeline_{path.stem}_{abs(hash(path.resolve()))}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise DeclarationError(f"{path} cannot be loaded")
+    loader = _Uncached(name, str(path.resolve()))
+    spec = importlib.util.spec_from_file_location(name, path.resolve(), loader=loader)
+    assert spec is not None  # as there is a loader
     before = len(declared_workflows())
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)  # a pipeline file may import what lies beside it
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except DsflowError:
         raise
     except SyntaxError as error:
