@@ -92,12 +92,12 @@ def live_relation(table: Table, index: Index) -> str:
 
 
 def layout_key(table: Table) -> str:
-    """The column by which online rows are laid out: the one that most indexes begin with, of several the newest.
+    """The column by which online rows are laid out before anything looks them up: the one that most indexes have.
 
-    Requests look rows up by the first column of an index (see `Transaction.look_up_by`).
+    Of several it is the first one of the newest index. The order of an index's columns says nothing: it is a set.
     """
-    first = [index.keys[0] for index in table.indexes]
-    return max(reversed(first), key=first.count)
+    columns = [column for index in reversed(table.indexes) for column in index.keys]
+    return max(columns, key=columns.count)
 
 
 _INDEX_ROWS = 256
@@ -333,20 +333,22 @@ class Transaction:
     def look_up_by(self, table: Table, columns: Sequence[str]) -> None:
         """Let online rows be found by each of some columns without reading the whole table.
 
-        For one of them the rows lie so that they are; it is chosen once, and stays. The others have an index.
+        For one of them the rows lie so that they are, the most frequent one of the first to ask; it stays. The others
+        have an index.
         """
-        table = self._with_layout(table)
+        wanted = list(columns)
+        table = self._with_layout(table, max(wanted, key=wanted.count) if wanted else layout_key(table))
         for column in columns:
             if table.layout is not None and column != table.layout.column:
                 on = f"{relation(table, 'online')} ({quote(column)})"
                 self.connection.execute(f"CREATE INDEX IF NOT EXISTS {_index_name(table, column)} ON {on}")
 
-    def _with_layout(self, table: Table) -> Table:
+    def _with_layout(self, table: Table, column: str) -> Table:
         """The table with a layout; a new one takes the place of the column's index, and rows that wait for it move."""
         table = self.state.table(table.db, table.name)
         if table.layout is None:
-            table = replace(table, layout=Layout(layout_key(table)))
-            self.connection.execute(f"DROP INDEX IF EXISTS online.{_index_name(table, layout_key(table))}")
+            table = replace(table, layout=Layout(column))
+            self.connection.execute(f"DROP INDEX IF EXISTS online.{_index_name(table, column)}")
             self.state = self.state.with_table(table)
             self._settle(table)
         return self.state.table(table.db, table.name)
@@ -456,7 +458,7 @@ class Transaction:
         self._note_change(table, "online")
         check_staged_times(self.connection, table, staged)
         if many := count > BLOCK_ROWS:
-            table = self._with_layout(table)
+            table = self._with_layout(table, layout_key(table))
         first = self._reserve(table, count)
         rows = onlinerows.Rows(f"(SELECT *, rowid AS {ROW_COLUMN} FROM {staged})", count)
         order = table.layout.column if many and table.layout is not None else None

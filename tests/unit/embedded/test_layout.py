@@ -171,6 +171,35 @@ def test_an_index_of_an_earlier_version_gives_way_to_the_layout(engine: Engine) 
     assert engine.request("d", "demo", [["a", 1, 2]]) == [("a", 2)]
 
 
+@pytest.mark.parametrize("loaded_first", [False, True], ids=["deployed first", "loaded first"])
+def test_the_column_is_the_one_that_all_windows_have(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_first: bool
+) -> None:
+    """However the indexes write their columns: a deployment of several windows looks rows up by what they share."""
+    make_small(monkeypatch)
+    declared = ", ".join(f"INDEX(KEY=({keys}), TS=ts)" for keys in ("k", "a, k", "a, b, k"))
+    engine.execute(f"CREATE TABLE t (k int, a int, b int, ts timestamp, {declared})", "d")
+    windows = ", ".join(
+        f"w{n} AS (PARTITION BY {keys} ORDER BY ts ROWS_RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+        for n, keys in enumerate(("k", "k, a", "k, a, b"))
+    )
+    deploy = (
+        f"DEPLOY demo SELECT k, {', '.join(f'count(b) OVER w{n} AS n{n}' for n in range(3))} FROM t WINDOW {windows}"
+    )
+    file = tmp_path / "rows.csv"
+    file.write_text("k,a,b,ts\n" + "".join(f"{n % 9},{n % 4},{n % 2},{n}\n" for n in range(100)))
+    load = f"LOAD DATA INFILE '{file}' INTO TABLE t OPTIONS(mode='append')"
+    for statement in (load, deploy) if loaded_first else (deploy, load):
+        engine.execute(statement, "d")
+    layout = engine.table("d", "t").layout
+    assert layout is not None
+    assert layout.column == "k"
+    assert engine._storage.connection().execute("SELECT index_name FROM duckdb_indexes()").fetchall() == []
+    rows = [n for n in range(100) if n % 9 == 3]
+    counts = (len(rows), sum(n % 4 == 1 for n in rows), sum(n % 4 == 1 for n in rows))
+    assert engine.request("d", "demo", [[3, 1, 1, 1000]]) == [(3, *(count + 1 for count in counts))]
+
+
 @pytest.mark.usefixtures("small")
 def test_rows_that_were_there_before_the_deployment_are_put_in_order(engine: Engine) -> None:
     engine.execute("CREATE TABLE t (k string, v int, ts timestamp)", "d")
