@@ -7,8 +7,9 @@ Generated clicks (see clicks.py, with some rows equal in every column) or those 
 the served prediction. For each step: seconds by the clock, processor seconds and peak memory of all its processes,
 clicks a second; for the run what its folder holds, and how much of it the nodes around the steps take. FOLDER is a
 checkout of another commit: both are run, one after the other, and the ratio of their times is printed. Memory is the
-sum of what the processes have for themselves (USS), looked at twenty times a second; what a process does after the last
-look at it is not counted, so short steps may show 0.
+sum of what the processes have for themselves (USS), looked at twenty times a second, or less often where that would
+take more than a twentieth of a processor; what a process does after the last look at it is not counted, so short steps
+may show 0.
 
 The largest size, 185 millions, takes 7.5 GB for the clicks and some twice that for the run; there must be room.
 """
@@ -34,7 +35,8 @@ import clicks
 import psutil
 
 HERE = Path(__file__).resolve().parents[1]
-PERIOD = 0.05  # seconds between two looks
+PERIOD = 0.05  # seconds between two looks, or
+SHARE = 20  # so many times what a look took: the memory of large processes takes a while to be counted
 FEW, MANY = 10_000, 5_000_000  # clicks: up to, and from which on there is a target
 AROUND = ("ask ", "check ", "choose ", "skip ", "done ", "drop old ", "equal rows ")
 """How nodes are called that dsflow puts around a step: they ask OpenMLDB, and look what the step has done."""
@@ -69,8 +71,9 @@ class Watch:
     def run(self) -> None:
         """Look until the process has ended."""
         while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
+            begin = time.perf_counter()
             self.looks.append(self._look())
-            time.sleep(PERIOD)
+            time.sleep(max(PERIOD, SHARE * (time.perf_counter() - begin)))
 
     def _look(self) -> Look:
         memory = 0
