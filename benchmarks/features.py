@@ -216,6 +216,7 @@ class Bench:
         """
         with self.place() as place:
             file = _clicks_file(place, rows)
+            time.sleep(2.5)  # a file of this very moment might change unseen, so the engine would not know it again
             found = self.child(
                 "online",
                 file=str(file),
